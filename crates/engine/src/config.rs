@@ -1,0 +1,241 @@
+//! The settings file: one readable TOML file, salvaged field by field when broken.
+
+mod environment;
+mod file;
+mod patch;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Mode, Provider, Route};
+
+pub use environment::{variables, with_environment};
+pub use file::{Loaded, load, save};
+pub use patch::merge;
+
+/// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Settings {
+    /// Who answers, which way, who ends a turn.
+    pub call: CallSettings,
+    /// How it speaks and listens.
+    pub voice: VoiceSettings,
+    /// Per provider.
+    pub providers: Providers,
+    /// Cloudflare AI Gateway.
+    pub gateway: GatewaySettings,
+    /// The user's own server.
+    pub endpoint: EndpointSettings,
+    /// Devices.
+    pub audio: AudioSettings,
+    /// Look.
+    pub appearance: AppearanceSettings,
+    /// First run.
+    pub first_run: FirstRun,
+}
+
+/// `[call]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CallSettings {
+    /// Who answers.
+    pub provider: Provider,
+    /// Which way (not for the practice partner).
+    pub route: Route,
+    /// Push to talk or open microphone.
+    pub mode: Mode,
+}
+
+/// `[voice]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct VoiceSettings {
+    /// What the model is told about itself and the user; empty = the provider's default.
+    pub instructions: String,
+    /// Language of the user as ISO-639-1 (`en`), empty = any.
+    pub language: String,
+    /// Whether the user's words are shown as text.
+    pub captions: bool,
+    /// Detector of the end of a turn in open mode.
+    pub detector: Detector,
+    /// 0 = quick, 1 = patient (open mode).
+    pub patience: f32,
+    /// Noise reduction at the provider.
+    pub noise_reduction: NoiseReduction,
+}
+
+impl Default for VoiceSettings {
+    fn default() -> Self {
+        Self {
+            instructions: String::new(),
+            language: String::new(),
+            captions: true,
+            detector: Detector::default(),
+            patience: 0.5,
+            noise_reduction: NoiseReduction::default(),
+        }
+    }
+}
+
+/// Detector of the end of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Detector {
+    /// By silence (`server_vad`).
+    #[default]
+    Silence,
+    /// By meaning (`semantic_vad`).
+    Meaning,
+}
+
+/// Noise reduction at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum NoiseReduction {
+    /// None.
+    #[default]
+    Off,
+    /// A headset (`near_field`).
+    Headset,
+    /// A laptop or a room (`far_field`).
+    Room,
+}
+
+/// `[providers]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Providers {
+    /// `[providers.openai]`
+    pub openai: OpenaiSettings,
+}
+
+/// `[providers.openai]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct OpenaiSettings {
+    /// Base URL; `/realtime?model=` is added. `https` means `wss`.
+    pub base_url: String,
+    /// Model id.
+    pub model: String,
+    /// Voice name.
+    pub voice: String,
+    /// Model that turns the user's speech into text.
+    pub transcription_model: String,
+    /// Reasoning effort of 2.x models; empty = the provider's default.
+    pub reasoning_effort: String,
+    /// `OpenAI-Organization` header; empty = none.
+    pub organization: String,
+    /// `OpenAI-Project` header; empty = none.
+    pub project: String,
+}
+
+impl Default for OpenaiSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.openai.com/v1".into(),
+            model: "gpt-realtime-2.1".into(),
+            voice: "marin".into(),
+            transcription_model: "gpt-4o-mini-transcribe".into(),
+            reasoning_effort: String::new(),
+            organization: String::new(),
+            project: String::new(),
+        }
+    }
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GatewaySettings {
+    /// Base URL; `/{account_id}/{gateway_id}/openai?model=` is added.
+    pub base_url: String,
+    /// 32 hex digits.
+    pub account_id: String,
+    /// Name of the gateway.
+    pub gateway_id: String,
+    /// Use the key stored at the gateway: no `OpenAI` key is sent.
+    pub stored_key: bool,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://gateway.ai.cloudflare.com/v1".into(),
+            account_id: String::new(),
+            gateway_id: String::new(),
+            stored_key: false,
+        }
+    }
+}
+
+/// `[endpoint]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct EndpointSettings {
+    /// Base URL of a server that speaks the Realtime protocol, `ws://localhost:8765/v1` for example.
+    pub base_url: String,
+    /// Model name it wants; empty = the `OpenAI` model's name.
+    pub model: String,
+    /// Voice name it wants; empty = the `OpenAI` voice's name.
+    pub voice: String,
+}
+
+/// `[audio]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct AudioSettings {
+    /// Id of the microphone; empty = the system's default.
+    pub input: String,
+    /// Id of the speaker; empty = the system's default.
+    pub output: String,
+}
+
+/// `[appearance]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct AppearanceSettings {
+    /// Colours.
+    pub theme: Theme,
+    /// Whether captions are shown in the timeline.
+    pub captions: bool,
+}
+
+impl Default for AppearanceSettings {
+    fn default() -> Self {
+        Self { theme: Theme::default(), captions: true }
+    }
+}
+
+/// Colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Theme {
+    /// As the system.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// `[first_run]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FirstRun {
+    /// The first-run steps are over.
+    pub is_done: bool,
+}
