@@ -1,0 +1,143 @@
+//! The engine's one view of itself: each change is numbered, kept for snapshots and told to every shell.
+
+use tokio::sync::broadcast;
+
+use crate::api::{
+    About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Snapshot, SoundCheck,
+};
+use crate::config::Settings;
+
+/// What the shells see.
+pub(crate) struct Board {
+    events: broadcast::Sender<Event>,
+    seq: u64,
+    call: Call,
+    problem: Option<Problem>,
+    settings: Settings,
+    credentials: Vec<Credential>,
+    devices: Devices,
+    sound_check: Option<SoundCheck>,
+    about: About,
+}
+
+impl Board {
+    pub(crate) fn new(
+        events: broadcast::Sender<Event>,
+        call: Call,
+        settings: Settings,
+        credentials: Vec<Credential>,
+        about: About,
+    ) -> Self {
+        Self {
+            events,
+            seq: 0,
+            call,
+            problem: None,
+            settings,
+            credentials,
+            devices: Devices::default(),
+            sound_check: None,
+            about,
+        }
+    }
+
+    pub(crate) fn set_call(&mut self, call: Call) {
+        if self.call != call {
+            self.call = call.clone();
+            self.publish(Change::Call(call));
+        }
+    }
+
+    pub(crate) fn set_problem(&mut self, problem: Option<Problem>) {
+        if self.problem != problem {
+            if let Some(problem) = &problem {
+                tracing::warn!(code = ?problem.code, "problem");
+            }
+            self.problem.clone_from(&problem);
+            self.publish(Change::Problem(problem));
+        }
+    }
+
+    pub(crate) fn set_settings(&mut self, settings: Settings) {
+        if self.settings != settings {
+            self.settings = settings.clone();
+            self.publish(Change::Settings(settings));
+        }
+    }
+
+    pub(crate) fn set_credential(&mut self, credential: Credential) {
+        let mut credentials = self.credentials.clone();
+        match credentials.iter_mut().find(|known| known.holder == credential.holder) {
+            Some(known) => *known = credential,
+            None => credentials.push(credential),
+        }
+        if self.credentials != credentials {
+            self.credentials.clone_from(&credentials);
+            self.publish(Change::Credentials(credentials));
+        }
+    }
+
+    pub(crate) fn set_devices(&mut self, change: impl FnOnce(&mut Devices)) {
+        let mut devices = self.devices.clone();
+        change(&mut devices);
+        if self.devices != devices {
+            self.devices = devices.clone();
+            self.publish(Change::Devices(devices));
+        }
+    }
+
+    pub(crate) fn set_sound_check(&mut self, sound_check: Option<SoundCheck>) {
+        if self.sound_check != sound_check {
+            self.sound_check.clone_from(&sound_check);
+            self.publish(Change::SoundCheck(sound_check));
+        }
+    }
+
+    pub(crate) fn item(&mut self, item: Item, after: Option<u64>) {
+        self.publish(Change::Item { item, after });
+    }
+
+    pub(crate) fn removed(&mut self, id: u64) {
+        self.publish(Change::Removed(id));
+    }
+
+    pub(crate) fn cleared(&mut self) {
+        self.publish(Change::Cleared);
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        self.publish(Change::Note(note));
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    pub(crate) fn credential(&self, holder: crate::api::Holder) -> Option<&Credential> {
+        self.credentials.iter().find(|known| known.holder == holder)
+    }
+
+    pub(crate) fn snapshot(&self, items: Vec<Item>) -> Snapshot {
+        Snapshot {
+            seq: self.seq,
+            call: self.call.clone(),
+            items,
+            problem: self.problem.clone(),
+            settings: self.settings.clone(),
+            credentials: self.credentials.clone(),
+            devices: self.devices.clone(),
+            sound_check: self.sound_check.clone(),
+            about: self.about.clone(),
+        }
+    }
+
+    fn publish(&mut self, change: Change) {
+        self.seq += 1;
+        // Without a shell that listens there is nobody to tell.
+        let _ = self.events.send(Event { seq: self.seq, change });
+    }
+}

@@ -1,0 +1,128 @@
+//! What a shell holds of a running engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audio::{Card, Duplex};
+use secrecy::SecretString;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::api::{Command, Credential, Event, Holder, Levels, Problem, Snapshot};
+
+/// Where the engine keeps things; the platform's own places, found by the shell.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Folder of `settings.toml`.
+    pub config: PathBuf,
+    /// Folder for what the user would miss.
+    pub data: PathBuf,
+    /// Folder for what can be made again.
+    pub cache: PathBuf,
+    /// Folder of the log files.
+    pub log: PathBuf,
+}
+
+/// How an engine is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Base URL of the practice partner (`http://127.0.0.1:PORT/v1`) once it runs; an empty text until then.
+    pub practice: watch::Receiver<String>,
+    /// Sound from and to files instead of the devices of the settings.
+    pub card: Option<Card>,
+    /// Changes to the settings for this run only. When set, nothing is written to the settings file.
+    pub overrides: Option<serde_json::Value>,
+}
+
+/// The engine has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has stopped")]
+pub struct Closed;
+
+/// A running engine. Cloning is cheap; the engine stops after [`Handle::stop`] or when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) sound: watch::Receiver<Sound>,
+}
+
+/// The open devices, if any, for the meters.
+#[derive(Clone, Default)]
+pub(crate) struct Sound(pub(crate) Option<Arc<Duplex>>);
+
+impl std::fmt::Debug for Sound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Sound(open)" } else { "Sound(closed)" })
+    }
+}
+
+/// What a handle asks of the engine's task.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Command(Command),
+    SetKey { holder: Holder, key: SecretString, reply: oneshot::Sender<Result<Credential, Problem>> },
+    Snapshot(oneshot::Sender<Snapshot>),
+    Stop(oneshot::Sender<()>),
+}
+
+impl Handle {
+    /// Asks for something; its effects come as events.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn send(&self, command: Command) -> Result<(), Closed> {
+        self.requests.send(Request::Command(command)).await.map_err(|_| Closed)
+    }
+
+    /// Keeps a key: in the keychain, or for this session when there is none. It is used from the next connection on.
+    ///
+    /// # Errors
+    /// When the keychain is locked or the engine has stopped.
+    pub async fn set_key(&self, holder: Holder, key: SecretString) -> Result<Credential, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || Problem { code: crate::api::Code::Internal, detail: Closed.to_string() };
+        self.requests.send(Request::SetKey { holder, key, reply }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Everything at this moment.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn snapshot(&self) -> Result<Snapshot, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Snapshot(reply)).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    /// Changes from now on. A receiver that lags takes a new [`Handle::snapshot`].
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// For the meters: cheap, never waits.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        let sound = self.sound.borrow();
+        sound.0.as_ref().map_or(Levels { input: -90.0, output: -90.0, clipped: false }, |duplex| {
+            let levels = duplex.levels();
+            Levels { input: levels.input, output: levels.output, clipped: levels.clipped }
+        })
+    }
+
+    /// Counters of the open devices: underruns and the like.
+    #[must_use]
+    pub fn sound_stats(&self) -> Option<audio::Stats> {
+        self.sound.borrow().0.as_ref().map(|duplex| duplex.stats())
+    }
+
+    /// Ends the call, finishes files and stops; waits for it at most `limit`.
+    pub async fn stop(&self, limit: Duration) {
+        let (reply, answer) = oneshot::channel();
+        if self.requests.send(Request::Stop(reply)).await.is_ok() {
+            let _ = tokio::time::timeout(limit, answer).await;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! IO and policy of Sidetone: calls, routes, credentials, settings. A shell (window or command line) starts it with
+//! [`Engine::start`] and talks to it through a [`Handle`]; the types they exchange are in [`api`].
+
+pub mod api;
+mod call;
+pub mod config;
+mod core;
+mod credential;
+pub mod doctor;
+mod handle;
+mod key_test;
+pub mod log;
+mod net;
+mod route;
+mod sound_check;
+
+pub use handle::{Closed, Handle, Options, Paths};
+pub use secrecy::SecretString;
+
+pub use crate::core::Engine;

@@ -1,0 +1,43 @@
+//! What went wrong, by what the caller can do about it.
+
+/// A failure that the user should hear of. Benign races are not faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind of failure: decides what happens next.
+    pub cause: Cause,
+    /// The provider's code, if it gave one (`invalid_api_key`, …).
+    pub code: Option<String>,
+    /// The provider's words. May hold what the user said: for the screen, not for logs.
+    pub message: String,
+}
+
+/// The decision a failure asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The key is wrong or revoked, or none was sent.
+    Credential,
+    /// The key may not do this (permission, country, model not allowed for the account).
+    Permission,
+    /// No credit.
+    Quota,
+    /// Too many requests: later it works.
+    RateLimited,
+    /// The model or the settings were refused.
+    Refused,
+    /// The session reached its maximum length.
+    Expired,
+    /// The provider had trouble, or the connection broke.
+    Server,
+    /// One answer failed or was cut by the provider; the call goes on.
+    Response,
+}
+
+impl Fault {
+    /// Whether opening another connection can help.
+    pub fn is_transient(&self) -> bool {
+        match self.cause {
+            Cause::RateLimited | Cause::Expired | Cause::Server | Cause::Response => true,
+            Cause::Credential | Cause::Permission | Cause::Quota | Cause::Refused => false,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Wire formats and state machines of realtime voice providers, without sockets, clocks or threads.
+//!
+//! A [`Session`] is one conversation with one provider. It outlives the sockets that carry it: after a
+//! drop the caller opens another one and says [`Input::Opened`] again, and the session configures it,
+//! replays the conversation as text and sends every utterance that had no answer.
+//!
+//! The caller feeds [`Session::handle`], drains [`Session::poll`] after every call, and wakes the
+//! session at [`Session::deadline`]. Audio is 16-bit PCM, mono, [`SAMPLE_RATE`] samples per second.
+
+mod conversation;
+mod fault;
+mod openai;
+mod session;
+mod usage;
+
+pub use conversation::{Delivery, Item, ItemId, Kind, Role};
+pub use fault::{Cause, Fault};
+pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking};
+pub use session::{Event, Input, Output, Session};
+pub use usage::Usage;
+
+/// Samples per second of all audio that crosses this crate, in Hz (OpenAI Realtime: `audio/pcm`, rate 24000).
+pub const SAMPLE_RATE: u32 = 24_000;

@@ -1,0 +1,2 @@
+//! OpenAI Realtime over WebSocket.
+pub(crate) mod config;

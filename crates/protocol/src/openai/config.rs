@@ -1,0 +1,61 @@
+//! The settings of a session and their place on the wire.
+
+/// What the user chose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Voice name, sent in the first update of each connection only (it is locked after the first audio).
+    pub voice: String,
+    /// The system's instructions; empty = the provider's default.
+    pub instructions: String,
+    /// Transcription of the user's speech; `None` = no captions of the user.
+    pub transcription: Option<Transcription>,
+    /// Noise reduction at the provider; `None` = off.
+    pub noise_reduction: Option<NoiseReduction>,
+    /// Who decides when a turn is over.
+    pub turn_taking: TurnTaking,
+    /// Share of the context kept when it is full (0..1, cache friendly); `None` = the provider's `auto`.
+    pub retention_ratio: Option<f32>,
+    /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
+    pub reasoning_effort: Option<String>,
+}
+
+/// How the user's speech becomes text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcription {
+    /// Model id, `gpt-4o-mini-transcribe` for example.
+    pub model: String,
+    /// ISO-639-1 hint.
+    pub language: Option<String>,
+}
+
+/// Where the microphone is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseReduction {
+    /// Headset.
+    NearField,
+    /// Laptop or room.
+    FarField,
+}
+
+/// Who ends the turn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TurnTaking {
+    /// The user's finger: `turn_detection: null`, clear, append, commit, create.
+    PushToTalk,
+    /// The server listens all the time. `patience` 0 (quick) ..= 1 (patient).
+    Open {
+        /// Which detector.
+        detector: Detector,
+        /// 0 = quick, 1 = patient.
+        patience: f32,
+    },
+}
+
+/// Server-side turn detectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detector {
+    /// By silence: patience sets `silence_duration_ms` 300 ..= 1200.
+    Silence,
+    /// By meaning: patience sets `eagerness` high, medium or low.
+    Meaning,
+}
