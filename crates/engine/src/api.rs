@@ -375,6 +375,11 @@ pub enum Holder {
     Endpoint,
 }
 
+impl Holder {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Openai, Self::Gateway, Self::Endpoint];
+}
+
 /// Where a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -397,7 +402,7 @@ pub enum Place {
 }
 
 /// Result of a key test; each check is told apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeyTest {
     /// A test runs now.

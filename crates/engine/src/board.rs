@@ -23,7 +23,7 @@ pub(crate) struct Board {
 impl Board {
     pub(crate) fn new(
         events: broadcast::Sender<Event>,
-        call: Call,
+        call: &crate::call::Call,
         settings: Settings,
         credentials: Vec<Credential>,
         about: About,
@@ -31,7 +31,7 @@ impl Board {
         Self {
             events,
             seq: 0,
-            call,
+            call: call.view(&settings, None),
             problem: None,
             settings,
             credentials,

@@ -2,6 +2,7 @@
 //! [`Engine::start`] and talks to it through a [`Handle`]; the types they exchange are in [`api`].
 
 pub mod api;
+mod board;
 mod call;
 pub mod config;
 mod core;
@@ -15,6 +16,7 @@ mod route;
 mod sound_check;
 
 pub use handle::{Closed, Handle, Options, Paths};
+pub use audio::Card;
 pub use secrecy::SecretString;
 
 pub use crate::core::Engine;

@@ -1,0 +1,529 @@
+//! The call: one conversation over one connection at a time and one pair of devices. Everything here runs on the
+//! engine's task and never blocks; what takes time is a job of [`Link`] or [`Sound`].
+
+mod drain;
+mod gate;
+mod link;
+mod sound;
+mod view;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use audio::{Captured, Notice as SoundNotice};
+use protocol::{Fault, Input, ItemId, Session};
+
+use crate::api::{self, Code, Mode, Note, Problem, Provider, Route, Talk};
+use crate::board::Board;
+use crate::config::Settings;
+use crate::route::Failure;
+
+use gate::Gate;
+pub(crate) use link::Exchange;
+use link::{Link, LinkEvent};
+use sound::SoundEvent;
+pub(crate) use sound::{Sound, config as sound_config, system_card};
+pub(crate) use view::sound_problem;
+use view::{Marks, session_config};
+
+/// A fresh connection is made this long before the provider ends the old one.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+/// While something is going on at that moment, it is looked at again after this long.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The conversation with what carries it.
+pub(crate) struct Call {
+    session: Session,
+    link: Link,
+    sound: Sound,
+    gate: Gate,
+    marks: Marks,
+    started_at: Option<i64>,
+    is_muted: bool,
+    /// The server hears speech (open microphone).
+    is_speech: bool,
+    /// A response is being generated.
+    is_answering: bool,
+    /// Answers handed to the speaker and not played to their end.
+    queued: BTreeSet<ItemId>,
+    /// One of them is audible.
+    is_audible: bool,
+    /// When the user's last turn ended; taken by the first sound of the answer.
+    turn_ended: Option<Instant>,
+    first_sound_ms: Option<u32>,
+    /// What the provider said went wrong on this connection.
+    fault: Option<Fault>,
+    renew_at: Option<Instant>,
+    /// This connection is given up after the current step: it does not keep up or does not answer.
+    is_abandoned: bool,
+}
+
+/// Something that happened to a call.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    Link(LinkEvent),
+    Sound(SoundEvent),
+    Time,
+}
+
+impl Call {
+    pub(crate) fn new(settings: &Settings, exchange: Exchange, sound: Sound) -> Self {
+        Self {
+            session: Session::new(session_config(settings)),
+            link: Link::new(exchange),
+            sound,
+            gate: Gate::default(),
+            marks: Marks::default(),
+            started_at: None,
+            is_muted: false,
+            is_speech: false,
+            is_answering: false,
+            queued: BTreeSet::new(),
+            is_audible: false,
+            turn_ended: None,
+            first_sound_ms: None,
+            fault: None,
+            renew_at: None,
+            is_abandoned: false,
+        }
+    }
+
+    /// The next thing that happens; safe to drop and call again.
+    pub(crate) async fn next(&mut self) -> Happening {
+        let wake = [self.session.deadline().map(|(at, _)| at), self.gate.deadline(), self.renew_at]
+            .into_iter()
+            .flatten()
+            .min();
+        let time = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            event = self.link.next() => Happening::Link(event),
+            event = self.sound.next() => Happening::Sound(event),
+            () = time => Happening::Time,
+        }
+    }
+
+    /// Takes in what happened.
+    pub(crate) fn happen(&mut self, happening: Happening, board: &mut Board) {
+        match happening {
+            Happening::Link(event) => self.link_event(event, board),
+            Happening::Sound(SoundEvent::Captured(captured)) => self.captured(captured, board),
+            Happening::Sound(SoundEvent::Notice(notice)) => self.sound_notice(notice, board),
+            Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
+            Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
+            Happening::Time => self.time(board),
+        }
+        self.settle(board);
+    }
+
+    /// Begins a call: connects and arms the microphone.
+    pub(crate) fn start(&mut self, board: &mut Board) {
+        self.begin(board);
+        self.sound.open(board.settings());
+        self.link.dial(board.settings());
+        self.settle(board);
+    }
+
+    /// Ends the call; the conversation stays. The returned task ends when the devices are closed.
+    pub(crate) fn hang_up(&mut self, board: &mut Board) -> Option<tokio::task::JoinHandle<()>> {
+        self.finish_recording(board);
+        self.gate = Gate::default();
+        self.flush(board);
+        let closing = self.sound.close();
+        self.drop_connection(board);
+        self.link.settle();
+        self.started_at = None;
+        self.first_sound_ms = None;
+        board.set_devices(|devices| {
+            devices.input_in_use = None;
+            devices.output_in_use = None;
+        });
+        self.settle(board);
+        closing
+    }
+
+    /// Empties the conversation.
+    pub(crate) fn clear(&mut self, board: &mut Board) {
+        self.hang_up(board);
+        self.session = Session::new(session_config(board.settings()));
+        self.marks = Marks::default();
+        board.cleared();
+        self.settle(board);
+    }
+
+    /// A typed message. It never opens a microphone; it is answered aloud when the call can be heard already.
+    pub(crate) fn say(&mut self, text: &str, board: &mut Board) {
+        self.begin(board);
+        let aloud = self.sound.is_open();
+        self.turn_ended = Some(Instant::now());
+        self.input(Input::Say { text, aloud }, board);
+        self.link.dial(board.settings());
+        self.settle(board);
+    }
+
+    /// Stops the answer.
+    pub(crate) fn stop(&mut self, board: &mut Board) {
+        self.input(Input::Stop, board);
+        self.settle(board);
+    }
+
+    pub(crate) fn mute(&mut self, is_muted: bool, board: &mut Board) {
+        self.is_muted = is_muted;
+        self.sound.mute(is_muted);
+        self.settle(board);
+    }
+
+    /// Sends what waits again.
+    pub(crate) fn resend(&mut self, board: &mut Board) {
+        self.begin(board);
+        self.input(Input::Resend, board);
+        self.link.dial(board.settings());
+        self.settle(board);
+    }
+
+    /// Drops an item that waits.
+    pub(crate) fn forget(&mut self, id: u64, board: &mut Board) {
+        self.input(Input::Forget(ItemId(id)), board);
+        self.settle(board);
+    }
+
+    /// The user has read the problem.
+    pub(crate) fn dismiss(&mut self, board: &mut Board) {
+        board.set_problem(None);
+        self.settle(board);
+    }
+
+    /// Takes changed settings into account; `old` are those of before.
+    pub(crate) fn configure(&mut self, old: &Settings, board: &mut Board) {
+        let new = board.settings().clone();
+        if old.audio != new.audio {
+            self.sound.choose(&new);
+        }
+        self.input(Input::Configure(&session_config(&new)), board);
+        if way(old) != way(&new) {
+            self.change_way(board);
+        } else if old.call.mode != new.call.mode {
+            self.change_mode(new.call.mode, board);
+        }
+        self.settle(board);
+    }
+
+    /// The conversation in its order.
+    pub(crate) fn items(&mut self) -> Vec<api::Item> {
+        let items = self.session.items();
+        items.iter().map(|item| self.marks.view(item)).collect()
+    }
+
+    /// The state as shells see it.
+    pub(crate) fn view(&self, settings: &Settings, problem: Option<&Problem>) -> api::Call {
+        let (model, voice) = names(settings);
+        api::Call {
+            provider: settings.call.provider,
+            model,
+            voice,
+            route: settings.call.route,
+            link: self.link.view(),
+            talk: self.talk(problem),
+            mode: settings.call.mode,
+            is_locked: self.gate.is_locked(),
+            is_muted: self.is_muted,
+            is_armed: self.sound.is_open(),
+            is_live: self.is_live(),
+            started_at: self.started_at,
+            first_sound_ms: self.first_sound_ms,
+            waiting: u32::try_from(self.session.unanswered()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn talk(&self, problem: Option<&Problem>) -> Talk {
+        let is_waiting = self.session.unanswered() > 0 && !self.link.is_idle();
+        if problem.is_some_and(|problem| blocks(problem.code)) {
+            Talk::Blocked
+        } else if self.gate.is_capturing() || self.is_speech {
+            if self.is_muted { Talk::Muted } else { Talk::Listening }
+        } else if self.is_audible {
+            Talk::Speaking
+        } else if self.is_answering || is_waiting || !self.queued.is_empty() {
+            Talk::Thinking
+        } else if self.is_muted {
+            Talk::Muted
+        } else {
+            Talk::Ready
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        self.link.is_ready() && self.sound.is_open() && self.gate.is_capturing_or_open() && !self.is_muted
+    }
+
+    fn begin(&mut self, board: &mut Board) {
+        self.started_at.get_or_insert_with(view::unix_ms);
+        board.set_problem(None);
+    }
+
+    fn link_event(&mut self, event: LinkEvent, board: &mut Board) {
+        match event {
+            LinkEvent::Opened => {
+                self.fault = None;
+                self.input(Input::Opened, board);
+            }
+            LinkEvent::Text(text) => self.input(Input::Text(&text), board),
+            LinkEvent::Binary(bytes) => self.input(Input::Binary(&bytes), board),
+            LinkEvent::Closed { code, reason } => {
+                self.input(Input::Closed { code, reason: &reason }, board);
+                self.lost(code, board);
+            }
+            LinkEvent::Refused { problem, is_transient } => self.refused(problem, is_transient, board),
+        }
+    }
+
+    /// The connection is gone: another form of the keys, another try, or the end.
+    fn lost(&mut self, code: Option<u16>, board: &mut Board) {
+        let fault = self.fault.take();
+        self.forget_connection();
+        if !self.link.is_ready() {
+            let failure = fault.as_ref().map_or(Failure::Closed { code }, Failure::Fault);
+            if self.link.step(&failure, board.settings()) {
+                return;
+            }
+        }
+        match fault {
+            Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
+            Some(fault) => self.try_again(view::problem(&fault), board),
+            None => {
+                let detail = code.map_or_else(|| "the connection broke".to_owned(), |code| format!("closed ({code})"));
+                self.try_again(Problem { code: Code::ProviderTrouble, detail }, board);
+            }
+        }
+    }
+
+    fn refused(&mut self, problem: Problem, is_transient: bool, board: &mut Board) {
+        self.input(Input::Closed { code: None, reason: "" }, board);
+        if is_transient { self.try_again(problem, board) } else { self.give_up(problem, board) }
+    }
+
+    fn try_again(&mut self, problem: Problem, board: &mut Board) {
+        if !self.link.retry(board.settings()) {
+            self.give_up(problem, board);
+        }
+    }
+
+    fn give_up(&mut self, problem: Problem, board: &mut Board) {
+        self.link.close();
+        self.link.settle();
+        board.set_problem(Some(problem));
+    }
+
+    /// Gives up the connection without a word from the other side.
+    fn drop_connection(&mut self, board: &mut Board) {
+        self.link.close();
+        self.fault = None;
+        self.forget_connection();
+        self.input(Input::Closed { code: None, reason: "" }, board);
+    }
+
+    fn forget_connection(&mut self) {
+        self.is_answering = false;
+        self.is_speech = false;
+        self.renew_at = None;
+        self.is_abandoned = false;
+    }
+
+    fn change_way(&mut self, board: &mut Board) {
+        let was_idle = self.link.is_idle();
+        self.drop_connection(board);
+        self.link.settle();
+        board.set_problem(None);
+        if !was_idle {
+            self.link.dial(board.settings());
+        }
+    }
+
+    fn time(&mut self, board: &mut Board) {
+        let now = Instant::now();
+        if self.session.deadline().is_some_and(|(at, _)| at <= now) {
+            self.input(Input::Timeout, board);
+        }
+        if self.gate.deadline().is_some_and(|at| at <= now) {
+            self.turn_captured(board);
+        }
+        if self.renew_at.is_some_and(|at| at <= now) {
+            self.renew(now, board);
+        }
+    }
+
+    /// Continues on a fresh connection before the provider ends this one, between turns.
+    fn renew(&mut self, now: Instant, board: &mut Board) {
+        if self.session.is_busy() || !self.queued.is_empty() {
+            self.renew_at = Some(now + RENEWAL_PATIENCE);
+            return;
+        }
+        self.drop_connection(board);
+        self.link.dial(board.settings());
+        board.note(Note::Renewed);
+    }
+
+    fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {
+        if let Some(note) = self.link.ready(board.settings()) {
+            board.note(note);
+        }
+        if board.problem().is_some_and(|problem| !is_about_devices(problem.code)) {
+            board.set_problem(None);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.renew_at = expires_at
+            .map(|at| Duration::from_secs(at).saturating_sub(now).saturating_sub(RENEWAL_MARGIN))
+            .filter(|left| !left.is_zero())
+            .map(|left| Instant::now() + left);
+    }
+
+    fn sound_opened(&mut self, board: &mut Board) {
+        self.sound.mute(self.is_muted);
+        if board.problem().is_some_and(|problem| is_about_devices(problem.code)) {
+            board.set_problem(None);
+        }
+        match board.settings().call.mode {
+            Mode::Ptt => {
+                if self.gate.sound_opened() {
+                    self.sound.open_gate();
+                }
+            }
+            Mode::Open => self.open_microphone(),
+        }
+    }
+
+    fn sound_failed(&mut self, error: &audio::Error, board: &mut Board) {
+        self.discard_recording(board);
+        board.set_problem(Some(sound_problem(error)));
+    }
+
+    fn sound_notice(&mut self, notice: SoundNotice, board: &mut Board) {
+        match notice {
+            SoundNotice::Started(key) => self.first_sound(ItemId(key.0), board),
+            SoundNotice::Finished(key) => {
+                let item = ItemId(key.0);
+                self.queued.remove(&item);
+                self.is_audible = self.is_audible && !self.queued.is_empty();
+                self.input(Input::Played(item), board);
+            }
+            SoundNotice::Opened { direction, name, is_fallback } => device_opened(direction, name, is_fallback, board),
+            SoundNotice::Lost { error, .. } => board.set_problem(Some(sound_problem(&error))),
+            SoundNotice::Silent => board.set_problem(Some(Problem {
+                code: Code::MicrophoneSilent,
+                detail: "three seconds of silence".into(),
+            })),
+            SoundNotice::Audible => {
+                if board.problem().is_some_and(|problem| problem.code == Code::MicrophoneSilent) {
+                    board.set_problem(None);
+                }
+            }
+        }
+    }
+
+    fn first_sound(&mut self, item: ItemId, board: &mut Board) {
+        if !self.queued.contains(&item) {
+            return; // it was flushed meanwhile
+        }
+        self.is_audible = true;
+        let Some(ended) = self.turn_ended.take() else { return };
+        let latency = view::millis(ended.elapsed());
+        self.first_sound_ms = Some(latency);
+        self.marks.of(item).first_sound_ms = Some(latency);
+        self.publish_item(item, board);
+    }
+
+    fn captured(&mut self, captured: Captured, board: &mut Board) {
+        if self.sound.has_overflowed() {
+            board.note(Note::NetworkTooSlow);
+        }
+        match captured {
+            Captured::Frame(pcm) => self.input(Input::Audio(&pcm), board),
+            Captured::End => self.turn_captured(board),
+            Captured::InputEnded => {
+                if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
+                    self.end_turn();
+                }
+            }
+        }
+    }
+
+    /// Consequences that can follow from anything: an abandoned connection, the view.
+    fn settle(&mut self, board: &mut Board) {
+        if std::mem::take(&mut self.is_abandoned) {
+            self.input(Input::Closed { code: None, reason: "" }, board);
+            self.lost(None, board);
+        }
+        let view = self.view(board.settings(), board.problem());
+        board.set_call(view);
+    }
+}
+
+fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {
+    if board.problem().is_some_and(|problem| problem.code == Code::DeviceLost) {
+        board.set_problem(None);
+    }
+    if is_fallback {
+        board.note(Note::DeviceReplaced { name: name.clone() });
+    }
+    board.set_devices(|devices| match direction {
+        audio::Direction::Input => devices.input_in_use = Some(name),
+        audio::Direction::Output => devices.output_in_use = Some(name),
+    });
+}
+
+/// Model and voice as the user knows them.
+fn names(settings: &Settings) -> (String, String) {
+    let openai = &settings.providers.openai;
+    let endpoint = &settings.endpoint;
+    let or = |own: &str, other: &str| if own.is_empty() { other.to_owned() } else { own.to_owned() };
+    match (settings.call.provider, settings.call.route) {
+        (Provider::Practice, _) => ("practice".into(), "practice".into()),
+        (Provider::Openai, Route::Direct | Route::Gateway) => (openai.model.clone(), openai.voice.clone()),
+        (Provider::Openai, Route::Endpoint) => {
+            (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice))
+        }
+    }
+}
+
+/// What decides where a connection goes: when it changes, a new one is made.
+fn way(settings: &Settings) -> impl PartialEq {
+    (
+        settings.call.provider,
+        settings.call.route,
+        settings.providers.openai.base_url.clone(),
+        settings.providers.openai.model.clone(),
+        settings.gateway.clone(),
+        settings.endpoint.clone(),
+    )
+}
+
+fn is_about_devices(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoMicrophone | Code::MicrophoneRefused | Code::MicrophoneSilent | Code::NoSpeaker | Code::DeviceLost
+    )
+}
+
+/// Whether talking cannot work before the user did something.
+fn blocks(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoCredential
+            | Code::CredentialRefused
+            | Code::NotPermitted
+            | Code::Quota
+            | Code::Refused
+            | Code::GatewayMissing
+            | Code::GatewayRefused
+            | Code::EndpointMissing
+            | Code::InsecureRoute
+            | Code::NoMicrophone
+            | Code::MicrophoneRefused
+            | Code::DeviceLost
+    )
+}

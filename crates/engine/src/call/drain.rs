@@ -1,0 +1,109 @@
+//! Carrying out what the session wants.
+
+use std::time::Instant;
+
+use protocol::{Cause, Event, Fault, Input, Item, ItemId, Output};
+
+use crate::api::Note;
+use crate::board::Board;
+
+use super::{Call, view};
+
+impl Call {
+    /// Feeds the session and carries out everything that follows.
+    pub(super) fn input(&mut self, input: Input<'_>, board: &mut Board) {
+        self.session.handle(input, Instant::now());
+        while let Some(output) = self.session.poll() {
+            self.carry_out(output, board);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, board: &mut Board) {
+        match output {
+            Output::Transmit(text) => {
+                if !self.link.send(text) && !std::mem::replace(&mut self.is_abandoned, true) {
+                    board.note(Note::NetworkTooSlow);
+                }
+            }
+            Output::Play { item, pcm } => {
+                if self.sound.is_open() {
+                    self.queued.insert(item);
+                    self.sound.play(item, pcm);
+                }
+            }
+            Output::PlayEnd(item) => self.sound.finish(item),
+            Output::Flush => self.flush(board),
+            Output::Event(event) => self.event(event, board),
+            Output::Reconnect(reason) => {
+                tracing::info!(reason, "connection given up");
+                self.is_abandoned = true;
+            }
+        }
+    }
+
+    /// Silences the speaker and tells the session what was heard.
+    pub(super) fn flush(&mut self, board: &mut Board) {
+        self.queued.clear();
+        self.is_audible = false;
+        for heard in self.sound.flush() {
+            self.input(Input::Interrupted { item: ItemId(heard.item.0), heard: heard.duration }, board);
+        }
+    }
+
+    fn event(&mut self, event: Event, board: &mut Board) {
+        match event {
+            Event::Ready { expires_at, .. } => self.ready(expires_at, board),
+            Event::Item { item, after } => self.show(&item, after, board),
+            Event::Removed(item) => {
+                self.marks.forget(item);
+                board.removed(item.0);
+            }
+            Event::SpeechStarted => self.is_speech = true,
+            Event::SpeechStopped => {
+                self.is_speech = false;
+                self.turn_ended = Some(Instant::now());
+            }
+            Event::ResponseStarted => {
+                self.is_answering = true;
+                self.fault = None;
+            }
+            Event::ResponseDone => {
+                self.is_answering = false;
+                self.link.settle();
+            }
+            Event::Fault(fault) => self.fault(fault, board),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault, board: &mut Board) {
+        let is_told_at_once = match fault.cause {
+            Cause::Credential
+            | Cause::Permission
+            | Cause::Quota
+            | Cause::RateLimited
+            | Cause::Refused
+            | Cause::Response => true,
+            // The call reconnects by itself; only when that fails is there something to tell.
+            Cause::Expired | Cause::Server => false,
+        };
+        if is_told_at_once && self.link.is_ready() {
+            board.set_problem(Some(view::problem(&fault)));
+        }
+        self.fault = Some(fault);
+    }
+
+    fn show(&mut self, item: &Item, after: Option<ItemId>, board: &mut Board) {
+        let item = self.marks.view(item);
+        board.item(item, after.map(|id| id.0));
+    }
+
+    /// Tells the shells of an item about which the engine learnt something itself.
+    pub(super) fn publish_item(&mut self, id: ItemId, board: &mut Board) {
+        let items = self.session.items();
+        let Some(index) = items.iter().position(|item| item.id == id) else { return };
+        let after = index.checked_sub(1).and_then(|before| items.get(before)).map(|item| item.id);
+        if let Some(item) = items.get(index) {
+            self.show(item, after, board);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The devices of a call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use audio::{Captured, Card, Choice, DeviceId, Duplex, Heard, ItemKey, Notice};
+use protocol::ItemId;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Settings;
+use crate::handle;
+
+/// Kept before the talk key, so that the first word is whole.
+const PRE_ROLL: Duration = Duration::from_millis(500);
+/// Captured after the talk key, so that the last word is whole.
+const TAIL: Duration = Duration::from_millis(150);
+/// Microphone frames that may wait for the call: 5 s. The call's loop never blocks, so more means a bug.
+const CAPTURED_FRAMES: usize = 512;
+const NOTICES: usize = 256;
+
+/// What the devices report.
+#[derive(Debug)]
+pub(crate) enum SoundEvent {
+    /// The devices run.
+    Opened,
+    /// They could not be opened.
+    Failed(audio::Error),
+    /// From the microphone.
+    Captured(Captured),
+    /// About devices and playout.
+    Notice(Notice),
+}
+
+/// Microphone and speaker, opened when first needed.
+pub(crate) struct Sound {
+    card: Option<Card>,
+    duplex: Option<Arc<Duplex>>,
+    opens: JoinSet<Result<Open, audio::Error>>,
+    captured: Option<mpsc::Receiver<Captured>>,
+    notices: Option<mpsc::Receiver<Notice>>,
+    overflowed: Arc<AtomicBool>,
+    published: watch::Sender<handle::Sound>,
+}
+
+struct Open {
+    duplex: Duplex,
+    captured: mpsc::Receiver<Captured>,
+    notices: mpsc::Receiver<Notice>,
+}
+
+impl Sound {
+    pub(crate) fn new(card: Option<Card>, published: watch::Sender<handle::Sound>) -> Self {
+        Self {
+            card,
+            duplex: None,
+            opens: JoinSet::new(),
+            captured: None,
+            notices: None,
+            overflowed: Arc::default(),
+            published,
+        }
+    }
+
+    /// Starts to open the devices, if they are not.
+    pub(crate) fn open(&mut self, settings: &Settings) {
+        if self.duplex.is_some() || !self.opens.is_empty() {
+            return;
+        }
+        let config = config(self.card.clone().unwrap_or_else(|| system_card(settings)));
+        let overflowed = Arc::clone(&self.overflowed);
+        self.opens.spawn_blocking(move || {
+            let (frames, captured) = mpsc::channel(CAPTURED_FRAMES);
+            let (words, notices) = mpsc::channel(NOTICES);
+            let sink = move |frame| {
+                if frames.try_send(frame).is_err() {
+                    overflowed.store(true, Ordering::Relaxed);
+                }
+            };
+            let notice = move |notice| {
+                let _ = words.try_send(notice);
+            };
+            Ok(Open { duplex: Duplex::open(config, sink, notice)?, captured, notices })
+        });
+    }
+
+    /// The next thing that happens; safe to drop and call again.
+    pub(crate) async fn next(&mut self) -> SoundEvent {
+        let opening = !self.opens.is_empty();
+        tokio::select! {
+            biased;
+            Some(notice) = receive(&mut self.notices) => SoundEvent::Notice(notice),
+            Some(captured) = receive(&mut self.captured) => SoundEvent::Captured(captured),
+            Some(done) = self.opens.join_next(), if opening => match done {
+                Ok(Ok(open)) => {
+                    self.take(open);
+                    SoundEvent::Opened
+                }
+                Ok(Err(error)) => SoundEvent::Failed(error),
+                Err(error) => SoundEvent::Failed(audio::Error::Lost {
+                    direction: audio::Direction::Input,
+                    detail: error.to_string(),
+                }),
+            },
+            else => std::future::pending().await,
+        }
+    }
+
+    fn take(&mut self, open: Open) {
+        let duplex = Arc::new(open.duplex);
+        self.captured = Some(open.captured);
+        self.notices = Some(open.notices);
+        self.published.send_replace(handle::Sound(Some(Arc::clone(&duplex))));
+        self.duplex = Some(duplex);
+    }
+
+    /// Closes the devices; files are finished when the returned task ends.
+    pub(crate) fn close(&mut self) -> Option<tokio::task::JoinHandle<()>> {
+        self.opens.abort_all();
+        self.opens = JoinSet::new();
+        self.captured = None;
+        self.notices = None;
+        self.published.send_replace(handle::Sound(None));
+        // Closing a device can block for long on some systems.
+        self.duplex.take().map(|duplex| tokio::task::spawn_blocking(move || drop(duplex)))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.duplex.is_some()
+    }
+
+    /// Whether microphone frames were lost since the last question.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        self.overflowed.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn open_gate(&self) {
+        if let Some(duplex) = &self.duplex {
+            duplex.open_gate();
+        }
+    }
+
+    pub(crate) fn close_gate(&self) {
+        if let Some(duplex) = &self.duplex {
+            duplex.close_gate();
+        }
+    }
+
+    pub(crate) fn drop_gate(&self) {
+        if let Some(duplex) = &self.duplex {
+            duplex.drop_gate();
+        }
+    }
+
+    pub(crate) fn mute(&self, is_muted: bool) {
+        if let Some(duplex) = &self.duplex {
+            duplex.mute(is_muted);
+        }
+    }
+
+    pub(crate) fn play(&self, item: ItemId, pcm: Vec<i16>) {
+        if let Some(duplex) = &self.duplex {
+            duplex.play(ItemKey(item.0), pcm);
+        }
+    }
+
+    pub(crate) fn finish(&self, item: ItemId) {
+        if let Some(duplex) = &self.duplex {
+            duplex.finish(ItemKey(item.0));
+        }
+    }
+
+    pub(crate) fn flush(&self) -> Vec<Heard> {
+        self.duplex.as_ref().map(|duplex| duplex.flush()).unwrap_or_default()
+    }
+
+    pub(crate) fn choose(&self, settings: &Settings) {
+        if let Some(duplex) = &self.duplex {
+            duplex.choose(choice(&settings.audio.input), choice(&settings.audio.output));
+        }
+    }
+}
+
+/// The devices of the settings.
+pub(crate) fn system_card(settings: &Settings) -> Card {
+    Card::System { input: choice(&settings.audio.input), output: choice(&settings.audio.output) }
+}
+
+/// How every duplex of the app is opened.
+pub(crate) fn config(card: Card) -> audio::Config {
+    audio::Config { card, wire_rate: protocol::SAMPLE_RATE, pre_roll: PRE_ROLL, tail: TAIL }
+}
+
+fn choice(id: &str) -> Choice {
+    if id.is_empty() { Choice::Default } else { Choice::Device(DeviceId(id.to_owned())) }
+}
+
+async fn receive<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => None,
+    }
+}

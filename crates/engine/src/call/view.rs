@@ -1,0 +1,159 @@
+//! From the session's words to the app API's.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::{Cause, Fault, ItemId};
+
+use crate::api::{Code, Delivery, Item, Kind, Problem, Role, Usage};
+use crate::config::{Detector, NoiseReduction, Settings};
+
+/// What the engine knows of an item beyond the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    /// First seen, unix ms.
+    pub(crate) at: i64,
+    /// Latency of the answer, ms.
+    pub(crate) first_sound_ms: Option<u32>,
+}
+
+/// Marks by item.
+#[derive(Debug, Default)]
+pub(crate) struct Marks(BTreeMap<ItemId, Mark>);
+
+impl Marks {
+    pub(crate) fn of(&mut self, id: ItemId) -> &mut Mark {
+        self.0.entry(id).or_insert_with(|| Mark { at: unix_ms(), first_sound_ms: None })
+    }
+
+    pub(crate) fn forget(&mut self, id: ItemId) {
+        self.0.remove(&id);
+    }
+
+    /// The item as shells see it.
+    pub(crate) fn view(&mut self, item: &protocol::Item) -> Item {
+        let mark = *self.of(item.id);
+        Item {
+            id: item.id.0,
+            role: match item.role {
+                protocol::Role::User => Role::User,
+                protocol::Role::Assistant => Role::Assistant,
+            },
+            kind: match &item.kind {
+                protocol::Kind::Spoken => Kind::Spoken,
+                protocol::Kind::Typed => Kind::Typed,
+                protocol::Kind::ToolCall { name } => Kind::ToolCall(name.clone()),
+            },
+            text: item.text.clone(),
+            unheard: item.unheard.clone(),
+            is_final: item.is_final,
+            delivery: delivery(item.delivery),
+            at: mark.at,
+            duration_ms: millis(item.duration),
+            heard_ms: item.heard.map(millis),
+            first_sound_ms: mark.first_sound_ms,
+            usage: item.usage.map(usage),
+            problem: item.fault.as_ref().map(problem),
+        }
+    }
+}
+
+fn delivery(delivery: protocol::Delivery) -> Delivery {
+    match delivery {
+        protocol::Delivery::Recording => Delivery::Recording,
+        protocol::Delivery::Sent => Delivery::Sent,
+        protocol::Delivery::Kept => Delivery::Kept,
+        protocol::Delivery::Answered => Delivery::Answered,
+        protocol::Delivery::Arriving => Delivery::Arriving,
+        protocol::Delivery::Complete => Delivery::Complete,
+        protocol::Delivery::Interrupted => Delivery::Interrupted,
+        protocol::Delivery::Failed => Delivery::Failed,
+    }
+}
+
+fn usage(usage: protocol::Usage) -> Usage {
+    let count = |tokens: u64| u32::try_from(tokens).unwrap_or(u32::MAX);
+    Usage {
+        input_text: count(usage.input_text),
+        input_audio: count(usage.input_audio),
+        cached_text: count(usage.cached_text),
+        cached_audio: count(usage.cached_audio),
+        output_text: count(usage.output_text),
+        output_audio: count(usage.output_audio),
+    }
+}
+
+/// What a provider's fault means to the user.
+pub(crate) fn problem(fault: &Fault) -> Problem {
+    let code = match fault.cause {
+        Cause::Credential => Code::CredentialRefused,
+        Cause::Permission => Code::NotPermitted,
+        Cause::Quota => Code::Quota,
+        Cause::RateLimited => Code::RateLimited,
+        Cause::Refused => Code::Refused,
+        Cause::Expired | Cause::Server => Code::ProviderTrouble,
+        Cause::Response => Code::AnswerFailed,
+    };
+    Problem { code, detail: fault.message.clone() }
+}
+
+/// What a sound error means to the user.
+pub(crate) fn sound_problem(error: &audio::Error) -> Problem {
+    let code = match error {
+        audio::Error::NoHost | audio::Error::NoDevice(audio::Direction::Input) => Code::NoMicrophone,
+        audio::Error::NoDevice(audio::Direction::Output) => Code::NoSpeaker,
+        audio::Error::Refused(audio::Direction::Input) => Code::MicrophoneRefused,
+        audio::Error::Refused(audio::Direction::Output)
+        | audio::Error::Stuck(_)
+        | audio::Error::Lost { .. } => Code::DeviceLost,
+        audio::Error::File(_) => Code::Internal,
+    };
+    Problem { code, detail: error.to_string() }
+}
+
+/// The session's part of the settings.
+pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
+    let openai = &settings.providers.openai;
+    let is_endpoint = settings.call.provider == crate::api::Provider::Openai
+        && settings.call.route == crate::api::Route::Endpoint;
+    let voice = &settings.voice;
+    protocol::Config {
+        voice: match settings.endpoint.voice.trim() {
+            own if is_endpoint && !own.is_empty() => own.to_owned(),
+            _ => openai.voice.trim().to_owned(),
+        },
+        instructions: voice.instructions.trim().to_owned(),
+        transcription: voice.captions.then(|| protocol::Transcription {
+            model: openai.transcription_model.trim().to_owned(),
+            language: Some(voice.language.trim().to_owned()).filter(|language| !language.is_empty()),
+        }),
+        noise_reduction: match voice.noise_reduction {
+            NoiseReduction::Off => None,
+            NoiseReduction::Headset => Some(protocol::NoiseReduction::NearField),
+            NoiseReduction::Room => Some(protocol::NoiseReduction::FarField),
+        },
+        turn_taking: match settings.call.mode {
+            crate::api::Mode::Ptt => protocol::TurnTaking::PushToTalk,
+            crate::api::Mode::Open => protocol::TurnTaking::Open {
+                detector: match voice.detector {
+                    Detector::Silence => protocol::Detector::Silence,
+                    Detector::Meaning => protocol::Detector::Meaning,
+                },
+                patience: voice.patience,
+            },
+        },
+        retention_ratio: None,
+        reasoning_effort: Some(openai.reasoning_effort.trim().to_owned()).filter(|effort| !effort.is_empty()),
+    }
+}
+
+/// Now, unix ms.
+pub(crate) fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whole milliseconds, saturating.
+pub(crate) fn millis(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

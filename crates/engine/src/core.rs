@@ -1,0 +1,334 @@
+//! The engine's task: one owner of settings, keys, devices and the call.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::api::{
+    About, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem, SoundCheck,
+};
+use crate::board::Board;
+use crate::call::{Call, Exchange, Sound as CallSound, system_card};
+use crate::config;
+use crate::credential::{Credentials, Found};
+use crate::handle::{Handle, Options, Paths, Request, Sound};
+use crate::net::{Net, NetOptions};
+use crate::{key_test, sound_check};
+
+const REQUESTS: usize = 32;
+const EVENTS: usize = 1024;
+const CHECK_STEPS: usize = 16;
+/// Closing devices may block; the app does not wait longer than this.
+const CLOSING_LIMIT: Duration = Duration::from_secs(2);
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine;
+
+impl Engine {
+    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor the keychain nor a device.
+    ///
+    /// # Errors
+    /// When the network clients cannot be made or `options.overrides` do not fit the settings.
+    pub fn start(paths: Paths, options: Options) -> Result<Handle, Problem> {
+        let net = Net::new(NetOptions::default())?;
+        let loaded = config::load(&settings_file(&paths));
+        let mut settings = config::with_environment(loaded.settings, environment);
+        if let Some(overrides) = &options.overrides {
+            settings = config::merge(&settings, overrides)?;
+        }
+        let (requests, inbox) = mpsc::channel(REQUESTS);
+        let (events, _) = broadcast::channel(EVENTS);
+        let (meters, sound) = watch::channel(Sound::default());
+        let handle = Handle { requests, events: events.clone(), sound };
+        let credentials = Credentials::start(environment);
+        let exchange =
+            Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
+        let call = Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()));
+        let board = Board::new(events, &call, settings, unknown_keys(), about(&paths));
+        let core = Core {
+            settings_file: options.overrides.is_none().then(|| settings_file(&paths)),
+            options,
+            net,
+            credentials,
+            board,
+            call,
+            meters,
+            jobs: JoinSet::new(),
+            check: None,
+        };
+        tokio::spawn(core.run(inbox, loaded.damage));
+        Ok(handle)
+    }
+}
+
+/// The task's state.
+struct Core {
+    /// `None`: settings of this run are not written.
+    settings_file: Option<PathBuf>,
+    options: Options,
+    net: Net,
+    credentials: Credentials,
+    board: Board,
+    call: Call,
+    meters: watch::Sender<Sound>,
+    jobs: JoinSet<Done>,
+    check: Option<Check>,
+}
+
+/// A sound check under way.
+struct Check {
+    steps: mpsc::Receiver<SoundCheck>,
+    task: tokio::task::AbortHandle,
+}
+
+/// What a job found out.
+enum Done {
+    Devices(Result<Vec<audio::Device>, audio::Error>),
+    Key { holder: Holder, found: Found },
+    Tested { holder: Holder, test: KeyTest },
+    Deleted { holder: Holder, result: Result<(), Problem> },
+    Checked(Result<SoundCheck, Problem>),
+}
+
+impl Core {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Request>, damage: Vec<String>) {
+        if !damage.is_empty() {
+            self.board.set_problem(Some(Problem { code: Code::SettingsDamaged, detail: damage.join("; ") }));
+        }
+        loop {
+            tokio::select! {
+                biased;
+                request = inbox.recv() => match request {
+                    Some(Request::Stop(reply)) => {
+                        self.stop().await;
+                        let _ = reply.send(());
+                        return;
+                    }
+                    Some(request) => self.request(request),
+                    None => return self.stop().await,
+                },
+                happening = self.call.next() => self.call.happen(happening, &mut self.board),
+                Some(step) = check_step(&mut self.check) => self.board.set_sound_check(Some(step)),
+                Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => match done {
+                    Ok(done) => self.done(done),
+                    Err(error) if error.is_cancelled() => {}
+                    Err(error) => tracing::error!(%error, "a job failed"),
+                },
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        if let Some(closing) = self.call.hang_up(&mut self.board) {
+            let _ = tokio::time::timeout(CLOSING_LIMIT, closing).await;
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Command(command) => self.command(command),
+            Request::SetKey { holder, key, reply } => {
+                let credentials = self.credentials.clone();
+                self.jobs.spawn(async move {
+                    let stored = credentials.store(holder, key).await;
+                    let found = credentials.find(holder).await;
+                    let _ = reply.send(stored.map(|_| credential(holder, &found)));
+                    Done::Key { holder, found }
+                });
+            }
+            Request::Snapshot(reply) => {
+                let items = self.call.items();
+                let _ = reply.send(self.board.snapshot(items));
+            }
+            // Taken by the loop.
+            Request::Stop(_) => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let board = &mut self.board;
+        match command {
+            Command::Press => self.call.press(board),
+            Command::Release => self.call.release(board),
+            Command::Discard => self.call.discard(board),
+            Command::Stop => self.call.stop(board),
+            Command::Say { text } => self.call.say(&text, board),
+            Command::Call => self.call.start(board),
+            Command::HangUp => drop(self.call.hang_up(board)),
+            Command::Mute { is_muted } => self.call.mute(is_muted, board),
+            Command::Resend => self.call.resend(board),
+            Command::Forget { id } => self.call.forget(id, board),
+            Command::NewConversation => self.call.clear(board),
+            Command::Dismiss => self.call.dismiss(board),
+            Command::Configure { patch } => self.configure(&patch),
+            Command::CheckKeys => Holder::ALL.into_iter().for_each(|holder| self.find_key(holder)),
+            Command::TestKey { holder } => self.test_key(holder),
+            Command::DeleteKey { holder } => self.delete_key(holder),
+            Command::FindDevices => drop(self.jobs.spawn_blocking(|| Done::Devices(audio::devices()))),
+            Command::SoundCheck => self.start_check(),
+            Command::EndSoundCheck => self.end_check(),
+        }
+    }
+
+    fn configure(&mut self, patch: &serde_json::Value) {
+        let old = self.board.settings().clone();
+        let new = match config::merge(&old, patch) {
+            Ok(new) => new,
+            Err(problem) => return self.board.set_problem(Some(problem)),
+        };
+        if let Some(file) = &self.settings_file
+            && let Err(error) = config::save(file, &new)
+        {
+            let detail = format!("the settings could not be saved: {error}");
+            self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
+        }
+        self.board.set_settings(new);
+        self.call.configure(&old, &mut self.board);
+    }
+
+    fn find_key(&mut self, holder: Holder) {
+        let credentials = self.credentials.clone();
+        self.jobs.spawn(async move {
+            let found = credentials.find(holder).await;
+            Done::Key { holder, found }
+        });
+    }
+
+    fn test_key(&mut self, holder: Holder) {
+        if let Some(mut known) = self.board.credential(holder).cloned() {
+            let is_running = KeyTest { is_running: true, ..KeyTest::default() };
+            known.test = Some(is_running);
+            self.board.set_credential(known);
+        }
+        let (net, credentials) = (self.net.clone(), self.credentials.clone());
+        let settings = self.board.settings().clone();
+        self.jobs.spawn(async move {
+            let test = match credentials.find(holder).await.key {
+                Some(key) => key_test::test(&net, &settings, holder, &key).await,
+                None => KeyTest { detail: "There is no key to test.".into(), ..KeyTest::default() },
+            };
+            Done::Tested { holder, test }
+        });
+    }
+
+    fn delete_key(&mut self, holder: Holder) {
+        let credentials = self.credentials.clone();
+        self.jobs.spawn(async move {
+            let result = credentials.delete(holder).await;
+            Done::Deleted { holder, result }
+        });
+    }
+
+    fn start_check(&mut self) {
+        self.end_check();
+        self.call.hang_up(&mut self.board);
+        let card = self.options.card.clone().unwrap_or_else(|| system_card(self.board.settings()));
+        let (tell, steps) = mpsc::channel(CHECK_STEPS);
+        let meters = self.meters.clone();
+        let task = self.jobs.spawn(async move { Done::Checked(sound_check::run(card, meters, tell).await) });
+        self.check = Some(Check { steps, task });
+    }
+
+    fn end_check(&mut self) {
+        if let Some(check) = self.check.take() {
+            check.task.abort();
+            self.meters.send_replace(Sound::default());
+        }
+        self.board.set_sound_check(None);
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Devices(found) => self.found_devices(found),
+            Done::Key { holder, found } => {
+                if found.place == Place::SessionOnly {
+                    self.board.note(Note::SessionOnlyKey);
+                }
+                self.board.set_credential(credential(holder, &found));
+            }
+            Done::Tested { holder, test } => {
+                if let Some(mut known) = self.board.credential(holder).cloned() {
+                    known.test = Some(test);
+                    self.board.set_credential(known);
+                }
+            }
+            Done::Deleted { holder, result } => {
+                if let Err(problem) = result {
+                    self.board.set_problem(Some(problem));
+                }
+                self.find_key(holder);
+            }
+            Done::Checked(result) => {
+                self.check = None;
+                match result {
+                    Ok(check) => self.board.set_sound_check(Some(check)),
+                    Err(problem) => {
+                        self.board.set_sound_check(None);
+                        self.board.set_problem(Some(problem));
+                    }
+                }
+            }
+        }
+    }
+
+    fn found_devices(&mut self, found: Result<Vec<audio::Device>, audio::Error>) {
+        let found = found.unwrap_or_else(|error| {
+            tracing::info!(%error, "no devices");
+            Vec::new()
+        });
+        self.board.set_devices(|devices| {
+            let in_use = (devices.input_in_use.take(), devices.output_in_use.take());
+            *devices = Devices {
+                inputs: side(&found, audio::Direction::Input),
+                outputs: side(&found, audio::Direction::Output),
+                input_in_use: in_use.0,
+                output_in_use: in_use.1,
+            };
+        });
+    }
+}
+
+async fn check_step(check: &mut Option<Check>) -> Option<SoundCheck> {
+    match check {
+        Some(check) => check.steps.recv().await,
+        None => None,
+    }
+}
+
+fn side(devices: &[audio::Device], direction: audio::Direction) -> Vec<Device> {
+    devices
+        .iter()
+        .filter(|device| device.direction == direction && !device.is_monitor)
+        .map(|device| Device { id: device.id.0.clone(), name: device.name.clone(), is_default: device.is_default })
+        .collect()
+}
+
+fn credential(holder: Holder, found: &Found) -> Credential {
+    Credential { holder, place: found.place, variable: found.variable.clone(), test: None }
+}
+
+fn unknown_keys() -> Vec<Credential> {
+    Holder::ALL
+        .into_iter()
+        .map(|holder| Credential { holder, place: Place::Unknown, variable: None, test: None })
+        .collect()
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn settings_file(paths: &Paths) -> PathBuf {
+    paths.config.join("settings.toml")
+}
+
+fn about(paths: &Paths) -> About {
+    About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        settings: settings_file(paths).display().to_string(),
+        log: paths.log.display().to_string(),
+    }
+}
