@@ -1,0 +1,40 @@
+// @ts-check
+// The only file that touches the shell: every command of the program, wrapped once.
+/** @import {Command, Credential, Event, Holder, Levels, Snapshot} from './types' */
+
+/** @typedef {'openai_keys'|'openai_billing'|'openai_status'|'cloudflare_gateway'|'microphone_settings'} PageLink */
+
+// @ts-expect-error: injected by the shell, no types
+const { invoke, Channel } = window.__TAURI__.core;
+
+/**
+ * Starts the event stream and returns where it starts from.
+ * @param {(events: Event[]) => void} onEvents
+ * @returns {Promise<Snapshot>}
+ */
+export function subscribe(onEvents) {
+  const channel = new Channel();
+  channel.onmessage = (/** @type {{events: Event[]}} */ batch) => onEvents(batch.events);
+  return invoke('subscribe', { channel });
+}
+
+/** @returns {Promise<Snapshot>} */
+export const snapshot = () => invoke('snapshot');
+
+/** @param {Command} command @returns {Promise<void>} */
+export const send = (command) => invoke('send', { command });
+
+/**
+ * Hands a key to the engine; it never comes back.
+ * @param {Holder} holder @param {string} key @returns {Promise<Credential>} rejects with a Problem
+ */
+export const setKey = (holder, key) => invoke('set_key', { holder, key });
+
+/** @returns {Promise<Levels>} */
+export const levels = () => invoke('levels');
+
+/** @param {PageLink} link @returns {Promise<void>} */
+export const openLink = (link) => invoke('open_link', { link });
+
+/** @returns {Promise<void>} */
+export const showWindow = () => invoke('show_window');

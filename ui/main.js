@@ -1,0 +1,173 @@
+// @ts-check
+// Boot: the first snapshot, the events after it, and which page is in front.
+/** @import {Command, Event, Snapshot} from './types' */
+import { composer } from './composer.js';
+import { devicePopover } from './devices.js';
+import { byId } from './dom.js';
+import { firstRun } from './firstrun.js';
+import { header } from './header.js';
+import * as ipc from './ipc.js';
+import { meters } from './meters.js';
+import { noteText, problems, toast } from './problems.js';
+import { settingsPage } from './settings.js';
+import { shortcuts } from './shortcuts.js';
+import { reduceAll } from './state.js';
+import { talk } from './talk.js';
+import { timeline } from './timeline.js';
+
+/** @typedef {'talk' | 'settings' | 'first-run'} View */
+
+/** What every part of the page may use. */
+export class App {
+  /** @param {Snapshot} snapshot */
+  constructor(snapshot) {
+    this.snapshot = snapshot;
+    /** @type {View} */
+    this.view = 'talk';
+    this.meters = meters(this);
+    this.settings = settingsPage(this);
+    this.firstRun = firstRun(this);
+    this.devices = devicePopover(this);
+    this.parts = [header(this), timeline(this), problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
+    composer(this);
+    shortcuts(this);
+    document.addEventListener('click', leaveButton);
+  }
+
+  draw() {
+    const { theme } = this.snapshot.settings.appearance;
+    if (theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    for (const part of this.parts) part.draw();
+  }
+
+  /** Whether the engine took it. @param {Command} command */
+  async send(command) {
+    try {
+      await ipc.send(command);
+      return true;
+    } catch {
+      toast('Sidetone’s engine does not answer. Please start Sidetone again.');
+      return false;
+    }
+  }
+
+  /** @param {Record<string, unknown>} patch */
+  configure(patch) {
+    return this.send({ do: 'configure', patch });
+  }
+
+  /** @param {ipc.PageLink} link */
+  link(link) {
+    ipc.openLink(link).catch(() => toast('The page could not be opened.'));
+  }
+
+  /** @param {View} view */
+  show(view) {
+    this.view = view;
+    this.devices.close();
+    for (const name of ['talk', 'settings', 'first-run']) {
+      byId(name === 'first-run' ? name : `${name}-view`).hidden = name !== view;
+    }
+    this.draw();
+  }
+
+  /** @param {import('./settings.js').GroupName} [group] */
+  openSettings(group) {
+    this.show('settings');
+    this.settings.open(group);
+  }
+
+  openFirstRun() {
+    this.show('first-run');
+    this.firstRun.open({ fromStart: true });
+  }
+
+  openDevices() {
+    if (this.view !== 'talk') this.show('talk');
+    this.devices.open();
+  }
+
+  /** Back from the settings. */
+  close() {
+    if (this.snapshot.sound_check) void this.send({ do: 'end_sound_check' });
+    this.show('talk');
+    byId('settings-button').focus();
+  }
+
+  /** Closes what is in front, if anything is. */
+  closeFront() {
+    if (this.devices.close()) return true;
+    if (this.view !== 'settings') return false;
+    if (!this.settings.escape()) this.close();
+    return true;
+  }
+
+  /** Whether Space talks now. */
+  canTalkByKey() {
+    if (this.firstRun.isWaitingForTalk) this.firstRun.finish();
+    return this.view === 'talk' && !this.devices.isOpen && !document.querySelector('dialog[open]');
+  }
+}
+
+/** After a click with a pointer the keyboard goes back to talking; keys that walk the page keep their place. @param {MouseEvent} event */
+function leaveButton(event) {
+  const control = event.target instanceof Element && event.target.closest('.talk-view .tool, .talk-view .chip, .talk-view .segments, .talk-view .jump, .talk-view .button');
+  if (control && event.detail > 0 && control.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+}
+
+/** Starts the stream; events that come before the snapshot wait for it. */
+async function boot() {
+  /** @type {App | null} */
+  let app = null;
+  let isCatchingUp = false;
+  /** @type {Event[]} */
+  let early = [];
+
+  const snapshot = await ipc.subscribe((events) => {
+    if (!app || isCatchingUp) early.push(...events);
+    else take(app, events);
+  });
+  app = new App(snapshot);
+  open(app);
+  void ipc.showWindow();
+  const waiting = early;
+  early = [];
+  take(app, waiting);
+
+  /** @param {App} app @param {Event[]} events */
+  function take(app, events) {
+    const { snapshot, applied, hasGap } = reduceAll(app.snapshot, events);
+    app.snapshot = snapshot;
+    for (const event of applied) if (event.type === 'note') toast(noteText(event.data));
+    if (applied.length > 0) app.draw();
+    if (hasGap) void catchUp(app, events);
+  }
+
+  /** @param {App} app @param {Event[]} missed */
+  async function catchUp(app, missed) {
+    isCatchingUp = true;
+    early = missed;
+    try {
+      app.snapshot = await ipc.snapshot();
+      app.draw();
+    } finally {
+      isCatchingUp = false;
+    }
+    const waiting = early;
+    early = [];
+    take(app, waiting);
+  }
+}
+
+/** @param {App} app */
+function open(app) {
+  const isDone = app.snapshot.settings.first_run.is_done;
+  app.show(isDone ? 'talk' : 'first-run');
+  if (!isDone) app.firstRun.open();
+}
+
+boot().catch((error) => {
+  toast(`Sidetone could not start: ${error?.detail ?? error}`);
+  void ipc.showWindow();
+});

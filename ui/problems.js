@@ -1,0 +1,116 @@
+// @ts-check
+// What stands in the way, in plain words: what happened, what to do, one button.
+/** @import {Code, Note, Problem, Snapshot} from './types' */
+import { byId, fill, h, icon } from './dom.js';
+import { isMac } from './words.js';
+
+/** @typedef {import('./main.js').App} App */
+/** @typedef {{what: string, todo: string, button: string, act: (app: App) => void}} Wording */
+
+const isWindows = /Win/.test(navigator.platform);
+const MICROPHONE_PATH = isMac
+  ? 'Allow Sidetone in System Settings → Privacy & Security → Microphone.'
+  : isWindows
+    ? 'Allow desktop apps in Settings → Privacy & security → Microphone.'
+    : 'Allow the microphone in the sound settings of the system.';
+
+const keys = (/** @type {App} */ app) => app.openSettings('keys');
+const voice = (/** @type {App} */ app) => app.openSettings('voice');
+const routing = (/** @type {App} */ app) => app.openSettings('routing');
+const devices = (/** @type {App} */ app) => app.openDevices();
+const resend = (/** @type {App} */ app) => app.send({ do: 'resend' });
+/** What waits goes out again; with nothing waiting it is the call that is tried again. @param {App} app */
+const retry = (app) => app.send(app.snapshot.call.waiting > 0 ? { do: 'resend' } : { do: 'call' });
+
+/** Who answers, by name. @param {Snapshot} snapshot */
+function provider({ call }) {
+  if (call.provider === 'practice') return 'The practice partner';
+  return call.route === 'endpoint' ? 'Your server' : 'OpenAI';
+}
+
+/** @param {Snapshot} snapshot */
+function kept({ call }) {
+  if (call.waiting === 0) return 'Nothing is lost.';
+  return call.waiting === 1 ? 'One message waits here.' : `${call.waiting} messages wait here.`;
+}
+
+/** @type {Record<Code, (snapshot: Snapshot) => [string, string, string, (app: App) => void]>} */
+const TABLE = {
+  no_credential: (s) => [s.call.route === 'gateway' ? 'A key for this route is missing.' : `There is no key for ${s.call.route === 'endpoint' ? 'your server' : 'OpenAI'} yet.`, 'Add one, or switch to the practice partner, which needs none.', 'Add a key', keys],
+  credential_refused: (s) => [`${provider(s)} did not accept this key.`, `It may be revoked or mistyped. ${kept(s)}`, 'Open keys', keys],
+  not_permitted: (s) => [`This key may not use ${s.call.model}.`, 'Choose another model, or allow this one in the account.', 'Choose a model', voice],
+  quota: (s) => ['This OpenAI account has no credit left.', `Add credit, then send again. ${kept(s)}`, 'Open billing', (app) => app.link('openai_billing')],
+  rate_limited: (s) => [`${provider(s)} is limiting requests.`, `Wait a moment, then try again. ${kept(s)}`, 'Try again', retry],
+  refused: (s) => [`${provider(s)} refused the model or a setting.`, 'Check the model and the voice.', 'Open voice settings', voice],
+  offline: (s) => ['The network or the server cannot be reached.', kept(s), 'Try again', retry],
+  proxy: () => ['The proxy refused the connection.', 'Check the proxy of this computer (HTTPS_PROXY), then try again.', 'Try again', retry],
+  tls: () => ['No secure connection could be made.', 'Check the clock of this computer, and whether its network inspects connections.', 'Try again', retry],
+  provider_trouble: (s) => [`${provider(s)} has a problem.`, `All tries are used up. ${kept(s)}`, 'Try again', retry],
+  answer_failed: () => ['This answer failed.', 'The call goes on.', 'Ask again', resend],
+  gateway_missing: () => ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', routing],
+  gateway_refused: () => ['Cloudflare refused the gateway token.', 'An account token does not do: the gateway needs its own.', 'Open keys', keys],
+  endpoint_missing: () => ['The address of your server is missing.', 'Set one such as ws://localhost:8765/v1.', 'Set the address', routing],
+  insecure_route: () => ['Not connected: the key would have gone out unprotected.', 'Use an address that starts with https or wss.', 'Open routing', routing],
+  no_microphone: () => ['No microphone found.', 'Connect one and it will be picked up. You can type meanwhile.', 'Open devices', devices],
+  microphone_refused: () => ['The system does not let Sidetone use the microphone.', MICROPHONE_PATH, 'Open system settings', (app) => app.link('microphone_settings')],
+  microphone_silent: () => ['The microphone is on but silent.', 'It may be muted by a switch of its own.', 'Choose another', devices],
+  no_speaker: () => ['No speaker found.', 'Answers can still be read. Connect one and it will be picked up.', 'Open devices', devices],
+  device_lost: () => ['A sound device stopped working.', 'No other could be opened yet. What you said is kept.', 'Open devices', devices],
+  no_keychain: () => ['This system has no keychain.', 'A key can be kept until Sidetone closes, or come from the environment.', 'Open keys', keys],
+  keychain_locked: () => ['The keychain is locked.', 'Unlock it, then look again.', 'Look again', (app) => app.send({ do: 'check_keys' })],
+  settings_damaged: () => ['Parts of the settings file could not be read.', 'Defaults stand in for them; the old file is kept beside the new one.', 'Show where', (app) => app.openSettings('about')],
+  internal: () => ['Something went wrong inside Sidetone.', 'Try again; if it stays, the log tells more.', 'Try again', retry],
+};
+
+/** @param {Problem} problem @param {Snapshot} snapshot @returns {Wording} */
+export function wording(problem, snapshot) {
+  const [what, todo, button, act] = TABLE[problem.code](snapshot);
+  return { what, todo, button, act };
+}
+
+/** The banner above the dock. @param {App} app */
+export function problems(app) {
+  const slot = byId('problem');
+  let shown = '';
+  return {
+    draw() {
+      const { problem, call } = app.snapshot;
+      const signature = JSON.stringify([problem, problem && [call.waiting, call.route, call.provider]]);
+      if (signature === shown) return;
+      shown = signature;
+      if (!problem) return fill(slot);
+      const words = wording(problem, app.snapshot);
+      fill(slot, h('div', { class: 'problem', 'data-code': problem.code },
+        icon('warning'),
+        h('p', {}, h('b', {}, words.what), words.todo, problem.detail && h('span', { class: 'detail' }, problem.detail)),
+        h('button', { type: 'button', class: 'button small', onclick: () => words.act(app) }, words.button),
+        h('button', { type: 'button', class: 'tool', 'aria-label': 'Dismiss', title: 'Dismiss', onclick: () => app.send({ do: 'dismiss' }) }, icon('close'))));
+    },
+  };
+}
+
+/** @param {Note} note */
+export function noteText(note) {
+  switch (note.note) {
+    case 'device_replaced': return `Your device is gone. ${note.name} stands in.`;
+    case 'device_back': return `${note.name} is back and in use.`;
+    case 'insecure_subprotocol': return 'This gateway takes the key only inside the connection request, where proxies may log it.';
+    case 'session_only_key': return 'This system has no keychain: the key is kept until Sidetone closes.';
+    case 'network_too_slow': return 'The network is too slow for the microphone: some of it was not sent.';
+    case 'renewed': return 'The longest call was near: it goes on over a fresh connection.';
+  }
+}
+
+/** Passing words stay long enough to be read, longer under the pointer. */
+const TOAST_MS = 8000;
+
+/** @param {string} text */
+export function toast(text) {
+  const close = () => element.remove();
+  const element = h('div', { class: 'toast' }, icon('info'), h('p', {}, text),
+    h('button', { type: 'button', class: 'tool', 'aria-label': 'Close note', onclick: close }, icon('close')));
+  let timer = setTimeout(close, TOAST_MS);
+  element.addEventListener('pointerenter', () => clearTimeout(timer));
+  element.addEventListener('pointerleave', () => { timer = setTimeout(close, TOAST_MS); });
+  byId('toasts').append(element);
+}

@@ -1,0 +1,69 @@
+// @ts-check
+// Keys of the whole window, and the sheet that lists them.
+import { byId, fill, h, icon, kbd, takesText } from './dom.js';
+import { COMMAND, isMac } from './words.js';
+
+/** @typedef {import('./main.js').App} App */
+
+/** @type {[string, string[]][]} */
+const LIST = [
+  ['Talk while held; tap to lock', ['Space']],
+  ['Stop the answer, or discard what you are saying', ['Esc']],
+  ['Start or end the call', [COMMAND, 'J']],
+  ['Mute or unmute', [COMMAND, 'Shift', 'M']],
+  ['Captions on or off', [COMMAND, 'Shift', 'C']],
+  ['New conversation', [COMMAND, 'N']],
+  ['Settings', [COMMAND, ',']],
+  ['Send the message', ['Enter']],
+  ['New line in the message', ['Shift', 'Enter']],
+  ['This list', ['?']],
+];
+
+export function shortcutList() {
+  return h('dl', { class: 'keys' }, ...LIST.map(([what, keys]) => h('div', {}, h('dt', {}, what), h('dd', {}, ...keys.map(kbd)))));
+}
+
+/** @param {App} app */
+export function shortcuts(app) {
+  const sheet = /** @type {HTMLDialogElement} */ (byId('shortcuts'));
+  fill(sheet, h('header', {}, h('h2', { id: 'shortcuts-title' }, 'Shortcuts'),
+    h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', onclick: () => sheet.close() }, icon('close'))), shortcutList());
+  sheet.addEventListener('click', (event) => { if (event.target === sheet) sheet.close(); });
+
+  /** @type {Record<string, () => void>} */
+  const commands = {
+    j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
+    n: () => app.send({ do: 'new_conversation' }),
+    ',': () => app.openSettings(),
+    'shift+m': () => app.send({ do: 'mute', is_muted: !app.snapshot.call.is_muted }),
+    'shift+c': () => app.configure({ appearance: { captions: !app.snapshot.settings.appearance.captions } }),
+  };
+
+  window.addEventListener('keydown', (event) => {
+    if (event.isComposing || sheet.open) return;
+    const isCommand = isMac ? event.metaKey : event.ctrlKey;
+    if (isCommand && !event.altKey) {
+      const command = commands[`${event.shiftKey ? 'shift+' : ''}${event.key.toLowerCase()}`];
+      if (!command || event.repeat) return;
+      event.preventDefault();
+      return command();
+    }
+    if (event.key === 'F1' || (event.key === '?' && !takesText(event.target))) {
+      event.preventDefault();
+      sheet.showModal();
+    } else if (event.key === 'Escape' && !event.repeat) {
+      if (escape(app)) event.preventDefault();
+    }
+  });
+}
+
+/** Closes what is in front; then stops or discards; then leaves the text field. @param {App} app */
+function escape(app) {
+  if (app.closeFront()) return true;
+  const { talk } = app.snapshot.call;
+  if (talk === 'listening') app.send({ do: 'discard' });
+  else if (talk === 'thinking' || talk === 'speaking') app.send({ do: 'stop' });
+  else if (takesText(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+  else return false;
+  return true;
+}

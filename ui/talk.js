@@ -1,0 +1,128 @@
+// @ts-check
+// The talk button: its five states, the words above it, and everything that holds it.
+/** @import {Call, Snapshot} from './types' */
+import { byId, fill, h, kbd, takesSpace, takesText } from './dom.js';
+import { Hold } from './hold.js';
+import { COMMAND, capital } from './words.js';
+import { wording } from './problems.js';
+
+/** @typedef {import('./main.js').App} App */
+
+/** @param {App} app */
+export function talk(app) {
+  const [button, state, status, hint, live] = ['talk', 'talk-state', 'status', 'hint', 'live'].map((id) => byId(id));
+  const hold = new Hold({
+    press() { button.dataset.pressed = ''; app.send({ do: 'press' }); },
+    release() { delete button.dataset.pressed; app.send({ do: 'release' }); },
+  });
+  let drawn = '';
+  holdByPointer(button, hold);
+  holdByKey(button, hold, app);
+
+  function draw() {
+    const { call } = app.snapshot;
+    button.dataset.talk = call.talk;
+    state.dataset.talk = call.talk;
+    button.toggleAttribute('data-locked', call.talk === 'listening' && call.is_locked);
+    live.hidden = !call.is_live;
+    const [word, connection] = stateWords(call);
+    const isTyping = takesText(document.activeElement);
+    const signature = JSON.stringify([word, connection, hintKey(app.snapshot), isTyping]);
+    if (signature === drawn) return;
+    drawn = signature;
+    const spoken = connection ? `${word} ${connection}` : word;
+    if (status.textContent !== spoken) fill(status, word && h('b', {}, word), word && connection && ' ', connection && h('span', { class: 'connection' }, connection));
+    fill(hint, ...hintOf(app.snapshot, isTyping));
+  }
+
+  document.addEventListener('focusin', draw);
+  document.addEventListener('focusout', () => queueMicrotask(draw));
+  return { draw };
+}
+
+/** @param {HTMLElement} button @param {Hold} hold */
+function holdByPointer(button, hold) {
+  let wasPointer = false;
+  button.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0) return;
+    wasPointer = true;
+    button.setPointerCapture(event.pointerId);
+    hold.down('pointer');
+  });
+  for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) {
+    button.addEventListener(name, () => hold.up('pointer'));
+  }
+  // A click without a pointer comes from assistive technology: a tap, which locks.
+  button.addEventListener('click', () => {
+    if (!wasPointer) { hold.down('click'); hold.up('click'); }
+    wasPointer = false;
+  });
+  button.addEventListener('contextmenu', (event) => event.preventDefault());
+}
+
+/** @param {HTMLElement} button @param {Hold} hold @param {App} app */
+function holdByKey(button, hold, app) {
+  const isTalkKey = (/** @type {KeyboardEvent} */ event) => event.code === 'Space' || event.key === ' ' || event.key === 'Enter';
+  const sourceOf = (/** @type {KeyboardEvent} */ event) => (event.key === 'Enter' ? 'enter' : 'space');
+
+  window.addEventListener('keydown', (event) => {
+    if (!isTalkKey(event) || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const isOnButton = event.target === button;
+    if (!isOnButton && (event.key === 'Enter' || takesSpace(event.target))) return;
+    if (!app.canTalkByKey()) return;
+    event.preventDefault();
+    if (event.repeat && hold.isHeld) return hold.down(sourceOf(event));
+    if (!event.repeat) hold.down(sourceOf(event));
+  });
+  window.addEventListener('keyup', (event) => {
+    if (!isTalkKey(event)) return;
+    if (event.target === button) event.preventDefault();
+    hold.up(sourceOf(event), { hasGrace: true });
+  }, true);
+  window.addEventListener('blur', () => hold.end());
+  document.addEventListener('visibilitychange', () => { if (document.hidden) hold.end(); });
+}
+
+/** The state's word and, while there is something to say, the connection's. @param {Call} call @returns {[string, string]} */
+function stateWords(call) {
+  const word = capital(call.talk);
+  const { link } = call;
+  if (link.state === 'connecting') return call.talk === 'ready' ? ['', 'Connecting…'] : [word, 'Connecting…'];
+  if (link.state === 'reconnecting') {
+    const again = `Reconnecting (${link.attempt} of ${link.of})…`;
+    return call.talk === 'ready' ? ['', again] : [word, again];
+  }
+  return [word, ''];
+}
+
+/** What the hint depends on. @param {Snapshot} snapshot */
+function hintKey({ call, problem }) {
+  return [call.talk, call.mode, call.is_locked, call.link.state, problem?.code];
+}
+
+/** What a key press will do now. @param {Snapshot} snapshot @param {boolean} isTyping @returns {(Node | string)[]} */
+function hintOf(snapshot, isTyping) {
+  const { call, problem } = snapshot;
+  const space = kbd('Space');
+  const esc = kbd('Esc');
+  const isOpen = call.mode === 'open';
+  switch (call.talk) {
+    case 'ready':
+      if (isTyping) return [kbd('Enter'), ' sends your message, ', esc, ' goes back to talking'];
+      if (!isOpen) return ['hold ', space, ' to talk, or tap it to lock'];
+      return call.link.state === 'idle' ? ['press ', space, ' to open the microphone'] : ['just speak'];
+    case 'listening':
+      if (isOpen) return ['pause to send, ', esc, ' to discard'];
+      if (call.is_locked) return ['Locked: tap again to send, ', esc, ' to discard'];
+      return ['let go of ', space, ' to send, ', esc, ' to discard'];
+    case 'thinking':
+      return isOpen || isTyping ? [esc, ' to stop'] : ['hold ', space, ' to add to it, ', esc, ' to stop'];
+    case 'speaking':
+      if (isTyping) return [esc, ' to stop'];
+      return isOpen ? ['speak or press ', space, ' to interrupt'] : ['hold ', space, ' to interrupt, ', esc, ' to stop'];
+    case 'muted':
+      return ['the call goes on, ', kbd(COMMAND), kbd('Shift'), kbd('M'), ' to unmute'];
+    case 'blocked':
+      return [problem ? wording(problem, snapshot).what : 'see the settings'];
+  }
+}

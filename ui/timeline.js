@@ -1,0 +1,215 @@
+// @ts-check
+// The conversation: one column, speaker and time in the margin, nothing hidden.
+/** @import {Item} from './types' */
+import { byId, fill, h, icon, kbd, say } from './dom.js';
+import { wording } from './problems.js';
+import { dateOf, isReadable, latency, partner, seconds, timeOf, tokens } from './words.js';
+
+/** @typedef {import('./main.js').App} App */
+/** @typedef {{element: HTMLLIElement, item: Item, speaker: string, drawnWith: string}} Row */
+
+/** Distance from the end that still counts as being at the end, CSS px. */
+const NEAR = 48;
+/** A first sound after this time fills the bar, ms. */
+const SLOW_MS = 2000;
+
+/** @param {App} app */
+export function timeline(app) {
+  const log = byId('log');
+  const turns = byId('turns');
+  const empty = byId('empty');
+  const jump = byId('jump');
+  /** @type {Map<number, Row>} */
+  const rows = new Map();
+  const thinking = h('li', { class: 'turn assistant', id: 'thinking' });
+  const announce = announcer();
+  let isAtEnd = true;
+  let lastTop = 0;
+  /** @type {ReturnType<typeof setInterval> | null} */
+  let ticking = null;
+
+  log.addEventListener('scroll', () => {
+    // Only scrolling back leaves the end; a shrinking window does not.
+    const isNear = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
+    if (isNear || log.scrollTop < lastTop) isAtEnd = isNear;
+    lastTop = log.scrollTop;
+    jump.hidden = isAtEnd;
+  }, { passive: true });
+  jump.addEventListener('click', () => { isAtEnd = true; toEnd(); log.focus({ preventScroll: true }); });
+  new ResizeObserver(() => { if (isAtEnd) toEnd(); }).observe(log);
+
+  function toEnd() {
+    log.scrollTop = log.scrollHeight;
+    jump.hidden = true;
+  }
+
+  function draw() {
+    const { items, call, settings } = app.snapshot;
+    const view = String(settings.appearance.captions);
+    for (const [id, row] of rows) {
+      if (!items.some((item) => item.id === id)) { row.element.remove(); rows.delete(id); }
+    }
+    /** @type {Element | null} */
+    let previous = null;
+    for (const item of items) {
+      const row = rows.get(item.id) ?? newRow(item);
+      if (row.item !== item || row.drawnWith !== view) drawRow(row, item, view);
+      /** @type {ChildNode | null} */
+      const place = previous ? previous.nextSibling : turns.firstChild;
+      if (place !== row.element) turns.insertBefore(row.element, place);
+      previous = row.element;
+    }
+    drawThinking();
+    empty.hidden = items.length > 0 || thinking.isConnected;
+    if (!empty.hidden) drawEmpty();
+    announce(items, rows);
+    tick(items.some((item) => item.delivery === 'recording'));
+    if (isAtEnd) toEnd(); else jump.hidden = false;
+  }
+
+  /** @param {Item} item @returns {Row} */
+  function newRow(item) {
+    const speaker = item.role === 'user' ? 'You' : partner(app.snapshot.call);
+    const row = { element: h('li', { 'data-id': item.id }), item, speaker, drawnWith: '' };
+    rows.set(item.id, row);
+    return row;
+  }
+
+  /** @param {Row} row @param {Item} item @param {string} view */
+  function drawRow(row, item, view) {
+    row.item = item;
+    row.drawnWith = view;
+    row.element.className = `turn ${item.role}`;
+    row.element.dataset.delivery = item.delivery;
+    fill(row.element, who(row.speaker, item.at), h('div', { class: 'say' }, ...body(item, app)));
+  }
+
+  function drawThinking() {
+    const { call, items } = app.snapshot;
+    const last = items.at(-1);
+    const isAwaited = call.talk === 'thinking' && !(last?.role === 'assistant' && last.delivery === 'arriving');
+    if (!isAwaited) return thinking.remove();
+    if (!thinking.isConnected) fill(thinking, who(partner(call), null), h('div', { class: 'say' }, pulse()));
+    turns.append(thinking);
+  }
+
+  function drawEmpty() {
+    const { call } = app.snapshot;
+    const key = `${call.provider} ${call.mode}`;
+    if (empty.dataset.key === key) return;
+    empty.dataset.key = key;
+    const how = call.mode === 'open' ? ['Press ', kbd('Space'), ' and speak, or type below.'] : ['Hold ', kbd('Space'), ' and speak, or type below.'];
+    fill(empty, icon('brand'), h('h2', {}, ...how),
+      h('p', {}, call.provider === 'practice'
+        ? 'No key needed: the practice partner repeats what you say.'
+        : 'Your words and the answers appear here as they are spoken.'));
+  }
+
+  /** @param {boolean} isNeeded */
+  function tick(isNeeded) {
+    if (isNeeded && ticking === null) ticking = setInterval(grow, 100);
+    if (!isNeeded && ticking !== null) { clearInterval(ticking); ticking = null; }
+  }
+
+  function grow() {
+    for (const row of rows.values()) {
+      const clock = row.element.querySelector('.growing');
+      if (clock) say(clock, seconds(spokenFor(row.item)));
+    }
+  }
+
+  return { draw };
+}
+
+/** @param {Item} item */
+function spokenFor(item) {
+  return item.delivery === 'recording' ? Math.max(item.duration_ms, Date.now() - item.at) : item.duration_ms;
+}
+
+/** @param {string} speaker @param {number | null} at */
+function who(speaker, at) {
+  return h('div', { class: 'who' }, h('b', {}, speaker),
+    at !== null && h('time', { datetime: new Date(at).toISOString(), title: dateOf(at) }, timeOf(at)));
+}
+
+function pulse() {
+  return h('span', { class: 'pulse' }, h('i'), h('i'), h('i'), h('span', { class: 'unseen' }, 'Thinking'));
+}
+
+/** @param {Item} item @param {App} app */
+function body(item, app) {
+  if (typeof item.kind === 'object') {
+    return [h('p', { class: 'tool-line' }, icon('tool'), h('span', {}, 'asked for the tool ', h('code', {}, item.kind.tool_call)))];
+  }
+  return [words(item, app), meta(item), trouble(item, app)];
+}
+
+/** @param {Item} item @param {App} app */
+function words(item, app) {
+  const isAnswer = item.role === 'assistant';
+  if (!isReadable(item, app.snapshot.settings.appearance.captions)) return h('p', { class: 'words none' }, isAnswer ? 'Spoken answer' : 'Spoken');
+  if (!item.text && !item.unheard) {
+    if (item.delivery === 'recording') return h('p', { class: 'words none' }, 'Listening…');
+    if (item.delivery === 'arriving') return h('p', { class: 'words none' }, pulse());
+    return h('p', { class: 'words none' }, item.is_final ? 'Spoken, without a caption' : '…');
+  }
+  return h('p', { class: item.is_final || isAnswer ? 'words' : 'words partial' }, item.text,
+    item.unheard && h('span', {}, item.text && !/\s$/.test(item.text) && !/^\s/.test(item.unheard) && ' ',
+      h('span', { class: 'unseen' }, '(not heard: '), h('span', { class: 'unheard', title: 'Not heard' }, item.unheard), h('span', { class: 'unseen' }, ')')));
+}
+
+/** Quiet facts under the words. @param {Item} item */
+function meta(item) {
+  const facts = [];
+  if (item.role === 'user' && item.kind === 'spoken' && (item.duration_ms > 0 || item.delivery === 'recording')) {
+    facts.push(h('span', { class: 'pair' }, icon('mic'), h('span', { class: item.delivery === 'recording' ? 'growing' : '' }, seconds(spokenFor(item)))));
+  }
+  if (item.delivery === 'interrupted') {
+    facts.push(h('span', { class: 'cut' }, item.heard_ms ? `Interrupted at ${seconds(item.heard_ms)}` : 'Interrupted before it was heard'));
+  }
+  if (item.role === 'assistant' && item.first_sound_ms !== null) facts.push(lag(item.first_sound_ms));
+  if (item.usage) facts.push(h('span', {}, tokens(item.usage)));
+  return facts.length > 0 && h('div', { class: 'meta' }, ...facts);
+}
+
+/** @param {number} ms */
+function lag(ms) {
+  const bar = h('i');
+  bar.style.setProperty('--share', `${Math.min(100, Math.round((ms / SLOW_MS) * 100))}%`);
+  return h('span', { class: 'pair', title: 'From your last word to the first sound' }, h('span', { class: 'lag', 'aria-hidden': 'true' }, bar), `${latency(ms)} to first sound`);
+}
+
+/** @param {Item} item @param {App} app */
+function trouble(item, app) {
+  const isKept = item.delivery === 'kept';
+  if (!isKept && item.delivery !== 'failed') return null;
+  const reason = item.problem && wording(item.problem, app.snapshot).what;
+  const line = isKept
+    ? ['Kept here. It goes out with the next connection.', reason]
+    : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem?.detail];
+  return h('div', { class: isKept ? 'kept' : 'kept failed' },
+    h('p', {}, line[0], line[1] && h('span', { class: 'detail' }, line[1])),
+    h('span', { class: 'actions' },
+      h('button', { type: 'button', class: 'button small', onclick: () => app.send({ do: 'resend' }) }, 'Send again'),
+      h('button', { type: 'button', class: 'button small', onclick: () => app.send({ do: 'forget', id: item.id }) }, 'Remove')));
+}
+
+/** Says each whole text once, politely; what was there at the start stays unsaid. */
+function announcer() {
+  const region = byId('announcer');
+  /** @type {Set<number> | null} */
+  let said = null;
+  return (/** @type {Item[]} */ items, /** @type {Map<number, Row>} */ rows) => {
+    const whole = items.filter((item) => item.is_final && item.text && item.delivery !== 'arriving' && item.delivery !== 'recording');
+    if (said === null) { said = new Set(whole.map((item) => item.id)); return; }
+    for (const item of whole) {
+      if (said.has(item.id)) continue;
+      said.add(item.id);
+      if (item.role === 'user' && item.kind === 'typed') continue;
+      const cut = item.delivery === 'interrupted' ? ' Interrupted.' : '';
+      const line = h('p', {}, `${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
+      region.append(line);
+      setTimeout(() => line.remove(), 10_000);
+    }
+  };
+}
