@@ -35,6 +35,16 @@ pub struct Settings {
     pub first_run: FirstRun,
 }
 
+impl Settings {
+    /// The same with numbers brought into their range.
+    fn in_range(mut self) -> Self {
+        let patience = self.voice.patience;
+        self.voice.patience =
+            if patience.is_nan() { VoiceSettings::default().patience } else { patience.clamp(0.0, 1.0) };
+        self
+    }
+}
+
 /// `[call]`
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

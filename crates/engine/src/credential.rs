@@ -1,8 +1,38 @@
 //! Keys: in the OS keychain, else in memory until the app ends, else from environment variables.
+//!
+//! The keychain may be missing, locked, waiting for the user's password, or never answer at all. So it lives on a thread
+//! of its own, and whoever asks it waits for a limited time only.
 
-use secrecy::SecretString;
+mod keychain;
+#[cfg(test)]
+mod tests;
+mod worker;
 
-use crate::api::{Holder, Place, Problem};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::api::{Code, Holder, Place, Problem};
+use crate::config::variables;
+use keychain::Opener;
+use worker::{Action, Worker};
+
+/// How long the keychain may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// For a read; the user need not wait longer to start talking.
+    read: Duration,
+    /// For a change: the system may ask the user for a password first.
+    write: Duration,
+    /// A request older than this is given up together with its thread; the next request gets a new one.
+    abandon: Duration,
+}
+
+const LIMITS: Limits =
+    Limits { read: Duration::from_secs(5), write: Duration::from_secs(60), abandon: Duration::from_secs(60) };
 
 /// Where a key was found.
 #[derive(Debug)]
@@ -13,32 +43,118 @@ pub(crate) struct Found {
     pub(crate) variable: Option<String>,
     /// The key.
     pub(crate) key: Option<SecretString>,
-    /// What keeps the keychain from being used (`NoKeychain`, `KeychainLocked`), as far as it is known.
+    /// What keeps the keychain from being used ([`Code::NoKeychain`], [`Code::KeychainLocked`]), as far as it is known.
     pub(crate) hindrance: Option<Problem>,
 }
 
-/// All keys. Cloning is cheap.
-#[derive(Debug, Clone)]
-pub(crate) struct Credentials {}
+/// A key that is kept until the app ends, and why the keychain does not have it.
+type Kept = (SecretString, Problem);
+
+/// All keys. Cloning is cheap; every clone sees the same keys.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    worker: Arc<Worker>,
+    session: Arc<Mutex<BTreeMap<Holder, Kept>>>,
+    variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    limits: Limits,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
 
 impl Credentials {
-    /// Does not touch the keychain before the first request.
-    pub(crate) fn start(_variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self {}
+    /// Keys of this user. `variable` looks up an environment variable. The keychain is not touched before the first
+    /// request.
+    pub(crate) fn start(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::with(Arc::new(keychain::Platform), variable, LIMITS)
     }
 
-    /// Session memory first, then the keychain, then the environment. Takes at most 5 s.
-    pub(crate) async fn find(&self, _holder: Holder) -> Found {
-        Found { place: Place::Missing, variable: None, key: None, hindrance: None }
+    fn with(
+        opener: Arc<dyn Opener>,
+        variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        limits: Limits,
+    ) -> Self {
+        let worker = Arc::new(Worker::new(opener, limits.abandon));
+        Self { worker, session: Arc::default(), variable: Arc::new(variable), limits }
     }
 
-    /// Keeps a key: `Stored`, or `SessionOnly` when the keychain is missing or locked (then [`Self::find`] tells the hindrance).
-    pub(crate) async fn store(&self, _holder: Holder, _key: SecretString) -> Result<Place, Problem> {
-        Ok(Place::SessionOnly)
+    /// Looks for a key: in memory, then in the keychain, then in the environment. Takes at most 5 s.
+    pub(crate) async fn find(&self, holder: Holder) -> Found {
+        if let Some((key, hindrance)) = self.session().get(&holder).cloned() {
+            let place = Place::SessionOnly;
+            return Found { place, variable: None, key: Some(key), hindrance: Some(hindrance) };
+        }
+        let (place, hindrance) = match self.worker.ask(holder, Action::Read, self.limits.read).await {
+            Ok(Some(key)) => {
+                return Found { place: Place::Stored, variable: None, key: Some(key), hindrance: None };
+            }
+            Ok(None) => (Place::Missing, None),
+            Err(problem) if problem.code == Code::KeychainLocked => (Place::Locked, Some(problem)),
+            Err(problem) => (Place::NoKeychain, Some(problem)),
+        };
+        match self.from_environment(holder) {
+            Some((variable, key)) => {
+                Found { place: Place::Environment, variable: Some(variable.to_owned()), key: Some(key), hindrance }
+            }
+            None => Found { place, variable: None, key: None, hindrance },
+        }
     }
 
-    /// Forgets a key in memory and in the keychain; fine when there is none.
-    pub(crate) async fn delete(&self, _holder: Holder) -> Result<(), Problem> {
-        Ok(())
+    fn from_environment(&self, holder: Holder) -> Option<(&'static str, SecretString)> {
+        let of = |name: &&'static str| Some((*name, clean(&SecretString::from((self.variable)(name)?)).ok()?));
+        variables(holder).iter().find_map(of)
     }
+
+    /// Keeps a key: [`Place::Stored`] in the keychain, or [`Place::SessionOnly`] when that is missing, locked or silent
+    /// (then [`Self::find`] tells the hindrance). Takes at most 60 s: the system may ask for a password.
+    ///
+    /// [`Code::CredentialRefused`] when the text cannot be a key.
+    pub(crate) async fn store(&self, holder: Holder, key: SecretString) -> Result<Place, Problem> {
+        let key = clean(&key)?;
+        match self.worker.ask(holder, Action::Write(key.clone()), self.patience()).await {
+            Ok(_) => {
+                self.session().remove(&holder);
+                Ok(Place::Stored)
+            }
+            Err(hindrance) => {
+                self.session().insert(holder, (key, hindrance));
+                Ok(Place::SessionOnly)
+            }
+        }
+    }
+
+    /// Forgets a key in memory and in the keychain; fine when there is none, or no keychain.
+    pub(crate) async fn delete(&self, holder: Holder) -> Result<(), Problem> {
+        self.session().remove(&holder);
+        match self.worker.ask(holder, Action::Delete, self.patience()).await {
+            Ok(_) => Ok(()),
+            Err(problem) if problem.code == Code::NoKeychain => Ok(()),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// For a change; short while the keychain is silent anyway.
+    fn patience(&self) -> Duration {
+        if self.worker.is_silent() { self.limits.read } else { self.limits.write }
+    }
+
+    fn session(&self) -> MutexGuard<'_, BTreeMap<Holder, Kept>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The key without what pasting adds around it. Keys are visible ASCII; anything else could not be sent in a header.
+fn clean(key: &SecretString) -> Result<SecretString, Problem> {
+    let text = key.expose_secret().trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'));
+    let problem = |detail: &str| Problem { code: Code::CredentialRefused, detail: detail.into() };
+    if text.is_empty() {
+        return Err(problem("there is no key in the text"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(problem("this is not a key: a key has no spaces, line breaks or special characters inside"));
+    }
+    Ok(SecretString::from(text))
 }
