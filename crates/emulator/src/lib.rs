@@ -14,31 +14,49 @@
 //! # }
 //! ```
 
+mod answering;
+mod buffer;
 mod command;
+mod connection;
+mod conversation;
 mod fault;
+mod handshake;
+mod item;
+mod practice;
 mod record;
+mod response;
+mod schema;
 mod script;
+mod server;
+mod session;
+mod sound;
+mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 pub use command::Command;
 pub use fault::{Fault, FaultKind};
 pub use record::{ClientEvent, Connection, Credential, End, Form, Purpose, Record, Violation, fingerprint};
+pub use schema::{client_violation, server_violation};
 pub use script::{
     Answer, Echo, Gateway, GatewayCredentials, Keys, Noise, Pace, Script, TokenForms, Transcription, Verdict,
 };
 
-use record::Recorder;
+use server::Server;
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.
 #[derive(Debug)]
 pub struct Emulator {
     addr: SocketAddr,
-    recorder: Arc<Recorder>,
+    server: Arc<Server>,
+    serving: JoinHandle<()>,
 }
 
 impl Emulator {
@@ -47,9 +65,21 @@ impl Emulator {
     /// # Errors
     /// The port is taken.
     pub async fn start(script: Script) -> anyhow::Result<Self> {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, script.port)).await;
-        let listener = listener.with_context(|| format!("cannot listen on port {}", script.port))?;
-        Ok(Self { addr: listener.local_addr()?, recorder: Arc::new(Recorder::new(script.keep_events)) })
+        let port = script.port;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))?;
+        let addr = listener.local_addr()?;
+        let server = Arc::new(Server::new(script));
+        let router = handshake::router(Arc::clone(&server));
+        // Deltas are small and must not wait for the next one.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::warn!(%error, "the emulator stopped serving");
+            }
+        });
+        tokio::task::spawn_blocking(schema::warm_up);
+        Ok(Self { addr, server, serving })
     }
 
     /// Address it listens on.
@@ -69,12 +99,12 @@ impl Emulator {
 
     /// The same server as a router, with the same script and record, to be served elsewhere (over TLS, for instance).
     pub fn router(&self) -> axum::Router {
-        axum::Router::new()
+        handshake::router(Arc::clone(&self.server))
     }
 
     /// Everything seen so far.
     pub fn record(&self) -> Record {
-        self.recorder.snapshot()
+        self.server.recorder.snapshot()
     }
 
     /// Waits until the record satisfies `what`, and returns it.
@@ -82,9 +112,9 @@ impl Emulator {
     /// # Errors
     /// It did not happen within `limit`.
     pub async fn wait_for(&self, what: impl Fn(&Record) -> bool, limit: Duration) -> anyhow::Result<Record> {
-        let mut changes = self.recorder.changes();
+        let mut changes = self.server.recorder.changes();
         let waiting = async {
-            while !self.recorder.with(&what) {
+            while !self.server.recorder.with(&what) {
                 changes.changed().await?;
             }
             anyhow::Ok(self.record())
@@ -94,6 +124,14 @@ impl Emulator {
 
     /// Does something on every live connection.
     pub fn inject(&self, command: Command) {
-        drop(command);
+        // Without connections there is nobody to do it.
+        let _ = self.server.commands.send(command);
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.server.stopped.send_replace(true);
     }
 }

@@ -17,6 +17,8 @@ pub struct Script {
     pub seed: u64,
     /// Which provider keys are taken.
     pub keys: Keys,
+    /// Models the server knows; empty = any name.
+    pub models: Vec<String>,
     /// The gateway in front of the server, under `/gateway/v1`.
     pub gateway: Gateway,
     /// How fast answer audio is sent.
@@ -49,6 +51,7 @@ impl Default for Script {
             faults: Vec::new(),
             seed: 0,
             keys: Keys::default(),
+            models: Vec::new(),
             gateway: Gateway::default(),
             pace: Pace::default(),
             transcription: Transcription::default(),
@@ -70,9 +73,14 @@ impl Script {
         Self { keep_events: 200, ..Self::default() }
     }
 
-    /// Like api.openai.com: a key is required.
+    /// Like api.openai.com: a key is required, and the model must be one of its own.
     pub fn openai() -> Self {
-        Self { keys: Keys { required: true, ..Keys::default() }, ..Self::default() }
+        let models = ["gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime", "gpt-realtime-mini"];
+        Self {
+            keys: Keys { required: true, ..Keys::default() },
+            models: models.map(str::to_owned).to_vec(),
+            ..Self::default()
+        }
     }
 
     /// The same script with one more fault.
