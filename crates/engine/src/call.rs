@@ -5,6 +5,7 @@ mod drain;
 mod gate;
 mod link;
 mod sound;
+mod turn;
 mod view;
 
 use std::collections::BTreeSet;
@@ -258,7 +259,7 @@ impl Call {
     }
 
     fn is_live(&self) -> bool {
-        self.link.is_ready() && self.sound.is_open() && self.gate.is_capturing_or_open() && !self.is_muted
+        self.link.is_ready() && self.sound.is_open() && self.gate.is_flowing() && !self.is_muted
     }
 
     fn begin(&mut self, board: &mut Board) {
@@ -389,7 +390,7 @@ impl Call {
         }
         match board.settings().call.mode {
             Mode::Ptt => {
-                if self.gate.sound_opened() {
+                if self.gate.microphone_opened() {
                     self.sound.open_gate();
                 }
             }
@@ -464,7 +465,7 @@ impl Call {
 }
 
 fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {
-    if board.problem().is_some_and(|problem| problem.code == Code::DeviceLost) {
+    if board.problem().is_some_and(|problem| problem.code != Code::MicrophoneSilent && is_about_devices(problem.code)) {
         board.set_problem(None);
     }
     if is_fallback {

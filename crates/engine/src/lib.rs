@@ -14,6 +14,9 @@ pub mod log;
 mod net;
 mod route;
 mod sound_check;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod typescript;
 
 pub use handle::{Closed, Handle, Options, Paths};
 pub use audio::Card;

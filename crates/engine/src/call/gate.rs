@@ -1,13 +1,6 @@
-//! The user's finger: when microphone audio belongs to a turn.
+//! The talk key as a state machine: when microphone audio belongs to a turn. Time is a parameter.
 
 use std::time::{Duration, Instant};
-
-use protocol::Input;
-
-use crate::api::Mode;
-use crate::board::Board;
-
-use super::Call;
 
 /// A press shorter than this locks the turn: it goes on without a finger.
 const TAP: Duration = Duration::from_millis(200);
@@ -16,7 +9,7 @@ const TAIL_LIMIT: Duration = Duration::from_millis(1000);
 
 /// Where the talk key is.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(super) struct Gate {
     state: State,
     is_locked: bool,
     /// The press that ended a locked turn still has its release to come.
@@ -37,26 +30,88 @@ enum State {
     Ending { since: Instant },
 }
 
+/// What a press asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pressed {
+    /// A second press without a release.
+    Nothing,
+    /// Begin a turn.
+    Begin,
+    /// Take the turn before as whole without the rest of its tail, then begin one.
+    BeginAnew,
+    /// End the locked turn.
+    End,
+}
+
+/// What a release asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Released {
+    /// Nothing changes, or the turn is locked now.
+    Nothing,
+    /// End the turn.
+    End,
+    /// The microphone never opened: nothing was said into it.
+    Discard,
+}
+
 impl Gate {
-    /// A turn is being captured (also while its microphone opens).
-    pub(super) fn is_recording(&self) -> bool {
-        self.state != State::Up
+    pub(super) fn press(&mut self, now: Instant, is_microphone_open: bool) -> Pressed {
+        if self.is_locked {
+            self.is_locked = false;
+            self.ignores_release = true;
+            return Pressed::End;
+        }
+        let asked = match self.state {
+            State::Awaiting { .. } | State::Down { .. } => return Pressed::Nothing,
+            State::Ending { .. } => Pressed::BeginAnew,
+            State::Up => Pressed::Begin,
+        };
+        self.ignores_release = false;
+        self.state = if is_microphone_open { State::Down { since: now } } else { State::Awaiting { since: now } };
+        asked
     }
 
-    /// The finger is down or locked and the microphone is open.
-    pub(super) fn is_capturing(&self) -> bool {
-        matches!(self.state, State::Down { .. })
+    pub(super) fn release(&mut self, now: Instant) -> Released {
+        if std::mem::take(&mut self.ignores_release) || self.is_locked {
+            return Released::Nothing;
+        }
+        let (since, is_microphone_open) = match self.state {
+            State::Awaiting { since } => (since, false),
+            State::Down { since } => (since, true),
+            State::Up | State::Ending { .. } => return Released::Nothing,
+        };
+        if now.saturating_duration_since(since) < TAP {
+            self.is_locked = true;
+            return Released::Nothing;
+        }
+        if is_microphone_open { Released::End } else { Released::Discard }
     }
 
-    /// Audio flows to the session.
-    pub(super) fn is_capturing_or_open(&self) -> bool {
-        self.is_open || matches!(self.state, State::Down { .. } | State::Ending { .. })
+    /// The microphone is open now. Whether a press waited for it.
+    pub(super) fn microphone_opened(&mut self) -> bool {
+        let State::Awaiting { since } = self.state else { return false };
+        self.state = State::Down { since };
+        true
     }
 
-    pub(super) fn is_locked(&self) -> bool {
-        self.is_locked
+    /// The turn ends; its tail flows.
+    pub(super) fn end(&mut self, now: Instant) {
+        self.is_locked = false;
+        self.state = State::Ending { since: now };
     }
 
+    /// The turn is whole or dropped.
+    pub(super) fn close(&mut self) {
+        self.is_locked = false;
+        self.state = State::Up;
+    }
+
+    /// Open mode: audio flows all the time.
+    pub(super) fn open_for_good(&mut self) {
+        self.is_open = true;
+    }
+
+    /// When the tail is overdue.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Ending { since } => Some(since + TAIL_LIMIT),
@@ -64,140 +119,93 @@ impl Gate {
         }
     }
 
-    /// The microphone is open now. Whether a press waited for it.
-    pub(super) fn sound_opened(&mut self) -> bool {
-        let State::Awaiting { since } = self.state else { return false };
-        self.state = State::Down { since };
-        true
+    /// A turn is being captured, or its microphone opens, or its tail flows.
+    pub(super) fn is_recording(&self) -> bool {
+        self.state != State::Up
     }
 
-    /// How long the key is down.
-    fn held(&self, now: Instant) -> Option<Duration> {
-        match self.state {
-            State::Awaiting { since } | State::Down { since } => Some(now.saturating_duration_since(since)),
-            State::Up | State::Ending { .. } => None,
-        }
+    /// Something was or could be said into the turn.
+    pub(super) fn has_audio(&self) -> bool {
+        matches!(self.state, State::Down { .. } | State::Ending { .. })
+    }
+
+    /// The finger is down or locked and the microphone is open.
+    pub(super) fn is_capturing(&self) -> bool {
+        matches!(self.state, State::Down { .. })
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Ending { .. })
+    }
+
+    /// Audio flows to the session.
+    pub(super) fn is_flowing(&self) -> bool {
+        self.is_open || self.has_audio()
+    }
+
+    pub(super) fn is_locked(&self) -> bool {
+        self.is_locked
     }
 }
 
-impl Call {
-    /// The talk key goes down.
-    pub(crate) fn press(&mut self, board: &mut Board) {
-        match board.settings().call.mode {
-            Mode::Ptt => self.press_to_talk(board),
-            Mode::Open if self.started_at.is_none() || self.link.is_idle() => self.start(board),
-            Mode::Open => self.stop(board),
-        }
-        self.settle(board);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_hold_begins_and_ends_a_turn() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        assert_eq!(gate.press(now, true), Pressed::Begin);
+        assert!(gate.is_capturing());
+        assert_eq!(gate.release(now + 200 * MS), Released::End);
     }
 
-    fn press_to_talk(&mut self, board: &mut Board) {
-        if self.gate.is_locked {
-            self.gate.ignores_release = true;
-            self.end_turn();
-            return;
-        }
-        match self.gate.state {
-            State::Awaiting { .. } | State::Down { .. } => return, // a second press without a release
-            State::Ending { .. } => {
-                self.sound.drop_gate();
-                self.turn_captured(board);
-            }
-            State::Up => {}
-        }
-        self.begin(board);
-        self.input(Input::Press, board);
-        self.link.dial(board.settings());
-        let since = Instant::now();
-        if self.sound.is_open() {
-            self.sound.open_gate();
-            self.gate.state = State::Down { since };
-        } else {
-            self.sound.open(board.settings());
-            self.gate.state = State::Awaiting { since };
-        }
+    #[test]
+    fn a_tap_locks_and_the_next_press_ends_the_turn() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        gate.press(now, true);
+        assert_eq!(gate.release(now + 199 * MS), Released::Nothing);
+        assert!(gate.is_locked() && gate.is_capturing());
+        assert_eq!(gate.press(now + 3000 * MS, true), Pressed::End);
+        gate.end(now + 3000 * MS);
+        assert_eq!(gate.release(now + 3300 * MS), Released::Nothing, "the release of that press ends nothing more");
+        assert!(gate.is_ending());
     }
 
-    /// The talk key goes up.
-    pub(crate) fn release(&mut self, board: &mut Board) {
-        if std::mem::take(&mut self.gate.ignores_release) || self.gate.is_locked {
-            return;
-        }
-        match self.gate.held(Instant::now()) {
-            Some(held) if held < TAP => self.gate.is_locked = true,
-            Some(_) if self.gate.is_capturing() => self.end_turn(),
-            Some(_) => self.discard_recording(board), // the microphone never opened: nothing was said into it
-            None => {}
-        }
-        self.settle(board);
+    #[test]
+    fn a_second_press_without_a_release_changes_nothing() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        gate.press(now, true);
+        assert_eq!(gate.press(now + 30 * MS, true), Pressed::Nothing);
+        assert_eq!(gate.release(now + 500 * MS), Released::End);
     }
 
-    /// The turn that is being recorded is dropped.
-    pub(crate) fn discard(&mut self, board: &mut Board) {
-        self.discard_recording(board);
-        self.settle(board);
+    #[test]
+    fn a_hold_shorter_than_the_opening_of_the_microphone_is_dropped() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        assert_eq!(gate.press(now, false), Pressed::Begin);
+        assert!(!gate.has_audio());
+        assert_eq!(gate.release(now + 400 * MS), Released::Discard);
     }
 
-    /// No more is spoken; the tail is still captured.
-    pub(super) fn end_turn(&mut self) {
-        let now = Instant::now();
-        self.gate.is_locked = false;
-        self.turn_ended = Some(now);
-        self.gate.state = State::Ending { since: now };
-        self.sound.close_gate();
+    #[test]
+    fn a_press_waits_for_the_microphone() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        gate.press(now, false);
+        assert!(gate.microphone_opened());
+        assert!(gate.is_capturing());
+        assert!(!Gate::default().microphone_opened(), "nobody waits");
     }
 
-    /// All audio of the turn is there.
-    pub(super) fn turn_captured(&mut self, board: &mut Board) {
-        if matches!(self.gate.state, State::Ending { .. }) {
-            self.gate.state = State::Up;
-            self.input(Input::Release, board);
-        }
-    }
-
-    /// Keeps what was spoken so far as a whole turn.
-    pub(super) fn finish_recording(&mut self, board: &mut Board) {
-        match self.gate.state {
-            State::Down { .. } | State::Ending { .. } => {
-                self.sound.drop_gate();
-                self.gate.state = State::Up;
-                self.input(Input::Release, board);
-            }
-            State::Awaiting { .. } => self.discard_recording(board),
-            State::Up => {}
-        }
-    }
-
-    pub(super) fn discard_recording(&mut self, board: &mut Board) {
-        if !self.gate.is_recording() {
-            return;
-        }
-        self.sound.drop_gate();
-        self.gate.state = State::Up;
-        self.gate.is_locked = false;
-        self.input(Input::Discard, board);
-    }
-
-    /// Open mode: audio flows all the time.
-    pub(super) fn open_microphone(&mut self) {
-        self.gate.is_open = true;
-        self.sound.open_gate();
-    }
-
-    /// Push to talk or open microphone, changed in mid-call.
-    pub(super) fn change_mode(&mut self, mode: Mode, board: &mut Board) {
-        self.is_speech = false;
-        match mode {
-            Mode::Open => {
-                self.discard_recording(board);
-                if self.sound.is_open() {
-                    self.open_microphone();
-                }
-            }
-            Mode::Ptt => {
-                self.gate = Gate::default();
-                self.sound.drop_gate();
-            }
-        }
+    #[test]
+    fn a_press_into_the_tail_begins_anew() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        gate.press(now, true);
+        gate.end(now + 500 * MS);
+        assert_eq!(gate.deadline(), Some(now + 1500 * MS));
+        assert_eq!(gate.press(now + 550 * MS, true), Pressed::BeginAnew);
+        assert!(gate.is_capturing());
     }
 }

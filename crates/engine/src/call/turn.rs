@@ -1,0 +1,117 @@
+//! The user's turns: what the talk key does to a call.
+
+use std::time::Instant;
+
+use protocol::Input;
+
+use crate::api::Mode;
+use crate::board::Board;
+
+use super::Call;
+use super::gate::{Gate, Pressed, Released};
+
+impl Call {
+    /// The talk key goes down.
+    pub(crate) fn press(&mut self, board: &mut Board) {
+        match board.settings().call.mode {
+            Mode::Ptt => self.press_to_talk(board),
+            Mode::Open if self.started_at.is_none() || self.link.is_idle() => self.start(board),
+            Mode::Open => self.stop(board),
+        }
+        self.settle(board);
+    }
+
+    fn press_to_talk(&mut self, board: &mut Board) {
+        match self.gate.press(Instant::now(), self.sound.is_open()) {
+            Pressed::Nothing => return,
+            Pressed::End => return self.end_turn(),
+            Pressed::BeginAnew => {
+                self.sound.drop_gate();
+                self.input(Input::Release, board);
+            }
+            Pressed::Begin => {}
+        }
+        self.begin(board);
+        self.input(Input::Press, board);
+        self.link.dial(board.settings());
+        if self.sound.is_open() {
+            self.sound.open_gate();
+        } else {
+            self.sound.open(board.settings());
+        }
+    }
+
+    /// The talk key goes up.
+    pub(crate) fn release(&mut self, board: &mut Board) {
+        match self.gate.release(Instant::now()) {
+            Released::Nothing => {}
+            Released::End => self.end_turn(),
+            Released::Discard => self.discard_recording(board),
+        }
+        self.settle(board);
+    }
+
+    /// The turn that is being recorded is dropped.
+    pub(crate) fn discard(&mut self, board: &mut Board) {
+        self.discard_recording(board);
+        self.settle(board);
+    }
+
+    /// No more is spoken; the tail is still captured.
+    pub(super) fn end_turn(&mut self) {
+        let now = Instant::now();
+        self.turn_ended = Some(now);
+        self.gate.end(now);
+        self.sound.close_gate();
+    }
+
+    /// All audio of the turn is there.
+    pub(super) fn turn_captured(&mut self, board: &mut Board) {
+        if self.gate.is_ending() {
+            self.gate.close();
+            self.input(Input::Release, board);
+        }
+    }
+
+    /// Keeps what was spoken so far as a whole turn.
+    pub(super) fn finish_recording(&mut self, board: &mut Board) {
+        if !self.gate.has_audio() {
+            return self.discard_recording(board);
+        }
+        self.sound.drop_gate();
+        self.gate.close();
+        self.input(Input::Release, board);
+    }
+
+    pub(super) fn discard_recording(&mut self, board: &mut Board) {
+        if !self.gate.is_recording() {
+            return;
+        }
+        self.sound.drop_gate();
+        self.gate.close();
+        self.input(Input::Discard, board);
+    }
+
+    /// Open mode: audio flows all the time.
+    pub(super) fn open_microphone(&mut self) {
+        self.gate.open_for_good();
+        self.sound.open_gate();
+    }
+
+    /// Push to talk or open microphone, changed in mid-call.
+    pub(super) fn change_mode(&mut self, mode: Mode, board: &mut Board) {
+        self.is_speech = false;
+        match mode {
+            Mode::Open => {
+                self.discard_recording(board);
+                if self.sound.is_open() {
+                    self.open_microphone();
+                }
+            }
+            Mode::Ptt => {
+                self.gate = Gate::default();
+                self.sound.drop_gate();
+            }
+        }
+    }
+}
