@@ -377,3 +377,76 @@ impl Conversation {
 pub(crate) fn make_id(prefix: &str, random: &mut fastrand::Rng) -> String {
     prefix.chars().chain(std::iter::repeat_with(|| random.alphanumeric()).take(21)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn conversation() -> Conversation {
+        Conversation::open(Arc::new(Server::new(Script::default())), "gpt-realtime-2.1", 0, 0)
+    }
+
+    /// Types of the events made since the last look.
+    fn made(conversation: &mut Conversation, now: Instant) -> Vec<String> {
+        while conversation.step(now) {}
+        let frames = std::mem::take(&mut conversation.out);
+        let event = |frame| match frame {
+            Frame::Event(event) => event["type"].as_str().map(str::to_owned),
+            Frame::Raw(_) | Frame::Binary(_) | Frame::Close(..) | Frame::Cut | Frame::Stall => None,
+        };
+        frames.into_iter().filter_map(event).collect()
+    }
+
+    #[test]
+    fn a_long_silence_after_an_answer_is_answered_when_the_session_asks() {
+        let mut conversation = conversation();
+        let start = Instant::now();
+        let turns = json!({"type": "server_vad", "idle_timeout_ms": 5000});
+        let session = json!({"type": "realtime", "output_modalities": ["text"], "audio": {"input": {"turn_detection": turns}}});
+        conversation.handle(&json!({"type": "session.update", "session": session}), start);
+        assert_eq!(conversation.deadline(), None);
+        conversation.handle(&json!({"type": "response.create"}), start);
+        assert!(made(&mut conversation, start).contains(&"response.done".to_owned()));
+        assert_eq!(conversation.deadline(), Some(start + 5 * SECOND));
+        assert_eq!(made(&mut conversation, start + 4 * SECOND), Vec::<String>::new());
+        let kinds = made(&mut conversation, start + 5 * SECOND);
+        assert_eq!(kinds.first().map(String::as_str), Some("input_audio_buffer.timeout_triggered"));
+        assert!(kinds.contains(&"response.done".to_owned()));
+    }
+
+    #[test]
+    fn an_answer_at_the_pace_of_speech_takes_its_time() {
+        let pace = crate::Pace::RealTime { piece: Duration::from_millis(20), jitter: Duration::ZERO };
+        let script = Script { pace, ..Script::default() }
+            .answer(crate::Answer::Play { pcm: vec![1; sound::RATE], transcript: "la".to_owned() });
+        let mut conversation = Conversation::open(Arc::new(Server::new(script)), "m", 0, 0);
+        let start = Instant::now();
+        conversation.handle(&json!({"type": "response.create"}), start);
+        let deltas = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "response.output_audio.delta").count();
+        assert_eq!(deltas(made(&mut conversation, start)), 1);
+        assert_eq!(deltas(made(&mut conversation, start + Duration::from_millis(500))), 25);
+        assert_eq!(deltas(made(&mut conversation, start + SECOND)), 24);
+    }
+
+    #[test]
+    fn nothing_that_a_client_sends_makes_it_panic() {
+        let mut conversation = conversation();
+        let now = Instant::now();
+        let values = [json!(null), json!(-1), json!("x"), json!([1]), json!({"type": "message"}), json!(1e300)];
+        for kind in schema::CLIENT_EVENTS {
+            for key in ["session", "audio", "item", "item_id", "response", "response_id", "content_index", "audio_end_ms", "event_id"] {
+                for value in &values {
+                    conversation.handle(&json!({"type": kind, key: value}), now);
+                    while conversation.step(now) {}
+                }
+            }
+        }
+        for value in values {
+            conversation.handle(&value, now);
+        }
+        assert!(conversation.refusals.len() > 300);
+    }
+}

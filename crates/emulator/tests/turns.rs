@@ -308,19 +308,6 @@ async fn an_answer_out_of_band_leaves_the_conversation_alone() {
 }
 
 #[tokio::test]
-async fn a_long_silence_is_answered_when_the_session_asks() {
-    let emulator = start(Script::default()).await;
-    let mut client = connect(&emulator).await;
-    client.until("session.created").await;
-    client.configure(json!({"type": "server_vad", "silence_duration_ms": 300, "idle_timeout_ms": 5000})).await;
-    client.say("hello").await;
-    client.send(json!({"type": "response.create", "response": {"output_modalities": ["text"]}})).await;
-    client.until("rate_limits.updated").await;
-    let events = client.until("response.created").await;
-    assert_eq!(kinds(&events)[..2], ["input_audio_buffer.timeout_triggered", "input_audio_buffer.committed"]);
-}
-
-#[tokio::test]
 async fn noise_is_harmless_and_beta_names_are_known_ones() {
     let emulator = start(Script { noise: Noise::all(), ..Script::default() }).await;
     let mut client = connect(&emulator).await;

@@ -16,16 +16,16 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Longest wait for anything.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-pub struct Client {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub answer: Response<Option<Vec<u8>>>,
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(crate) answer: Response<Option<Vec<u8>>>,
 }
 
 /// What a client reads.
 #[derive(Debug)]
-pub enum Got {
+pub(crate) enum Got {
     Event(Value),
     /// Text that is no event of the protocol.
     Odd(String),
@@ -34,12 +34,12 @@ pub enum Got {
     Lost,
 }
 
-pub async fn start(script: Script) -> Emulator {
+pub(crate) async fn start(script: Script) -> Emulator {
     Emulator::start(script).await.unwrap()
 }
 
 /// Opens `url` (http) with these headers.
-pub async fn open(url: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
+pub(crate) async fn open(url: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
     let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
     for (name, value) in headers {
         request
@@ -51,13 +51,13 @@ pub async fn open(url: &str, headers: &[(&str, &str)]) -> Result<Client, Error> 
 }
 
 /// A client of the emulator's API, with a key.
-pub async fn connect(emulator: &Emulator) -> Client {
+pub(crate) async fn connect(emulator: &Emulator) -> Client {
     let url = format!("{}/realtime?model=gpt-realtime-2.1", emulator.base_url());
     open(&url, &[("authorization", "Bearer sk-good")]).await.unwrap()
 }
 
 /// A client in a session with manual turns.
-pub async fn push_to_talk(emulator: &Emulator) -> Client {
+pub(crate) async fn push_to_talk(emulator: &Emulator) -> Client {
     let mut client = connect(emulator).await;
     client.until("session.created").await;
     client.configure(Value::Null).await;
@@ -65,34 +65,34 @@ pub async fn push_to_talk(emulator: &Emulator) -> Client {
 }
 
 impl Client {
-    pub async fn configure(&mut self, turn_detection: Value) {
+    pub(crate) async fn configure(&mut self, turn_detection: Value) {
         let input = json!({"turn_detection": turn_detection, "transcription": {"model": "gpt-4o-mini-transcribe"}});
         self.send(json!({"type": "session.update", "session": {"type": "realtime", "audio": {"input": input}}})).await;
         self.until("session.updated").await;
     }
 
-    pub async fn send(&mut self, event: Value) {
+    pub(crate) async fn send(&mut self, event: Value) {
         self.socket.send(Message::text(event.to_string())).await.unwrap();
     }
 
     /// Sends, and does not mind a connection that is gone.
-    pub async fn try_send(&mut self, event: Value) {
+    pub(crate) async fn try_send(&mut self, event: Value) {
         let _ = self.socket.send(Message::text(event.to_string())).await;
     }
 
-    pub async fn append(&mut self, pcm: &[i16]) {
+    pub(crate) async fn append(&mut self, pcm: &[i16]) {
         for piece in pcm.chunks(960) {
             self.try_send(append(piece)).await;
         }
     }
 
-    pub async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         let item = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]});
         self.try_send(json!({"type": "conversation.item.create", "item": item})).await;
     }
 
     /// One thing from the server; events are checked against the schema.
-    pub async fn next(&mut self) -> Got {
+    pub(crate) async fn next(&mut self) -> Got {
         loop {
             let message = tokio::time::timeout(LIMIT, self.socket.next()).await.expect("the server is silent");
             return match message {
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// The next event; anything else is a failure.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         match self.next().await {
             Got::Event(event) => event,
             other => panic!("no event but {other:?}"),
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Events up to and with the first of this type.
-    pub async fn until(&mut self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
             let event = self.event().await;
@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// Everything up to the end of the connection.
-    pub async fn rest(&mut self) -> Vec<Got> {
+    pub(crate) async fn rest(&mut self) -> Vec<Got> {
         let mut all = Vec::new();
         loop {
             let got = self.next().await;
@@ -145,14 +145,14 @@ impl Client {
     }
 
     /// The error that this event is refused with.
-    pub async fn refused(&mut self, event: Value) -> Value {
+    pub(crate) async fn refused(&mut self, event: Value) -> Value {
         self.send(event).await;
         let mut events = self.until("error").await;
         events.pop().unwrap()["error"].clone()
     }
 
     /// A whole spoken turn, by hand; all events up to `rate_limits.updated`.
-    pub async fn spoken_turn(&mut self) -> Vec<Value> {
+    pub(crate) async fn spoken_turn(&mut self) -> Vec<Value> {
         self.append(&speech(800)).await;
         self.send(json!({"type": "input_audio_buffer.commit"})).await;
         self.send(json!({"type": "response.create"})).await;
@@ -160,41 +160,41 @@ impl Client {
     }
 }
 
-pub fn append(pcm: &[i16]) -> Value {
+pub(crate) fn append(pcm: &[i16]) -> Value {
     json!({"type": "input_audio_buffer.append", "audio": base64(pcm)})
 }
 
-pub fn base64(pcm: &[i16]) -> String {
+pub(crate) fn base64(pcm: &[i16]) -> String {
     BASE64_STANDARD.encode(pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<_>>())
 }
 
 /// Something as loud as speech, at 24 kHz.
-pub fn speech(millis: usize) -> Vec<i16> {
+pub(crate) fn speech(millis: usize) -> Vec<i16> {
     (0..millis * 24).map(|index| ((index as f32 * 0.06).sin() * 6000.0) as i16).collect()
 }
 
-pub fn silence(millis: usize) -> Vec<i16> {
+pub(crate) fn silence(millis: usize) -> Vec<i16> {
     vec![0; millis * 24]
 }
 
 /// Types in order, with repetitions of deltas joined.
-pub fn kinds(events: &[Value]) -> Vec<String> {
+pub(crate) fn kinds(events: &[Value]) -> Vec<String> {
     let mut kinds: Vec<String> = events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
     kinds.dedup();
     kinds
 }
 
 /// Events of this type.
-pub fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["type"] == kind).collect()
 }
 
-pub fn joined(events: &[Value], kind: &str) -> String {
+pub(crate) fn joined(events: &[Value], kind: &str) -> String {
     of(events, kind).iter().map(|event| event["delta"].as_str().unwrap()).collect()
 }
 
 /// All audio in the deltas, as bytes.
-pub fn audio(events: &[Value]) -> Vec<u8> {
+pub(crate) fn audio(events: &[Value]) -> Vec<u8> {
     let deltas = of(events, "response.output_audio.delta");
     deltas.iter().flat_map(|event| BASE64_STANDARD.decode(event["delta"].as_str().unwrap()).unwrap()).collect()
 }
