@@ -1,6 +1,6 @@
 // @ts-check
 // First run: four calm steps. Each can be skipped, left and taken up again, and run again from the settings.
-import { byId, fill, h, icon, kbd } from './dom.js';
+import { byId, fill, h, icon, kbd, say } from './dom.js';
 import { keyCard } from './keycard.js';
 import { soundCheck } from './soundcheck.js';
 
@@ -24,6 +24,8 @@ export function firstRun(app) {
   /** @param {string} words @param {() => void} act */
   const skip = (words, act) => h('button', { type: 'button', class: 'plain quiet', onclick: act }, words);
 
+  const next = button('Skip for now', () => go('hello'));
+
   const pages = {
     welcome: () => [
       icon('brand'),
@@ -43,8 +45,7 @@ export function firstRun(app) {
       h('h1', {}, 'Can we hear you?'),
       h('p', { class: 'lead' }, 'Sidetone needs the microphone to hear you. This check stays on this computer.'),
       sound.element,
-      h('div', { class: 'choices' }, button('Continue', () => go('hello'))),
-      skip('Skip the sound check', () => go('hello')),
+      h('div', { class: 'choices' }, sound.button, next),
     ],
     hello: () => [
       h('div', { class: 'big-key', 'aria-hidden': 'true' }, kbd('Space')),
@@ -89,8 +90,10 @@ export function firstRun(app) {
     if (view.hidden) return;
     key.draw();
     sound.draw();
+    const isChecked = app.snapshot.sound_check?.phase === 'done';
     sound.button.classList.toggle('primary', app.snapshot.sound_check === null);
-    if (step === 'sound') view.querySelector('.choices .button')?.classList.toggle('primary', app.snapshot.sound_check?.phase === 'done');
+    next.classList.toggle('primary', isChecked);
+    say(next, isChecked ? 'Continue' : 'Skip for now');
   }
 
   return {

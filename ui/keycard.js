@@ -40,7 +40,7 @@ export function keyCard(app, holder, { isBare = false, onSaved } = {}) {
   const place = h('p', { class: 'place' });
   const error = h('p', { class: 'key-error', role: 'alert' });
   const results = h('div', { class: 'results', 'aria-live': 'polite' });
-  const actions = h('span', { class: 'key-actions' }, test, remove);
+  const actions = h('span', { class: 'key-actions' }, test, !isBare && remove);
   const element = h('section', { class: isBare ? 'key bare' : 'key', 'aria-label': `${title} key`, 'data-holder': holder },
     !isBare && h('div', { class: 'key-head' }, h('h3', {}, title), place),
     !isBare && h('p', { class: 'about' }, about),

@@ -44,7 +44,7 @@ function groups(app) {
       select(app, { label: 'Reasoning effort', about: 'More thought, later answers. Models before 2 do not take it.', path: ['providers', 'openai', 'reasoning_effort'], when: isOpenai, options: [['', 'As the model likes'], ['minimal', 'Minimal'], ['low', 'Low'], ['medium', 'Medium'], ['high', 'High'], ['xhigh', 'Highest']] }),
     ]],
     ['turns', 'Turn-taking', [
-      choice(app, { label: 'Who ends a turn', about: (s) => (s.call.mode === 'ptt' ? 'You do: hold the button or Space, let go to send. A short tap locks it.' : 'The microphone stays open and a pause ends your turn.'), path: ['call', 'mode'], options: [['ptt', 'Hold to talk'], ['open', 'Open microphone']] }),
+      choice(app, { label: 'Who ends a turn', about: (s) => (s.call.mode === 'ptt' ? 'You do: hold to talk, let go to send. A short tap locks it.' : 'The microphone stays open and a pause ends your turn.'), path: ['call', 'mode'], options: [['ptt', 'Hold to talk'], ['open', 'Open microphone']] }),
       choice(app, { label: 'End of a turn', about: 'What tells that you are done, with an open microphone.', path: ['voice', 'detector'], options: [['silence', 'Silence'], ['meaning', 'Meaning']] }),
       slider(app, { label: 'Patience', about: patience, path: ['voice', 'patience'], ends: ['Quick', 'Patient'] }),
     ]],
@@ -141,7 +141,7 @@ export function settingsPage(app) {
       for (const part of group.parts) {
         const isFound = !wanted || isGroup || (part.element.textContent ?? '').toLowerCase().includes(wanted);
         part.element.classList.toggle('filtered', !isFound);
-        if (isFound) inGroup += 1;
+        if (isFound && !part.element.hidden) inGroup += 1;
       }
       group.section.hidden = inGroup === 0;
       group.link.hidden = inGroup === 0;

@@ -74,7 +74,12 @@ export function soundCheck(app) {
   }
 
   draw();
-  return { element, draw, button };
+  return {
+    element,
+    draw,
+    /** Starts, stops or repeats the check; it may stand elsewhere. */
+    button,
+  };
 }
 
 /** @param {number} dbfs */

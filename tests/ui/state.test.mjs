@@ -1,0 +1,85 @@
+// What the window knows after each event. Run: node --test tests/ui/
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { reduce, reduceAll, title } from '../../ui/state.js';
+
+const item = (id, more = {}) => ({ id, role: 'user', kind: 'spoken', text: `words ${id}`, is_final: true, ...more });
+const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, about: {}, ...more });
+const ids = (snapshot) => snapshot.items.map(({ id }) => id);
+const place = (seq, id, after, more) => ({ seq, type: 'item', data: { item: item(id, more), after } });
+
+test('an item without a predecessor comes first', () => {
+  assert.deepEqual(ids(reduce(start({ items: [item(1)] }), place(8, 2, null))), [2, 1]);
+});
+
+test('an item stands behind its predecessor, whatever came in between', () => {
+  const snapshot = start({ items: [item(1), item(3)] });
+  assert.deepEqual(ids(reduce(snapshot, place(8, 2, 1))), [1, 2, 3]);
+});
+
+test('a known item changes in place and the others keep their identity', () => {
+  const snapshot = start({ items: [item(1), item(2)] });
+  const next = reduce(snapshot, place(8, 2, 1, { text: 'more words' }));
+  assert.deepEqual(ids(next), [1, 2]);
+  assert.equal(next.items[1].text, 'more words');
+  assert.equal(next.items[0], snapshot.items[0]);
+});
+
+test('a known item moves when its predecessor changes', () => {
+  const snapshot = start({ items: [item(1), item(2), item(3)] });
+  assert.deepEqual(ids(reduce(snapshot, place(8, 1, 3))), [2, 3, 1]);
+});
+
+test('an item behind an unknown one goes to the end', () => {
+  assert.deepEqual(ids(reduce(start({ items: [item(1)] }), place(8, 5, 99))), [1, 5]);
+});
+
+test('removed and cleared items are gone', () => {
+  const snapshot = start({ items: [item(1), item(2)] });
+  assert.deepEqual(ids(reduce(snapshot, { seq: 8, type: 'removed', data: 1 })), [2]);
+  assert.deepEqual(ids(reduce(snapshot, { seq: 8, type: 'cleared' })), []);
+});
+
+for (const part of ['call', 'problem', 'settings', 'credentials', 'devices', 'sound_check']) {
+  test(`a ${part} event replaces that part only`, () => {
+    const snapshot = start();
+    const data = { fresh: part };
+    const next = reduce(snapshot, { seq: 8, type: part, data });
+    assert.equal(next[part], data);
+    assert.deepEqual({ ...next, [part]: snapshot[part], seq: 7 }, snapshot);
+  });
+}
+
+test('a note changes nothing but the number of the last event', () => {
+  const snapshot = start();
+  assert.deepEqual(reduce(snapshot, { seq: 8, type: 'note', data: { note: 'renewed' } }), { ...snapshot, seq: 8 });
+});
+
+test('reducing leaves the old snapshot as it was', () => {
+  const snapshot = start({ items: [item(1)] });
+  const before = structuredClone(snapshot);
+  reduce(snapshot, place(8, 2, 1));
+  reduce(snapshot, { seq: 8, type: 'removed', data: 1 });
+  assert.deepEqual(snapshot, before);
+});
+
+test('events that the snapshot contains already are passed over', () => {
+  const { snapshot, applied, hasGap } = reduceAll(start(), [place(6, 1, null), place(7, 2, null), place(8, 3, null)]);
+  assert.deepEqual(ids(snapshot), [3]);
+  assert.equal(applied.length, 1);
+  assert.equal(hasGap, false);
+});
+
+test('a gap stops the batch and is told', () => {
+  const { snapshot, applied, hasGap } = reduceAll(start(), [place(8, 1, null), place(10, 2, null)]);
+  assert.deepEqual(ids(snapshot), [1]);
+  assert.equal(snapshot.seq, 8);
+  assert.equal(applied.length, 1);
+  assert.equal(hasGap, true);
+});
+
+test('the title is the first whole thing the user said', () => {
+  assert.equal(title([]), 'New conversation');
+  const items = [item(1, { role: 'assistant' }), item(2, { is_final: false }), item(3, { text: '  one\n two ' })];
+  assert.equal(title(items), 'one two');
+});
