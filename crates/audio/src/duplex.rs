@@ -1,9 +1,25 @@
 //! The pair of microphone and speaker that a call talks through.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
+use crate::files::Tape;
+use crate::gate::Gate;
+use crate::keeper::{Keeper, Order};
+use crate::pipeline::{Bell, Command, Pipeline, Shared};
+use crate::playout::Playout;
 use crate::{DeviceId, Direction, Error};
+
+/// Commands that may wait for the pipeline.
+const INBOX: usize = 64;
+/// Longest wait for a thread that ends.
+const PARTING: Duration = Duration::from_millis(300);
+/// Longest start.
+const START: Duration = Duration::from_secs(3);
 
 /// The caller's name of a played item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,8 +144,27 @@ pub struct Stats {
     pub reopened: u32,
 }
 
+/// What moves the samples: real devices or files.
+enum Motor {
+    Keeper { orders: SyncSender<Order>, ended: Mutex<Receiver<()>> },
+    Tape(Tape),
+}
+
 /// An open pair of microphone and speaker. Dropping it closes the devices.
-pub struct Duplex {}
+pub struct Duplex {
+    shared: Arc<Shared>,
+    commands: SyncSender<Command>,
+    pipeline: Thread,
+    /// In a mutex only so that a duplex can be shared between threads.
+    pipeline_ended: Mutex<Receiver<()>>,
+    motor: Option<Motor>,
+}
+
+impl std::fmt::Debug for Duplex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Duplex").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
 
 impl Duplex {
     /// Opens the devices. Returns once both run, or with the first error (within 3 s). `sink` gets the microphone,
@@ -139,65 +174,186 @@ impl Duplex {
     /// When a device that is not [`Choice::Off`] cannot be opened. No microphone is not fatal later on: after a good
     /// start the duplex reopens by itself.
     pub fn open(
-        _config: Config,
-        _sink: impl FnMut(Captured) + Send + 'static,
-        _notice: impl FnMut(Notice) + Send + 'static,
+        config: Config,
+        sink: impl FnMut(Captured) + Send + 'static,
+        notice: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, Error> {
-        Err(Error::NoHost)
+        let wire_rate = config.wire_rate.clamp(8_000, 192_000);
+        let shared = Arc::new(Shared::new(Playout::new(wire_rate), Bell::new(notice)));
+        let (commands, inbox) = sync_channel(INBOX);
+        let gate = Gate::new(wire_rate, config.pre_roll, config.tail);
+        let pipeline = Pipeline::new(Arc::clone(&shared), inbox, Box::new(sink), wire_rate, gate);
+        let (pipeline, pipeline_ended) = spawn("audio-pipeline", move || pipeline.run())?;
+        let pipeline_ended = Mutex::new(pipeline_ended);
+        let mut duplex = Self { shared, commands, pipeline, pipeline_ended, motor: None };
+        duplex.motor = Some(match config.card {
+            Card::System { input, output } => duplex.start_keeper(input, output)?,
+            Card::Files { input, output } => duplex.start_tape(input, output)?,
+        });
+        Ok(duplex)
+    }
+
+    fn start_keeper(&self, input: Choice, output: Choice) -> Result<Motor, Error> {
+        let (orders, inbox) = sync_channel(INBOX);
+        let (started, outcome) = sync_channel(1);
+        let (shared, commands, pipeline) = (Arc::clone(&self.shared), self.commands.clone(), self.pipeline.clone());
+        let keeper = Keeper::new(shared, commands, pipeline, inbox, (input, output), started);
+        let (_, ended) = spawn("audio-keeper", move || keeper.run())?;
+        outcome.recv_timeout(START).unwrap_or(Err(Error::NoHost))?;
+        Ok(Motor::Keeper { orders, ended: Mutex::new(ended) })
+    }
+
+    fn start_tape(&self, input: Option<PathBuf>, output: Option<PathBuf>) -> Result<Motor, Error> {
+        let (tape, ear, mouth) = Tape::start(input, output, &self.shared, &self.pipeline)?;
+        self.shared.playout().attach(mouth);
+        self.send(Command::Listen(Some(ear)));
+        Ok(Motor::Tape(tape))
     }
 
     /// Opens the gate: the pre-roll, then every frame goes to the sink.
-    pub fn open_gate(&self) {}
+    pub fn open_gate(&self) {
+        self.send(Command::OpenGate);
+    }
 
     /// Closes the gate: the tail still goes to the sink, then [`Captured::End`].
-    pub fn close_gate(&self) {}
+    pub fn close_gate(&self) {
+        self.send(Command::CloseGate);
+    }
 
     /// Closes the gate at once; no tail, no [`Captured::End`] (a discarded turn).
-    pub fn drop_gate(&self) {}
+    pub fn drop_gate(&self) {
+        self.send(Command::DropGate);
+    }
 
     /// Muted: frames become zeros (a server that listens still hears silence).
-    pub fn mute(&self, _is_muted: bool) {}
+    pub fn mute(&self, is_muted: bool) {
+        self.shared.is_muted.store(is_muted, Ordering::Relaxed);
+    }
 
     /// Queues samples at the wire rate behind what is queued. Blocks only when five minutes are queued.
-    pub fn play(&self, _item: ItemKey, _pcm: Vec<i16>) {}
+    pub fn play(&self, item: ItemKey, pcm: Vec<i16>) {
+        let mut playout = self.shared.playout();
+        while !playout.has_room() {
+            playout = self.shared.passed.wait(playout).unwrap_or_else(PoisonError::into_inner);
+        }
+        playout.play(item, pcm, Instant::now());
+        drop(playout);
+        self.pipeline.unpark();
+    }
 
     /// No more samples of this item will come.
-    pub fn finish(&self, _item: ItemKey) {}
+    pub fn finish(&self, item: ItemKey) {
+        self.shared.playout().finish(item);
+        self.pipeline.unpark();
+    }
 
     /// Silences the speaker within 50 ms with a 5 ms fade, drops what is queued, and tells what was cut short:
     /// only items that were queued and not heard to their end (also those of which nothing was heard).
     pub fn flush(&self) -> Vec<Heard> {
-        Vec::new()
+        let heard = self.shared.playout().flush();
+        self.pipeline.unpark();
+        heard
     }
 
-    /// How much of an item was really played so far.
-    pub fn heard(&self, _item: ItemKey) -> Duration {
-        Duration::ZERO
+    /// How much of an item was really played so far; of an item that ended lately, how much was played in all.
+    pub fn heard(&self, item: ItemKey) -> Duration {
+        self.shared.playout().heard(item)
     }
 
     /// Whether anything is queued or audible.
     pub fn is_playing(&self) -> bool {
-        false
+        self.shared.playout().is_playing()
     }
 
-    /// Changes devices without a break of the other one. Takes effect soon; [`Notice::Opened`] follows.
-    pub fn choose(&self, _input: Choice, _output: Choice) {}
+    /// Changes devices without a break of the other one. Takes effect soon; [`Notice::Opened`] follows. Without effect
+    /// on [`Card::Files`].
+    pub fn choose(&self, input: Choice, output: Choice) {
+        if let Some(Motor::Keeper { orders, .. }) = &self.motor {
+            orders.send(Order::Choose(input, output)).ok();
+        }
+    }
 
     /// For the meters; cheap, never blocks.
     pub fn levels(&self) -> Levels {
-        Levels { input: -90.0, output: -90.0, clipped: false }
+        let gauges = &self.shared.gauges;
+        Levels { input: gauges.input.level(), output: gauges.output.level(), clipped: gauges.input.is_clipped() }
     }
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let playout = self.shared.playout();
+        Stats {
+            underruns: playout.underruns(),
+            overflows: self.shared.gauges.overflows.load(Ordering::Relaxed),
+            prebuffer_ms: playout.cushion().as_millis() as u32,
+            over_budget: self.shared.over_budget.load(Ordering::Relaxed),
+            reopened: self.shared.reopened.load(Ordering::Relaxed),
+        }
     }
 
     /// Plays what is queued to its end (at most `limit`), closes the devices and finishes the output file.
     ///
     /// # Errors
     /// When the output file cannot be written.
-    pub fn close(self, _limit: Duration) -> Result<(), Error> {
-        Ok(())
+    pub fn close(mut self, limit: Duration) -> Result<(), Error> {
+        let until = Instant::now() + limit;
+        let mut playout = self.shared.playout();
+        while playout.is_playing() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.shared.passed.wait_timeout(playout, left);
+            playout = waited.map_or_else(|poison| poison.into_inner().0, |(playout, _)| playout);
+        }
+        let lag = playout.lag().min(until.saturating_duration_since(Instant::now()));
+        drop(playout);
+        thread::sleep(lag);
+        self.shut()
     }
+
+    fn send(&self, command: Command) {
+        self.commands.send(command).ok();
+        self.pipeline.unpark();
+    }
+
+    /// Ends all threads. Never waits long: a hanging sound server must not hang the app.
+    fn shut(&mut self) -> Result<(), Error> {
+        let outcome = match self.motor.take() {
+            Some(Motor::Keeper { orders, mut ended }) => {
+                orders.send(Order::Stop).ok();
+                wait_for(&mut ended);
+                Ok(())
+            }
+            Some(Motor::Tape(tape)) => tape.stop(),
+            None => Ok(()),
+        };
+        self.send(Command::Stop);
+        wait_for(&mut self.pipeline_ended);
+        outcome
+    }
+}
+
+impl Drop for Duplex {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            tracing::error!(%error, "the audio output file was not written");
+        }
+    }
+}
+
+/// Starts a named thread; the channel is closed when it ends.
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(Thread, Receiver<()>), Error> {
+    let (alive, ended) = sync_channel(0);
+    let run = move || {
+        body();
+        drop(alive);
+    };
+    let handle = thread::Builder::new().name(name.into()).spawn(run).map_err(|_| Error::NoHost)?;
+    Ok((handle.thread().clone(), ended))
+}
+
+/// Waits for a thread's end, but never long.
+fn wait_for(ended: &mut Mutex<Receiver<()>>) {
+    ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(PARTING).ok();
 }

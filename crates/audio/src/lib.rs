@@ -5,10 +5,29 @@
 //!                                       └─ pipeline thread ───┘
 //!                    sink(Captured) ◄──────┘      └──────◄ Duplex::play / finish / flush
 //! ```
+//!
+//! The callbacks ([`callback`]) only move samples. The pipeline thread does all signal processing: [`Captured`] frames
+//! out of the microphone's ring, queued items into the speaker's. The keeper thread owns the streams and replaces what
+//! fails; everything that may hang with a sound server runs on short-lived threads beside it.
 
+pub mod callback;
+mod choice;
 mod device;
-mod error;
 mod duplex;
+mod error;
+mod files;
+mod gate;
+mod intake;
+mod jitter;
+mod keeper;
+mod ledger;
+mod level;
+mod pipeline;
+mod playout;
+mod port;
+mod resample;
+mod scout;
+mod stream;
 
 pub use device::{Device, DeviceId, Direction, devices};
 pub use duplex::{Captured, Card, Choice, Config, Duplex, Heard, ItemKey, Levels, Notice, Stats};

@@ -1,0 +1,215 @@
+//! Which samples of the playout ring belong to which item: tells what was heard, started and finished.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::{Heard, ItemKey, Notice};
+
+/// Items whose outcome is still known after they ended.
+const REMEMBERED: usize = 32;
+
+/// One item on its way to the ear. Positions are samples of the playout ring, lengths samples on the wire.
+#[derive(Debug)]
+struct Track {
+    item: ItemKey,
+    received: u64,
+    /// Wire samples that went through rings that are gone.
+    before: u64,
+    /// Parts of the present ring, from and to.
+    parts: Vec<(u64, u64)>,
+    is_poured: bool,
+    is_started: bool,
+}
+
+impl Track {
+    fn end(&self) -> u64 {
+        self.parts.last().map_or(0, |part| part.1)
+    }
+}
+
+/// All items that are queued or audible, and the outcome of the last ones.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    wire_rate: u32,
+    ring_rate: u32,
+    tracks: VecDeque<Track>,
+    done: VecDeque<Heard>,
+}
+
+impl Ledger {
+    /// A ledger for samples that arrive at `wire_rate` Hz.
+    pub(crate) fn new(wire_rate: u32) -> Self {
+        Self { wire_rate, ring_rate: wire_rate, tracks: VecDeque::new(), done: VecDeque::new() }
+    }
+
+    /// A new ring at `rate` Hz begins at position 0; what was in the old one is gone.
+    pub(crate) fn rebase(&mut self, rate: u32) {
+        for index in 0..self.tracks.len() {
+            let before = self.tracks.get(index).map_or(0, |track| self.wire_samples(track, u64::MAX));
+            if let Some(track) = self.tracks.get_mut(index) {
+                track.before = before;
+                track.parts.clear();
+            }
+        }
+        self.ring_rate = rate;
+    }
+
+    /// `count` wire samples of an item were queued.
+    pub(crate) fn received(&mut self, item: ItemKey, count: usize) {
+        match self.tracks.iter_mut().find(|track| track.item == item) {
+            Some(track) => track.received += count as u64,
+            None => self.tracks.push_back(Track {
+                item,
+                received: count as u64,
+                before: 0,
+                parts: Vec::new(),
+                is_poured: false,
+                is_started: false,
+            }),
+        }
+    }
+
+    /// Samples of an item went into the ring, ending at position `to`.
+    pub(crate) fn poured(&mut self, item: ItemKey, from: u64, to: u64) {
+        let Some(track) = self.tracks.iter_mut().find(|track| track.item == item) else { return };
+        match track.parts.last_mut() {
+            Some(part) if part.1 == from => part.1 = to,
+            Some(_) | None if to > from => track.parts.push((from, to)),
+            Some(_) | None => {}
+        }
+    }
+
+    /// The last sample of an item went into the ring.
+    pub(crate) fn is_poured(&mut self, item: ItemKey) {
+        if let Some(track) = self.tracks.iter_mut().find(|track| track.item == item) {
+            track.is_poured = true;
+        }
+    }
+
+    /// Tells what started and finished now that the callback is at `popped`.
+    pub(crate) fn advance(&mut self, popped: u64, notices: &mut Vec<Notice>) {
+        for track in &mut self.tracks {
+            let has_begun = track.before > 0 || track.parts.first().is_some_and(|part| part.0 < popped);
+            if has_begun && !track.is_started {
+                track.is_started = true;
+                notices.push(Notice::Started(track.item));
+            }
+            if track.is_poured && popped >= track.end() {
+                notices.push(Notice::Finished(track.item));
+            }
+        }
+        while let Some(index) = self.tracks.iter().position(|track| track.is_poured && popped >= track.end()) {
+            if let Some(track) = self.tracks.remove(index) {
+                self.remember(Heard { item: track.item, duration: self.span(track.received) });
+            }
+        }
+    }
+
+    /// How much of an item is audible up to `position`.
+    pub(crate) fn heard(&self, item: ItemKey, position: u64) -> Duration {
+        match self.tracks.iter().find(|track| track.item == item) {
+            Some(track) => self.span(self.wire_samples(track, position)),
+            None => self.done.iter().rev().find(|heard| heard.item == item).map_or(Duration::ZERO, |heard| heard.duration),
+        }
+    }
+
+    /// Ends all items at `position`.
+    pub(crate) fn cut(&mut self, position: u64) -> Vec<Heard> {
+        let tracks = std::mem::take(&mut self.tracks);
+        tracks
+            .into_iter()
+            .map(|track| {
+                let heard = Heard { item: track.item, duration: self.span(self.wire_samples(&track, position)) };
+                self.remember(heard);
+                heard
+            })
+            .collect()
+    }
+
+    fn wire_samples(&self, track: &Track, position: u64) -> u64 {
+        let ring: u64 = track.parts.iter().map(|(from, to)| position.min(*to).saturating_sub(*from)).sum();
+        let wire = u128::from(ring) * u128::from(self.wire_rate) / u128::from(self.ring_rate.max(1));
+        (track.before + wire as u64).min(track.received)
+    }
+
+    fn span(&self, wire_samples: u64) -> Duration {
+        Duration::from_micros(wire_samples.saturating_mul(1_000_000) / u64::from(self.wire_rate.max(1)))
+    }
+
+    fn remember(&mut self, heard: Heard) {
+        if self.done.len() == REMEMBERED {
+            self.done.pop_front();
+        }
+        self.done.push_back(heard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ItemKey = ItemKey(1);
+    const B: ItemKey = ItemKey(2);
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::new(24_000);
+        ledger.rebase(48_000);
+        ledger
+    }
+
+    #[test]
+    fn a_cut_reports_the_running_item_and_those_that_wait() {
+        let mut ledger = ledger();
+        ledger.received(A, 24_000);
+        ledger.received(B, 100);
+        ledger.poured(A, 0, 9_600);
+        let heard = ledger.cut(4_800);
+        assert_eq!(heard, [
+            Heard { item: A, duration: Duration::from_millis(100) },
+            Heard { item: B, duration: Duration::ZERO },
+        ]);
+        assert_eq!(ledger.heard(A, 0), Duration::from_millis(100));
+        assert!(ledger.cut(9_600).is_empty());
+    }
+
+    #[test]
+    fn items_start_and_finish_once_when_their_samples_are_popped() {
+        let mut ledger = ledger();
+        let mut notices = Vec::new();
+        ledger.received(A, 240);
+        ledger.received(B, 240);
+        ledger.poured(A, 0, 480);
+        ledger.is_poured(A);
+        ledger.poured(B, 480, 960);
+        ledger.is_poured(B);
+        ledger.advance(0, &mut notices);
+        assert!(notices.is_empty());
+        ledger.advance(1, &mut notices);
+        ledger.advance(480, &mut notices);
+        assert_eq!(notices, [Notice::Started(A), Notice::Finished(A)]);
+        ledger.advance(960, &mut notices);
+        ledger.advance(960, &mut notices);
+        assert_eq!(notices, [Notice::Started(A), Notice::Finished(A), Notice::Started(B), Notice::Finished(B)]);
+        assert_eq!(ledger.heard(A, 0), Duration::from_millis(10));
+        assert!(ledger.cut(960).is_empty());
+    }
+
+    #[test]
+    fn heard_never_exceeds_what_was_received() {
+        let mut ledger = ledger();
+        ledger.received(A, 100);
+        ledger.poured(A, 0, 5_000);
+        assert_eq!(ledger.heard(A, 5_000), Duration::from_micros(4_166));
+        assert_eq!(ledger.heard(B, 5_000), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_new_ring_at_another_rate_goes_on_where_the_old_one_ended() {
+        let mut ledger = ledger();
+        ledger.received(A, 24_000);
+        ledger.poured(A, 0, 9_600);
+        ledger.rebase(16_000);
+        ledger.poured(A, 0, 1_600);
+        assert_eq!(ledger.heard(A, 800), Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,209 @@
+//! The speaker side of the pipeline: from queued items to the playout ring.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtrb::Producer;
+
+use crate::callback::Line;
+use crate::jitter::JitterBuffer;
+use crate::ledger::Ledger;
+use crate::resample::{Resampler, Start, to_f32};
+use crate::{Heard, ItemKey, Notice};
+
+/// What is kept in the ring at least, so that a late pipeline thread is not heard. It costs no latency: a flush drops it.
+const DEPTH: Duration = Duration::from_millis(40);
+/// Room that must be free in the ring before another step is poured into it.
+const STEP: Duration = Duration::from_millis(10);
+/// Longest queue.
+const MOST: Duration = Duration::from_secs(300);
+
+/// The pipeline's end of an open speaker.
+pub(crate) struct Mouth {
+    pub(crate) ring: Producer<f32>,
+    pub(crate) line: Arc<Line>,
+    /// Samples per second of the device, in Hz.
+    pub(crate) rate: u32,
+}
+
+struct Speaker {
+    mouth: Mouth,
+    resampler: Resampler,
+    pushed: u64,
+    cut: u64,
+}
+
+impl Speaker {
+    /// Samples of the ring that will still be heard.
+    fn fill(&self) -> u64 {
+        self.pushed.saturating_sub(self.mouth.line.popped().max(self.cut))
+    }
+
+    fn samples(&self, duration: Duration) -> u64 {
+        (duration.as_secs_f64() * f64::from(self.mouth.rate)) as u64
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_secs_f64(self.fill() as f64 / f64::from(self.mouth.rate))
+    }
+
+    fn has_room(&self) -> bool {
+        let depth = self.samples(DEPTH).max(2 * u64::from(self.mouth.line.period()));
+        self.fill() < depth && self.mouth.ring.slots() as u64 > 2 * self.samples(STEP)
+    }
+
+    /// Where the ear is: what was popped, less what is still on its way through the device.
+    fn audible(&self) -> u64 {
+        self.mouth.line.popped().saturating_sub(u64::from(self.mouth.line.lag()))
+    }
+}
+
+/// Queue, jitter buffer, resampler and ring of the speaker. Never touched by a callback.
+pub(crate) struct Playout {
+    wire_rate: u32,
+    jitter: JitterBuffer,
+    ledger: Ledger,
+    speaker: Option<Speaker>,
+    is_off: bool,
+    notices: Vec<Notice>,
+    samples: Vec<f32>,
+    converted: Vec<f32>,
+}
+
+impl Playout {
+    /// Nothing queued, no speaker yet.
+    pub(crate) fn new(wire_rate: u32) -> Self {
+        Self {
+            wire_rate,
+            jitter: JitterBuffer::new(wire_rate),
+            ledger: Ledger::new(wire_rate),
+            speaker: None,
+            is_off: false,
+            notices: Vec::new(),
+            samples: Vec::new(),
+            converted: Vec::new(),
+        }
+    }
+
+    /// Speaks through `mouth` from now on. What was in the ring of the last one is lost.
+    pub(crate) fn attach(&mut self, mouth: Mouth) {
+        self.is_off = false;
+        self.ledger.rebase(mouth.rate);
+        let resampler = Resampler::new(self.wire_rate, mouth.rate, self.wire_rate as usize / 200, Start::Aligned);
+        self.speaker = Some(Speaker { mouth, resampler, pushed: 0, cut: 0 });
+    }
+
+    /// The speaker is gone; the queue waits for the next one.
+    pub(crate) fn detach(&mut self) {
+        if let Some(speaker) = self.speaker.take() {
+            self.ledger.rebase(speaker.mouth.rate);
+        }
+    }
+
+    /// No speaker is wanted: nothing is queued from now on.
+    pub(crate) fn turn_off(&mut self) {
+        self.flush();
+        self.detach();
+        self.is_off = true;
+    }
+
+    /// Whether another piece may be queued.
+    pub(crate) fn has_room(&self) -> bool {
+        (self.jitter.queued() as u64) < MOST.as_secs() * u64::from(self.wire_rate)
+    }
+
+    pub(crate) fn play(&mut self, item: ItemKey, pcm: Vec<i16>, now: Instant) {
+        if self.is_off || pcm.is_empty() {
+            return;
+        }
+        self.ledger.received(item, pcm.len());
+        self.jitter.push(item, pcm, now, self.ahead());
+    }
+
+    pub(crate) fn finish(&mut self, item: ItemKey) {
+        self.jitter.finish(item);
+    }
+
+    pub(crate) fn flush(&mut self) -> Vec<Heard> {
+        self.settle();
+        self.jitter.clear();
+        let Some(speaker) = &mut self.speaker else { return self.ledger.cut(0) };
+        let heard = self.ledger.cut(speaker.audible());
+        speaker.cut = speaker.pushed;
+        speaker.mouth.line.cut(speaker.pushed);
+        speaker.resampler.reset();
+        heard
+    }
+
+    pub(crate) fn heard(&self, item: ItemKey) -> Duration {
+        self.ledger.heard(item, self.speaker.as_ref().map_or(0, Speaker::audible))
+    }
+
+    pub(crate) fn is_playing(&self) -> bool {
+        self.jitter.queued() > 0 || self.speaker.as_ref().is_some_and(|speaker| speaker.fill() > 0)
+    }
+
+    /// How long the device still plays what it already has.
+    pub(crate) fn lag(&self) -> Duration {
+        self.speaker.as_ref().map_or(Duration::ZERO, |speaker| {
+            let samples = speaker.mouth.line.lag() + speaker.mouth.line.period();
+            Duration::from_secs_f64(f64::from(samples) / f64::from(speaker.mouth.rate))
+        })
+    }
+
+    pub(crate) fn underruns(&self) -> u32 {
+        self.jitter.underruns()
+    }
+
+    pub(crate) fn cushion(&self) -> Duration {
+        self.jitter.cushion()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.speaker.as_ref().and_then(|_| self.jitter.deadline())
+    }
+
+    /// Fills the ring up to its depth and tells what happened since the last time.
+    pub(crate) fn pour(&mut self, now: Instant) -> Vec<Notice> {
+        self.settle();
+        let most = self.wire_rate as usize / 100;
+        while self.speaker.as_ref().is_some_and(Speaker::has_room) {
+            let ahead = self.ahead();
+            let Some(due) = self.jitter.pop(most, now, ahead) else { break };
+            self.samples.clear();
+            self.samples.extend(due.samples.iter().map(|sample| to_f32(*sample)));
+            self.push(due.item, due.is_last);
+        }
+        if let Some(speaker) = &self.speaker {
+            let is_live = speaker.fill() > 0 || self.jitter.queued() > 0;
+            speaker.mouth.line.set_live(is_live);
+        }
+        std::mem::take(&mut self.notices)
+    }
+
+    fn push(&mut self, item: ItemKey, is_last: bool) {
+        let Some(speaker) = &mut self.speaker else { return };
+        self.converted.clear();
+        speaker.resampler.push(&self.samples, &mut self.converted);
+        if is_last {
+            speaker.resampler.finish(&mut self.converted);
+        }
+        let (pushed, _) = speaker.mouth.ring.push_partial_slice(&self.converted);
+        let from = speaker.pushed;
+        speaker.pushed += pushed.len() as u64;
+        self.ledger.poured(item, from, speaker.pushed);
+        if is_last {
+            self.ledger.is_poured(item);
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        let popped = self.speaker.as_ref().map_or(0, |speaker| speaker.mouth.line.popped());
+        self.ledger.advance(popped, &mut self.notices);
+    }
+
+    fn ahead(&self) -> Duration {
+        self.speaker.as_ref().map_or(Duration::ZERO, Speaker::ahead)
+    }
+}
