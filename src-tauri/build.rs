@@ -1,4 +1,5 @@
 //! Embeds the page, the icons and the capabilities.
+
 fn main() {
     tauri_build::build();
 }

@@ -1,0 +1,209 @@
+//! `sidetone call`
+
+mod plan;
+mod report;
+
+use std::path::Path;
+use std::time::Duration;
+
+use engine::api::{Command, Event, Link, Mode, Talk};
+use engine::{Engine, Handle, Options, Paths};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::print::note;
+use super::turn::Turn;
+use crate::practice;
+pub(crate) use plan::Arguments;
+use plan::Speech;
+use report::Report;
+
+/// Time to finish the output file and close the devices.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// After an answer: time for late captions, or (open microphone) for the next words in the file.
+const QUIET: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failure> {
+    arguments.check()?;
+    let options =
+        Options { practice: practice::start(), card: arguments.card(), overrides: Some(arguments.overrides()) };
+    let engine = Engine::start(paths, options)?;
+    let events = engine.subscribe();
+    let turn = Turn::from(engine.snapshot().await?);
+    let report = Report::new(arguments.json);
+    let mut conversation = Conversation { engine: engine.clone(), events, turn, report };
+    let result = conversation.hold(&arguments).await;
+    engine.stop(FAREWELL).await;
+    conversation.finish()?;
+    result?;
+    arguments.output.as_deref().map_or(Ok(()), |file| conversation.written(file))
+}
+
+/// One call from the terminal.
+struct Conversation {
+    engine: Handle,
+    events: Receiver<Event>,
+    turn: Turn,
+    report: Report,
+}
+
+/// Why to stop listening to the engine.
+enum End {
+    /// The turn is over.
+    Over,
+    /// The user wants to stop.
+    Interrupt,
+    /// Time is up.
+    Late,
+}
+
+impl Conversation {
+    async fn hold(&mut self, arguments: &Arguments) -> Result<(), Failure> {
+        let deadline = arguments.limit().map(|limit| Instant::now() + limit);
+        match arguments.speech() {
+            Speech::Live => self.live(deadline).await,
+            Speech::File => {
+                let is_open = self.turn.call.mode == Mode::Open;
+                self.engine.send(if is_open { Command::Call } else { Command::Press }).await?;
+                self.turn(deadline, if is_open { QUIET } else { Duration::ZERO }).await
+            }
+            Speech::Text(text) => {
+                if arguments.output.is_some() {
+                    // With an open speaker the answer comes by voice.
+                    self.engine.send(Command::Call).await?;
+                    self.wait(deadline, |turn| turn.call.is_armed.then_some(Duration::ZERO)).await?;
+                }
+                self.engine.send(Command::Say { text: text.to_owned() }).await?;
+                self.turn(deadline, Duration::ZERO).await
+            }
+        }
+    }
+
+    /// Waits for the answer to a question.
+    async fn turn(&mut self, deadline: Option<Instant>, quiet: Duration) -> Result<(), Failure> {
+        let is_over = |turn: &Turn| turn.is_over().then(|| if turn.is_settled() { quiet } else { QUIET });
+        match self.wait(deadline, is_over).await? {
+            End::Over => self.turn.failure().map_or(Ok(()), |problem| Err(problem.into())),
+            End::Interrupt => Err(Failure::other("Stopped.")),
+            End::Late => Err(self.turn.delay().into()),
+        }
+    }
+
+    /// Waits until `is_over` tells a time and nothing has spoken against it for so long.
+    async fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        is_over: impl Fn(&Turn) -> Option<Duration>,
+    ) -> Result<End, Failure> {
+        let mut over_since = None;
+        loop {
+            if let Some(problem) = self.turn.obstacle() {
+                return Err(problem.clone().into());
+            }
+            let quiet = is_over(&self.turn);
+            let since = quiet.map(|_| *over_since.get_or_insert_with(Instant::now));
+            over_since = since;
+            let over = since.zip(quiet).map(|(since, quiet)| since + quiet);
+            tokio::select! {
+                biased;
+                event = self.events.recv() => self.take(event).await?,
+                () = until(over) => return Ok(End::Over),
+                () = until(deadline) => return Ok(End::Late),
+                _ = tokio::signal::ctrl_c() => return Ok(End::Interrupt),
+            }
+        }
+    }
+
+    /// Microphone and speaker until Ctrl+C.
+    async fn live(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+        let is_open = self.turn.call.mode == Mode::Open;
+        note(if is_open {
+            "Just speak. Ctrl+C ends the call."
+        } else {
+            "Enter: talk, Enter: send. Ctrl+C ends the call."
+        });
+        self.engine.send(Command::Call).await?;
+        let mut enter = keyboard();
+        loop {
+            if let Some(problem) = self.turn.obstacle().filter(|_| self.turn.call.link == Link::Idle) {
+                return Err(problem.clone().into());
+            }
+            tokio::select! {
+                biased;
+                event = self.events.recv() => self.take(event).await?,
+                Some(()) = enter.recv(), if !is_open => self.toggle().await?,
+                () = until(deadline) => return Ok(()),
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            }
+        }
+    }
+
+    async fn toggle(&self) -> Result<(), Failure> {
+        let call = &self.turn.call;
+        if call.is_locked {
+            self.engine.send(Command::Press).await?;
+            self.engine.send(Command::Release).await?;
+        } else if matches!(call.talk, Talk::Listening | Talk::Muted) {
+            self.engine.send(Command::Release).await?;
+        } else {
+            self.engine.send(Command::Press).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, event: Result<Event, RecvError>) -> Result<(), Failure> {
+        match event {
+            Ok(event) => self.tell(&event),
+            Err(RecvError::Lagged(missed)) => {
+                self.turn = Turn::from(self.engine.snapshot().await?);
+                self.report.missed(missed)
+            }
+            Err(RecvError::Closed) => Err(engine::Closed.into()),
+        }
+    }
+
+    fn tell(&mut self, event: &Event) -> Result<(), Failure> {
+        self.turn.apply(&event.change);
+        self.report.event(event, &self.turn)
+    }
+
+    /// What the engine said while it stopped, and what was not told yet.
+    fn finish(&mut self) -> Result<(), Failure> {
+        while let Ok(event) = self.events.try_recv() {
+            self.tell(&event)?;
+        }
+        self.report.rest(&self.turn)
+    }
+
+    fn written(&self, file: &Path) -> Result<(), Failure> {
+        if !file.is_file() {
+            return Err(Failure::other(format!("{} could not be written.", file.display())));
+        }
+        self.report.sound(file)
+    }
+}
+
+/// Each press of Enter. A thread of its own: reading a terminal cannot be interrupted.
+fn keyboard() -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(8);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while std::io::stdin().read_line(&mut line).is_ok_and(|length| length > 0) {
+            if sender.blocking_send(()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    receiver
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a call tells its terminal.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use engine::api::{Change, Delivery, Event, Item, Kind, Link, Note, Role, Talk};
+use serde_json::json;
+
+use crate::cli::failure::{Failure, words};
+use crate::cli::print::{self, line, note};
+use crate::cli::turn::Turn;
+
+/// Tells each thing once, in words or as JSON.
+#[derive(Debug)]
+pub(super) struct Report {
+    is_json: bool,
+    told: HashSet<u64>,
+    state: &'static str,
+}
+
+impl Report {
+    pub(super) fn new(is_json: bool) -> Self {
+        Self { is_json, told: HashSet::new(), state: "" }
+    }
+
+    pub(super) fn event(&mut self, event: &Event, turn: &Turn) -> Result<(), Failure> {
+        if self.is_json {
+            return print::json(event);
+        }
+        match &event.change {
+            Change::Call(_) => self.state(turn),
+            Change::Item { item, .. } if is_done(item) => self.item(item)?,
+            Change::Problem(Some(problem)) => note(&words(problem)),
+            Change::Note(passing) => note(&passing_words(passing)),
+            Change::Item { .. }
+            | Change::Removed(_)
+            | Change::Cleared
+            | Change::Problem(None)
+            | Change::Settings(_)
+            | Change::Credentials(_)
+            | Change::Devices(_)
+            | Change::SoundCheck(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Events were lost on the way.
+    pub(super) fn missed(&self, count: u64) -> Result<(), Failure> {
+        if self.is_json { print::json(&json!({ "type": "missed", "data": count })) } else { Ok(()) }
+    }
+
+    /// What was not told yet, at the end.
+    pub(super) fn rest(&mut self, turn: &Turn) -> Result<(), Failure> {
+        if self.is_json {
+            return Ok(());
+        }
+        turn.items.iter().try_for_each(|item| self.item(item))
+    }
+
+    /// Where the sound of the answer is.
+    pub(super) fn sound(&self, file: &Path) -> Result<(), Failure> {
+        if self.is_json { Ok(()) } else { line(format!("Sound   {}", file.display())) }
+    }
+
+    fn state(&mut self, turn: &Turn) {
+        let state = match turn.call.link {
+            Link::Connecting => "connecting",
+            Link::Reconnecting { attempt, of } => return note(&format!("Reconnecting ({attempt} of {of})…")),
+            Link::Idle | Link::Live => talk(turn.call.talk),
+        };
+        if state != self.state {
+            self.state = state;
+            note(&format!("· {state}"));
+        }
+    }
+
+    fn item(&mut self, item: &Item) -> Result<(), Failure> {
+        if !self.told.insert(item.id) {
+            return Ok(());
+        }
+        row(item).map_or(Ok(()), line)
+    }
+}
+
+fn is_done(item: &Item) -> bool {
+    let is_whole = match item.delivery {
+        Delivery::Answered | Delivery::Complete | Delivery::Interrupted | Delivery::Failed => true,
+        Delivery::Recording | Delivery::Sent | Delivery::Kept | Delivery::Arriving => false,
+    };
+    item.is_final && is_whole
+}
+
+/// One line about an item; none about an empty one.
+fn row(item: &Item) -> Option<String> {
+    let who = match item.role {
+        Role::User => "You",
+        Role::Assistant => "Answer",
+    };
+    let mut text = match &item.kind {
+        Kind::ToolCall(name) => format!("(asked for the tool {name})"),
+        Kind::Spoken | Kind::Typed => item.text.trim().replace('\n', "\n        "),
+    };
+    if !item.unheard.is_empty() {
+        text.push_str(&format!(" [not heard: {}]", item.unheard.trim()));
+    }
+    if let Some(latency) = item.first_sound_ms {
+        text.push_str(&format!(" (first sound after {latency} ms)"));
+    }
+    if let Some(problem) = &item.problem {
+        text.push_str(&format!(" [{}]", words(problem)));
+    }
+    (!text.is_empty()).then(|| format!("{who:7} {}", text.trim_start()))
+}
+
+fn talk(talk: Talk) -> &'static str {
+    match talk {
+        Talk::Ready => "ready",
+        Talk::Listening => "listening",
+        Talk::Thinking => "thinking",
+        Talk::Speaking => "speaking",
+        Talk::Muted => "muted",
+        Talk::Blocked => "blocked",
+    }
+}
+
+fn passing_words(passing: &Note) -> String {
+    match passing {
+        Note::DeviceReplaced { name } => format!("{name} stands in for the chosen device."),
+        Note::DeviceBack { name } => format!("{name} is back."),
+        Note::InsecureSubprotocol => {
+            "This gateway takes the key in the subprotocol only, which proxies may log.".into()
+        }
+        Note::SessionOnlyKey => "There is no keychain: the key is kept until the end of this call.".into(),
+        Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
+        Note::Renewed => "Continued on a fresh connection.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(text: &str) -> Item {
+        Item {
+            id: 1,
+            role: Role::Assistant,
+            kind: Kind::Spoken,
+            text: text.into(),
+            unheard: String::new(),
+            is_final: true,
+            delivery: Delivery::Complete,
+            at: 0,
+            duration_ms: 0,
+            heard_ms: None,
+            first_sound_ms: Some(180),
+            usage: None,
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_line_with_its_latency() {
+        assert_eq!(row(&item("Good morning.")).as_deref(), Some("Answer  Good morning. (first sound after 180 ms)"));
+    }
+
+    #[test]
+    fn the_unheard_part_is_told_apart() {
+        let cut = Item { unheard: " and so on".into(), first_sound_ms: None, ..item("First") };
+        assert_eq!(row(&cut).as_deref(), Some("Answer  First [not heard: and so on]"));
+    }
+
+    #[test]
+    fn an_item_without_words_is_not_told() {
+        assert_eq!(row(&Item { first_sound_ms: None, ..item("") }), None);
+    }
+}

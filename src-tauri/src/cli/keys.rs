@@ -1,0 +1,233 @@
+//! `sidetone keys`
+
+use std::io::{self, IsTerminal as _, Read as _};
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use engine::api::{Change, Code, Command, Credential, Event, Holder, KeyTest, Place, Problem, Snapshot};
+use engine::{Handle, Paths, SecretString};
+use tokio::sync::broadcast::Receiver;
+
+use super::failure::{Failure, KEY, OTHER};
+use super::print::line;
+
+/// Longest wait for the keychain, which may ask for its password first.
+const KEYCHAIN: Duration = Duration::from_secs(65);
+/// Longest wait for a test.
+const TEST: Duration = Duration::from_secs(40);
+/// Longest key that is read, in bytes.
+const LIMIT: u64 = 16 * 1024;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Keep a key; it is read from standard input, or asked for without echo
+    Set {
+        /// Whose key
+        provider: Provider,
+    },
+    /// Test a key: accepted, has credit, may use voice
+    Test {
+        /// Whose key
+        provider: Provider,
+    },
+    /// Tell where the keys are, never the keys
+    List,
+    /// Delete a key from the keychain
+    Rm {
+        /// Whose key
+        provider: Provider,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    /// The OpenAI API key
+    Openai,
+    /// The Cloudflare AI Gateway token
+    #[value(alias = "cloudflare")]
+    Gateway,
+    /// The key of your own server
+    Endpoint,
+}
+
+impl Provider {
+    fn holder(self) -> Holder {
+        match self {
+            Self::Openai => Holder::Openai,
+            Self::Gateway => Holder::Gateway,
+            Self::Endpoint => Holder::Endpoint,
+        }
+    }
+}
+
+pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failure> {
+    match &arguments.action {
+        // Read before the engine starts: nothing runs while a person types.
+        Action::Set { provider } => set(read()?, provider.holder(), &super::engine(paths)?).await,
+        Action::Test { provider } => test(provider.holder(), &super::engine(paths)?).await,
+        Action::List => list(&super::engine(paths)?).await,
+        Action::Rm { provider } => remove(provider.holder(), &super::engine(paths)?).await,
+    }
+}
+
+fn read() -> Result<SecretString, Failure> {
+    let unreadable = |error: io::Error| Failure::other(format!("cannot read the key: {error}"));
+    let mut key = String::new();
+    if io::stdin().is_terminal() {
+        key = rpassword::prompt_password("Key (not shown): ").map_err(unreadable)?;
+    } else {
+        io::stdin().lock().take(LIMIT).read_to_string(&mut key).map_err(unreadable)?;
+    }
+    let key = trimmed(key);
+    if key.is_empty() {
+        return Err(Failure::usage("There is no key on standard input."));
+    }
+    Ok(SecretString::from(key))
+}
+
+/// Without the white space around it, in place: no copy of a key stays behind in memory.
+fn trimmed(mut key: String) -> String {
+    key.truncate(key.trim_end().len());
+    let start = key.len() - key.trim_start().len();
+    key.drain(..start);
+    key
+}
+
+async fn set(key: SecretString, holder: Holder, engine: &Handle) -> Result<(), Failure> {
+    let credential = engine.set_key(holder, key).await?;
+    match credential.place {
+        Place::Stored => line("The key is in the keychain."),
+        Place::Environment => line(format!(
+            "The key is in the keychain, but the one in {} goes first.",
+            credential.variable.unwrap_or_default()
+        )),
+        Place::Locked => Err(Problem { code: Code::KeychainLocked, detail: String::new() }.into()),
+        // A key for this session would end with this command.
+        Place::SessionOnly | Place::NoKeychain | Place::Unknown | Place::Missing => {
+            Err(Problem { code: Code::NoKeychain, detail: String::new() }.into())
+        }
+    }
+}
+
+async fn list(engine: &Handle) -> Result<(), Failure> {
+    let mut events = engine.subscribe();
+    engine.send(Command::CheckKeys).await?;
+    let is_known = |snapshot: &Snapshot| snapshot.credentials.iter().all(|known| known.place != Place::Unknown);
+    let snapshot = wait(engine, &mut events, KEYCHAIN, is_known).await?;
+    snapshot.credentials.iter().try_for_each(|credential| line(row(credential)))
+}
+
+fn row(credential: &Credential) -> String {
+    let name = name(credential.holder);
+    let place = match credential.place {
+        Place::Unknown => "not looked for".into(),
+        Place::Missing => "none".into(),
+        Place::Stored => "in the keychain".into(),
+        Place::Environment => {
+            format!("from the environment variable {}", credential.variable.as_deref().unwrap_or("(unnamed)"))
+        }
+        Place::SessionOnly => "for this session only".into(),
+        Place::Locked => "the keychain is locked".into(),
+        Place::NoKeychain => "this system has no keychain".to_owned(),
+    };
+    format!("{name:9} {place}")
+}
+
+fn name(holder: Holder) -> &'static str {
+    match holder {
+        Holder::Openai => "openai",
+        Holder::Gateway => "gateway",
+        Holder::Endpoint => "endpoint",
+    }
+}
+
+async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
+    let mut events = engine.subscribe();
+    engine.send(Command::TestKey { holder }).await?;
+    let result = |snapshot: &Snapshot| tested(snapshot, holder).filter(|test| !test.is_running);
+    let snapshot = wait(engine, &mut events, TEST, |snapshot| result(snapshot).is_some()).await?;
+    let test = result(&snapshot).ok_or_else(|| Failure::other("The test gave no result."))?;
+    let checks = [
+        ("accepted by the provider", test.is_valid),
+        ("has credit", test.has_credit),
+        ("may use voice", test.allows_voice),
+    ];
+    for (check, verdict) in checks {
+        line(format!("{check:25} {}", verdict.map_or("unknown", |is_so| if is_so { "yes" } else { "no" })))?;
+    }
+    if checks.iter().any(|(_, verdict)| *verdict == Some(false)) || test.is_valid.is_none() {
+        return Err(Failure::new(KEY, test.detail));
+    }
+    Ok(())
+}
+
+fn tested(snapshot: &Snapshot, holder: Holder) -> Option<KeyTest> {
+    snapshot.credentials.iter().find(|known| known.holder == holder)?.test.clone()
+}
+
+async fn remove(holder: Holder, engine: &Handle) -> Result<(), Failure> {
+    let mut events = engine.subscribe();
+    engine.send(Command::DeleteKey { holder }).await?;
+    let place = |snapshot: &Snapshot| {
+        snapshot.credentials.iter().find(|known| known.holder == holder).map_or(Place::Unknown, |known| known.place)
+    };
+    let snapshot = wait(engine, &mut events, KEYCHAIN, |snapshot| place(snapshot) != Place::Unknown).await?;
+    match place(&snapshot) {
+        Place::Missing => line("There is no key in the keychain any more."),
+        Place::Environment => line("Only the environment variable is left."),
+        Place::NoKeychain => Err(Problem { code: Code::NoKeychain, detail: String::new() }.into()),
+        Place::Locked => Err(Problem { code: Code::KeychainLocked, detail: String::new() }.into()),
+        Place::Unknown | Place::Stored | Place::SessionOnly => {
+            Err(Failure::new(OTHER, "The key could not be deleted."))
+        }
+    }
+}
+
+/// Waits until what the engine knows satisfies `is_enough`; a problem ends the wait as well.
+async fn wait(
+    engine: &Handle,
+    events: &mut Receiver<Event>,
+    limit: Duration,
+    is_enough: impl Fn(&Snapshot) -> bool,
+) -> Result<Snapshot, Failure> {
+    let waiting = async {
+        loop {
+            let snapshot = engine.snapshot().await?;
+            if is_enough(&snapshot) {
+                return Ok(snapshot);
+            }
+            if let Ok(Event { change: Change::Problem(Some(problem)), .. }) = events.recv().await {
+                return Err(problem.into());
+            }
+        }
+    };
+    tokio::time::timeout(limit, waiting).await.unwrap_or_else(|_| Err(Failure::other("There was no answer in time.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_around_a_key_does_not_belong_to_it() {
+        assert_eq!(trimmed("  sk-test\r\n".into()), "sk-test");
+        assert_eq!(trimmed(" \n".into()), "");
+    }
+
+    #[test]
+    fn a_row_tells_the_place_and_the_variable() {
+        let credential = Credential {
+            holder: Holder::Openai,
+            place: Place::Environment,
+            variable: Some("OPENAI_API_KEY".into()),
+            test: None,
+        };
+        assert_eq!(row(&credential), "openai    from the environment variable OPENAI_API_KEY");
+    }
+}

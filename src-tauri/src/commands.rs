@@ -1,0 +1,62 @@
+//! What the page can ask for: a few lines each, all of it done by the engine.
+
+use engine::api::{Code, Command, Credential, Holder, Levels, Problem, Snapshot};
+use engine::{Handle, SecretString};
+use tauri::ipc::Channel;
+use tauri::{Runtime, State, WebviewWindow};
+
+use crate::bridge::{Batch, Bridge};
+use crate::link::Link;
+
+/// Everything at this moment; what happens from then on comes through `channel`.
+#[tauri::command]
+pub(crate) async fn subscribe(
+    engine: State<'_, Handle>,
+    bridge: State<'_, Bridge>,
+    channel: Channel<Batch>,
+) -> Result<Snapshot, Problem> {
+    let events = engine.subscribe();
+    let snapshot = engine.snapshot().await.map_err(internal)?;
+    bridge.connect(events, snapshot.seq, channel);
+    Ok(snapshot)
+}
+
+/// Everything at this moment.
+#[tauri::command]
+pub(crate) async fn snapshot(engine: State<'_, Handle>) -> Result<Snapshot, Problem> {
+    engine.snapshot().await.map_err(internal)
+}
+
+/// Asks the engine for something; its effects come as events.
+#[tauri::command]
+pub(crate) async fn send(engine: State<'_, Handle>, command: Command) -> Result<(), Problem> {
+    engine.send(command).await.map_err(internal)
+}
+
+/// Keeps a key. The way in is the only way: no command gives one back.
+#[tauri::command]
+pub(crate) async fn set_key(engine: State<'_, Handle>, holder: Holder, key: String) -> Result<Credential, Problem> {
+    engine.set_key(holder, SecretString::from(key)).await
+}
+
+/// Loudness for the meters.
+#[tauri::command]
+pub(crate) fn levels(engine: State<'_, Handle>) -> Levels {
+    engine.levels()
+}
+
+/// Opens one of the known places outside the app.
+#[tauri::command(async)]
+pub(crate) fn open_link(link: Link) -> Result<(), Problem> {
+    link.open().map_err(internal)
+}
+
+/// The page has painted: no white flash any more.
+#[tauri::command]
+pub(crate) fn show_window<R: Runtime>(window: WebviewWindow<R>) -> Result<(), Problem> {
+    window.show().and_then(|()| window.set_focus()).map_err(internal)
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    Problem { code: Code::Internal, detail: error.to_string() }
+}
