@@ -204,7 +204,8 @@ impl Conversation {
     fn usage(&mut self, response: &Response) -> Usage {
         let own: Vec<&str> = response.output.iter().filter_map(|item| item["id"].as_str()).collect();
         let before = self.items.iter().filter(|item| !own.contains(&item.id.as_str())).map(Item::tokens);
-        let (text, audio) = before.fold((text_tokens(self.session.preamble()), 0), |sum, item| (sum.0 + item.0, sum.1 + item.1));
+        let (text, audio) =
+            before.fold((text_tokens(self.session.preamble()), 0), |sum, item| (sum.0 + item.0, sum.1 + item.1));
         // The server caches whole blocks of 64 tokens.
         let cached = (self.cached.0.min(text) / 64 * 64, self.cached.1.min(audio) / 64 * 64);
         self.cached = (text, audio);

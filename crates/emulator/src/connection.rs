@@ -154,11 +154,10 @@ impl Connection {
         match message {
             Message::Text(text) => match serde_json::from_str(&text) {
                 Ok(event) => self.take(&event, text.len(), now),
-                Err(_) => self.refuse_frame("text that is not JSON", Refusal::new(
-                    Some("invalid_json"),
-                    None,
-                    "We could not parse the JSON body of your request.",
-                )),
+                Err(_) => self.refuse_frame(
+                    "text that is not JSON",
+                    Refusal::new(Some("invalid_json"), None, "We could not parse the JSON body of your request."),
+                ),
             },
             Message::Binary(_) => {
                 self.server.recorder.write(|record| record.binary_frames += 1);
@@ -179,8 +178,12 @@ impl Connection {
     /// Records one client event, and lets the conversation answer it.
     fn take(&mut self, event: &Value, length: usize, now: Instant) {
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
-        let violation = schema::client_violation(event)
-            .map(|message| Violation { connection: self.index, kind: kind.clone(), message });
+        let verdict = schema::check(event);
+        let violation = verdict.as_ref().err().map(|refusal| Violation {
+            connection: self.index,
+            kind: kind.clone(),
+            message: refusal.message.clone(),
+        });
         let is_valid = violation.is_none();
         let is_append = kind == "input_audio_buffer.append";
         let audio_bytes = if is_append { event["audio"].as_str().map_or(0, decoded_length) } else { 0 };
@@ -193,7 +196,7 @@ impl Connection {
             record.audio_bytes += audio_bytes;
             record.early_appends += usize::from(is_early);
         });
-        self.conversation.handle(event, now);
+        self.conversation.handle(event, verdict, now);
         let refusals = std::mem::take(&mut self.conversation.refusals);
         if is_valid && !refusals.is_empty() {
             self.server.recorder.write(|record| record.refusals.extend(refusals));

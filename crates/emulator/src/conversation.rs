@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::buffer::{Buffer, Heard, Utterance};
 use crate::fault::FaultKind;
 use crate::item::Item;
+use crate::practice;
 use crate::response::Response;
 use crate::schema::{self, Refusal};
 use crate::script::Transcription;
@@ -16,7 +17,6 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::sound;
 use crate::wire::Frame;
-use crate::practice;
 
 /// User items that keep their audio.
 const KEPT_AUDIO: usize = 8;
@@ -77,10 +77,10 @@ impl Conversation {
         this
     }
 
-    /// Takes one client event. Whatever is wrong with it is answered by an `error` event.
-    pub(crate) fn handle(&mut self, event: &Value, now: Instant) {
+    /// Takes one client event and what the schema says to it. Whatever is wrong is answered by an `error` event.
+    pub(crate) fn handle(&mut self, event: &Value, verdict: Result<(), Refusal>, now: Instant) {
         let kind = event["type"].as_str().unwrap_or_default();
-        let result = schema::check(event).and_then(|()| self.obey(kind, event, now));
+        let result = verdict.and_then(|()| self.obey(kind, event, now));
         if let Err(refusal) = result {
             self.refuse(kind, refusal, &event["event_id"]);
         }
@@ -253,8 +253,8 @@ impl Conversation {
             return Err(wrong("item.id", "An item with this id exists already."));
         }
         let id = given.map_or_else(|| make_id("item_", &mut self.random), str::to_owned);
-        let item = Item::created(&id, event["item"].clone())
-            .map_err(|message| wrong("item.content[0].audio", message))?;
+        let item =
+            Item::created(&id, event["item"].clone()).map_err(|message| wrong("item.content[0].audio", message))?;
         let index = match event.get("previous_item_id").and_then(Value::as_str) {
             None => self.items.len(),
             Some("root") => 0,
@@ -273,7 +273,8 @@ impl Conversation {
         let index = self.position(&event["item_id"], "item_truncate_invalid_item_id")?;
         let end = event["audio_end_ms"].as_u64().unwrap_or_default();
         let Some(item) = self.items.get_mut(index) else { return Ok(()) };
-        let open = self.running.iter().filter_map(|response| response.open.as_ref()).find(|open| open.item.id == item.id);
+        let open =
+            self.running.iter().filter_map(|response| response.open.as_ref()).find(|open| open.item.id == item.id);
         let length = open.map_or(item.audio_ms, |open| sound::millis(open.samples));
         if item.role() != "assistant" || (open.is_none() && !item.has_audio_part()) || end == 0 {
             let message = "Only model output audio messages can be truncated, and not to nothing.";
@@ -381,12 +382,17 @@ pub(crate) fn make_id(prefix: &str, random: &mut fastrand::Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::response::Step;
     use crate::script::Script;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn conversation() -> Conversation {
         Conversation::open(Arc::new(Server::new(Script::default())), "gpt-realtime-2.1", 0, 0)
+    }
+
+    fn handle(conversation: &mut Conversation, event: &Value, now: Instant) {
+        conversation.handle(event, schema::check(event), now);
     }
 
     /// Types of the events made since the last look.
@@ -405,10 +411,11 @@ mod tests {
         let mut conversation = conversation();
         let start = Instant::now();
         let turns = json!({"type": "server_vad", "idle_timeout_ms": 5000});
-        let session = json!({"type": "realtime", "output_modalities": ["text"], "audio": {"input": {"turn_detection": turns}}});
-        conversation.handle(&json!({"type": "session.update", "session": session}), start);
+        let session =
+            json!({"type": "realtime", "output_modalities": ["text"], "audio": {"input": {"turn_detection": turns}}});
+        handle(&mut conversation, &json!({"type": "session.update", "session": session}), start);
         assert_eq!(conversation.deadline(), None);
-        conversation.handle(&json!({"type": "response.create"}), start);
+        handle(&mut conversation, &json!({"type": "response.create"}), start);
         assert!(made(&mut conversation, start).contains(&"response.done".to_owned()));
         assert_eq!(conversation.deadline(), Some(start + 5 * SECOND));
         assert_eq!(made(&mut conversation, start + 4 * SECOND), Vec::<String>::new());
@@ -424,11 +431,33 @@ mod tests {
             .answer(crate::Answer::Play { pcm: vec![1; sound::RATE], transcript: "la".to_owned() });
         let mut conversation = Conversation::open(Arc::new(Server::new(script)), "m", 0, 0);
         let start = Instant::now();
-        conversation.handle(&json!({"type": "response.create"}), start);
+        handle(&mut conversation, &json!({"type": "response.create"}), start);
         let deltas = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "response.output_audio.delta").count();
         assert_eq!(deltas(made(&mut conversation, start)), 1);
         assert_eq!(deltas(made(&mut conversation, start + Duration::from_millis(500))), 25);
         assert_eq!(deltas(made(&mut conversation, start + SECOND)), 24);
+    }
+
+    #[test]
+    fn jittered_audio_keeps_its_order_and_stays_within_80_ms_of_its_time() {
+        let script = Script::default()
+            .answer(crate::Answer::Play { pcm: vec![1; sound::RATE], transcript: "la".to_owned() })
+            .fault(FaultKind::Jitter);
+        let mut conversation = Conversation::open(Arc::new(Server::new(script)), "m", 0, 5);
+        let start = Instant::now();
+        handle(&mut conversation, &json!({"type": "response.create"}), start);
+        let due: Vec<Instant> = conversation.running[0].steps.iter().map(|(at, _)| *at).collect();
+        assert!(due.is_sorted());
+        let steps = conversation.running[0].steps.iter();
+        let audio: Vec<Instant> = steps.filter(|(_, step)| matches!(step, Step::Audio(_))).map(|(at, _)| *at).collect();
+        assert_eq!(audio.len(), 25);
+        let mut shifts = Vec::new();
+        for (index, at) in audio.into_iter().enumerate() {
+            let (due, jitter) = (start + Duration::from_millis(40) * index as u32, Duration::from_millis(80));
+            assert!(at <= due + jitter && at + jitter >= due, "piece {index}");
+            shifts.push(at.saturating_duration_since(due));
+        }
+        assert!(shifts.iter().max() > Some(&Duration::from_millis(40)), "{shifts:?}");
     }
 
     #[test]
@@ -437,15 +466,25 @@ mod tests {
         let now = Instant::now();
         let values = [json!(null), json!(-1), json!("x"), json!([1]), json!({"type": "message"}), json!(1e300)];
         for kind in schema::CLIENT_EVENTS {
-            for key in ["session", "audio", "item", "item_id", "response", "response_id", "content_index", "audio_end_ms", "event_id"] {
+            for key in [
+                "session",
+                "audio",
+                "item",
+                "item_id",
+                "response",
+                "response_id",
+                "content_index",
+                "audio_end_ms",
+                "event_id",
+            ] {
                 for value in &values {
-                    conversation.handle(&json!({"type": kind, key: value}), now);
+                    handle(&mut conversation, &json!({"type": kind, key: value}), now);
                     while conversation.step(now) {}
                 }
             }
         }
         for value in values {
-            conversation.handle(&value, now);
+            handle(&mut conversation, &value, now);
         }
         assert!(conversation.refusals.len() > 300);
     }

@@ -29,13 +29,14 @@ impl Fault {
         Self { times: None, ..self }
     }
 
-    /// Reads `name`, `name:3` (three times) or `name:always`.
+    /// Reads `name`, `name:3` (three times) or `name:always`; `_` may stand for `-`.
     ///
     /// # Errors
     /// The name is unknown or the count is not a number.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let (name, count) = text.split_once(':').map_or((text, None), |(name, count)| (name, Some(count)));
-        let Some((_, kind, _)) = KINDS.iter().find(|(known, ..)| *known == name) else {
+        let plain = name.replace('_', "-");
+        let Some((_, kind, _)) = KINDS.iter().find(|(known, ..)| *known == plain) else {
             bail!("unknown fault {name:?}; known are: {}", Self::names().collect::<Vec<_>>().join(", "));
         };
         let fault = Self::new(*kind);
@@ -199,6 +200,7 @@ mod tests {
     #[test]
     fn a_count_can_follow_the_name() {
         assert_eq!(Fault::parse("cut-mid-audio").unwrap().times, Some(1));
+        assert_eq!(Fault::parse("invalid_api_key").unwrap(), Fault::new(FaultKind::InvalidApiKey));
         assert_eq!(Fault::parse("cut-mid-audio:3").unwrap().times, Some(3));
         assert_eq!(Fault::parse("cut-mid-audio:always").unwrap().times, None);
         assert!(Fault::parse("cut-mid-audio:often").is_err());

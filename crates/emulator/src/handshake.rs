@@ -81,7 +81,11 @@ async fn gateway(
 fn gateway_refusal(server: &Server, place: &(String, String), request: &Request) -> Option<Response> {
     let profile = &server.script.gateway;
     if profile.exists.as_ref().is_some_and(|exists| exists != place) {
-        return Some(gateway_error(StatusCode::BAD_REQUEST, 2001, "Please configure AI Gateway in the Cloudflare dashboard"));
+        return Some(gateway_error(
+            StatusCode::BAD_REQUEST,
+            2001,
+            "Please configure AI Gateway in the Cloudflare dashboard",
+        ));
     }
     let tokens = profile.tokens.as_ref()?;
     let is_taken = request.token.as_ref().is_some_and(|(token, form)| {
@@ -136,7 +140,8 @@ impl Refused {
     }
 
     fn permissions() -> Self {
-        let message = "You have insufficient permissions for this operation. Missing scopes: api.model.realtime.request.";
+        let message =
+            "You have insufficient permissions for this operation. Missing scopes: api.model.realtime.request.";
         Self::new(Some("insufficient_permissions"), 3000, message)
     }
 
@@ -220,8 +225,7 @@ impl Request {
     }
 
     fn record(&self, server: &Server, uri: &Uri, headers: &HeaderMap) -> usize {
-        let credential =
-            |purpose, form, secret: &str| Credential { purpose, form, fingerprint: fingerprint(secret) };
+        let credential = |purpose, form, secret: &str| Credential { purpose, form, fingerprint: fingerprint(secret) };
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(bare);
         let header_key = authorization.map(|(key, form)| credential(Purpose::Provider, form, key));
         let subprotocol_key =
@@ -285,7 +289,8 @@ fn http_fault(server: &Server) -> Option<Response> {
         let code = "unsupported_country_region_territory";
         Some(api_error(StatusCode::FORBIDDEN, "request_forbidden", code, message))
     } else if server.faults.strikes(FaultKind::BadGateway) {
-        let page = Html("<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>");
+        let page =
+            Html("<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>");
         Some((StatusCode::BAD_GATEWAY, page).into_response())
     } else {
         None

@@ -60,7 +60,9 @@ impl Item {
 
     pub(crate) fn has_audio_part(&self) -> bool {
         let parts = self.json["content"].as_array().into_iter().flatten();
-        parts.into_iter().any(|part| part["type"].as_str().is_some_and(|kind| kind.ends_with("_audio") || kind == "audio"))
+        parts
+            .into_iter()
+            .any(|part| part["type"].as_str().is_some_and(|kind| kind.ends_with("_audio") || kind == "audio"))
     }
 
     /// All text in it.

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-
 use crate::item::Item;
 use crate::script::Answer;
 use crate::sound::{self, Speech};
@@ -19,7 +18,11 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ending {
     Completed,
-    Failed { kind: String, code: Option<String>, message: String },
+    Failed {
+        kind: String,
+        code: Option<String>,
+        message: String,
+    },
     Incomplete(String),
     /// Cut off, with the reason.
     Cancelled(&'static str),
@@ -123,7 +126,9 @@ fn report(speech: &Speech, round_trip: Option<Duration>) -> String {
 
 /// What the user said, as far as it can be told without recognising words.
 pub(crate) fn transcript(pcm: &[i16]) -> String {
-    Speech::find(pcm).map(|speech| format!("({} of speech)", seconds(sound::millis(speech.pcm.len())))).unwrap_or_default()
+    Speech::find(pcm)
+        .map(|speech| format!("({} of speech)", seconds(sound::millis(speech.pcm.len()))))
+        .unwrap_or_default()
 }
 
 /// The item that an answer is to: the last user message or function result.
@@ -149,9 +154,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-
 #[cfg(test)]
-#[expect(clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -181,7 +184,9 @@ mod tests {
     #[test]
     fn text_is_quoted_and_shortened() {
         let content = serde_json::json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "ä".repeat(300)}]});
-        let Part::Written(text) = reply(Some(&Item::new("item_1", content)), scene(false)) else { panic!("not written") };
+        let Part::Written(text) = reply(Some(&Item::new("item_1", content)), scene(false)) else {
+            panic!("not written")
+        };
         assert!(text.starts_with(&format!("You wrote: “{}…”.", "ä".repeat(200))), "{text}");
     }
 

@@ -59,7 +59,14 @@ pub(crate) struct Open {
 
 impl Response {
     /// Plans the parts one after the other at this pace.
-    pub(crate) fn plan(&mut self, parts: Vec<Part>, ending: Ending, pace: Pace, random: &mut fastrand::Rng, now: Instant) {
+    pub(crate) fn plan(
+        &mut self,
+        parts: Vec<Part>,
+        ending: Ending,
+        pace: Pace,
+        random: &mut fastrand::Rng,
+        now: Instant,
+    ) {
         let mut at = now;
         for part in parts {
             at = self.plan_part(part, pace, random, at);

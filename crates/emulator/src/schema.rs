@@ -37,7 +37,7 @@ pub(crate) fn warm_up() {
     LazyLock::force(&CLIENT);
 }
 
-/// What the server event breaks in the schema of server events, if anything.
+/// What a server event breaks in the schema of server events, if anything.
 pub fn server_violation(event: &Value) -> Option<String> {
     violation(SERVER.as_ref(), event).map(|refusal| refusal.message)
 }
@@ -65,7 +65,11 @@ impl Refusal {
 /// Checks a client event. Appends, the bulk of the traffic, are checked by hand: base64 and keys.
 pub(crate) fn check(event: &Value) -> Result<(), Refusal> {
     let Some(kind) = event.get("type").and_then(Value::as_str) else {
-        return Err(Refusal::new(Some("missing_required_parameter"), Some("type"), "Missing required parameter: 'type'."));
+        return Err(Refusal::new(
+            Some("missing_required_parameter"),
+            Some("type"),
+            "Missing required parameter: 'type'.",
+        ));
     };
     if !CLIENT_EVENTS.contains(&kind) {
         let allowed = CLIENT_EVENTS.map(|name| format!("'{name}'")).join(", ");
@@ -93,9 +97,14 @@ fn check_append(event: &Value) -> Result<(), Refusal> {
 /// The audio of an append event, decoded.
 pub(crate) fn audio(event: &Value) -> Result<Vec<i16>, Refusal> {
     let Some(audio) = event.get("audio").and_then(Value::as_str) else {
-        return Err(Refusal::new(Some("missing_required_parameter"), Some("audio"), "Missing required parameter: 'audio'."));
+        return Err(Refusal::new(
+            Some("missing_required_parameter"),
+            Some("audio"),
+            "Missing required parameter: 'audio'.",
+        ));
     };
-    decode(audio).map_err(|message| Refusal::new(Some("invalid_value"), Some("audio"), format!("Invalid 'audio'. {message}")))
+    decode(audio)
+        .map_err(|message| Refusal::new(Some("invalid_value"), Some("audio"), format!("Invalid 'audio'. {message}")))
 }
 
 /// Base64 of PCM16, little endian, to samples.
@@ -119,7 +128,12 @@ fn violation(schema: Option<&ValidatorMap>, event: &Value) -> Option<Refusal> {
     let Some(validator) = schema.and_then(|schema| schema.get(&format!("#/$defs/{kind}"))) else {
         return Some(Refusal::new(Some("invalid_value"), Some("type"), format!("No schema for '{kind}'.")));
     };
-    validator.validate(event).err().map(|error| worded(&error))
+    if validator.is_valid(event) {
+        return None;
+    }
+    let errors: Vec<ValidationError<'_>> = validator.iter_errors(event).collect();
+    // A wrong type makes everything else about the object wrong too.
+    errors.iter().find(|error| is_about_type(error)).or_else(|| errors.first()).map(worded)
 }
 
 /// The server's code and words for a breach: it names the parameter, by dots, and what is wrong with it.
@@ -141,7 +155,9 @@ fn worded(error: &ValidationError<'_>) -> Refusal {
             let param = inside(property.as_str().unwrap_or_default());
             ("missing_required_parameter", param.clone(), format!("Missing required parameter: '{param}'."))
         }
-        ValidationErrorKind::Constant { .. } if place.ends_with("format.rate") && is_below(error.instance(), 24_000) => {
+        ValidationErrorKind::Constant { .. }
+            if place.ends_with("format.rate") && is_below(error.instance(), 24_000) =>
+        {
             ("integer_below_min_value", place.clone(), format!("Invalid '{place}': expected a value >= 24000."))
         }
         ValidationErrorKind::Minimum { limit } => {
@@ -162,14 +178,16 @@ fn worded(error: &ValidationError<'_>) -> Refusal {
     Refusal::new(Some(code), Some(&param), message)
 }
 
-/// Of the alternatives tried, the one whose `type` fits, else the one that came furthest.
+/// Of the alternatives tried, the breach of the one whose `type` fits.
 fn nearest<'a>(context: &'a [Vec<ValidationError<'static>>]) -> Option<&'a ValidationError<'static>> {
-    let is_about_type = |error: &ValidationError<'_>| error.instance_path().as_str().ends_with("/type");
-    let mismatch = |branch: &[ValidationError<'_>]| {
+    let is_other_type = |branch: &[ValidationError<'_>]| {
         branch.iter().any(|error| is_about_type(error) || matches!(error.kind(), ValidationErrorKind::Type { .. }))
     };
-    let fitting = context.iter().find(|branch| !branch.is_empty() && !mismatch(branch));
-    fitting.and_then(|branch| branch.first())
+    context.iter().find(|branch| !branch.is_empty() && !is_other_type(branch))?.first()
+}
+
+fn is_about_type(error: &ValidationError<'_>) -> bool {
+    error.instance_path().as_str().ends_with("/type")
 }
 
 fn is_below(value: &Value, limit: i64) -> bool {

@@ -75,7 +75,14 @@ impl Script {
 
     /// Like api.openai.com: a key is required, and the model must be one of its own.
     pub fn openai() -> Self {
-        let models = ["gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime", "gpt-realtime-mini"];
+        let models = [
+            "gpt-realtime-2.1",
+            "gpt-realtime-2.1-mini",
+            "gpt-realtime-2",
+            "gpt-realtime-1.5",
+            "gpt-realtime",
+            "gpt-realtime-mini",
+        ];
         Self {
             keys: Keys { required: true, ..Keys::default() },
             models: models.map(str::to_owned).to_vec(),

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{broadcast, watch};
 
+use crate::Command;
 use crate::fault::{Fault, FaultKind};
 use crate::record::Recorder;
 use crate::script::{Answer, Script};
-use crate::Command;
 
 /// Commands that a slow connection may be behind.
 const COMMANDS: usize = 1024;

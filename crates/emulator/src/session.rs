@@ -71,7 +71,11 @@ impl Session {
     fn check(&self, change: &Value) -> Result<(), Refusal> {
         let refuse = |code, param: &str, message: &str| Err(Refusal::new(code, Some(param), message));
         if change.get("type").and_then(Value::as_str) != Some("realtime") {
-            return refuse(None, "session.type", "Passing a transcription session update to a realtime session is not allowed.");
+            return refuse(
+                None,
+                "session.type",
+                "Passing a transcription session update to a realtime session is not allowed.",
+            );
         }
         if change.get("model").is_some_and(|model| model != &self.json["model"]) {
             return refuse(Some("invalid_value"), "session.model", "The model of a session cannot be changed.");
@@ -156,7 +160,9 @@ fn server_vad() -> Value {
 fn completed(detection: &Value) -> Value {
     let mut whole = match detection.get("type").and_then(Value::as_str) {
         Some("server_vad") => server_vad(),
-        Some(_) => json!({"type": "semantic_vad", "eagerness": "auto", "create_response": true, "interrupt_response": true}),
+        Some(_) => {
+            json!({"type": "semantic_vad", "eagerness": "auto", "create_response": true, "interrupt_response": true})
+        }
         None => return Value::Null,
     };
     for (key, value) in detection.as_object().into_iter().flatten() {

@@ -51,8 +51,13 @@ impl Speech {
         }
         let first = levels.iter().position(is_loud)?.saturating_sub(6);
         let last = (levels.iter().rposition(is_loud)? + 11) * FRAME;
-        let loud: Vec<i16> =
-            pcm.chunks(FRAME).zip(&levels).filter(|(_, level)| is_loud(level)).flat_map(|(frame, _)| frame).copied().collect();
+        let loud: Vec<i16> = pcm
+            .chunks(FRAME)
+            .zip(&levels)
+            .filter(|(_, level)| is_loud(level))
+            .flat_map(|(frame, _)| frame)
+            .copied()
+            .collect();
         let clipped = pcm.iter().filter(|sample| sample.unsigned_abs() >= 32_700).count();
         Some(Self {
             pcm: pcm.get(first * FRAME..last.min(pcm.len()))?.to_vec(),

@@ -218,3 +218,38 @@ fn rename_to_beta(event: &mut Value) {
         part["type"] = kind.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    fn wire(script: Script) -> Wire {
+        Wire::new(Arc::new(Server::new(script)), 1)
+    }
+
+    #[test]
+    fn a_delayed_frame_waits_and_the_order_stays() {
+        let delay = Duration::from_millis(120);
+        let mut wire = wire(Script { delay, ..Script::default() }.fault(FaultKind::Delay));
+        let now = Instant::now();
+        wire.push(raw("first"), now);
+        wire.push(raw("second"), now + Duration::from_millis(1));
+        assert_eq!(wire.deadline(), Some(now + delay));
+        assert!(wire.pop(now + delay - Duration::from_millis(1)).is_none());
+        assert!(matches!(wire.pop(now + delay), Some(Frame::Raw(text)) if text == "first"));
+        assert!(wire.pop(now + delay).is_none());
+        assert!(wire.pop(now + delay + Duration::from_millis(1)).is_some());
+    }
+
+    #[test]
+    fn a_stalled_wire_keeps_what_it_has() {
+        let mut wire = wire(Script::default());
+        let now = Instant::now();
+        wire.push(raw("first"), now);
+        wire.stall(true);
+        assert!(wire.pop(now).is_none() && wire.deadline().is_none());
+        wire.stall(false);
+        assert!(wire.pop(now).is_some());
+    }
+}

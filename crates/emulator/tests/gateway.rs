@@ -16,7 +16,12 @@ const SUBPROTOCOLS: (&str, &str) =
 
 async fn gateway(profile: Gateway) -> Emulator {
     let tokens = Some(vec!["cf-token".to_owned()]);
-    start(Script { gateway: Gateway { tokens, ..profile }, keys: Keys { required: true, ..Keys::default() }, ..Script::default() }).await
+    start(Script {
+        gateway: Gateway { tokens, ..profile },
+        keys: Keys { required: true, ..Keys::default() },
+        ..Script::default()
+    })
+    .await
 }
 
 async fn dial(emulator: &Emulator, headers: &[(&str, &str)]) -> Result<Client, Error> {
@@ -43,7 +48,9 @@ async fn opens(emulator: &Emulator, headers: &[(&str, &str)]) -> bool {
 
 #[tokio::test]
 async fn tokens_are_taken_in_their_forms() {
-    for (forms, bearer, bare) in [(TokenForms::Both, true, true), (TokenForms::Bearer, true, false), (TokenForms::Bare, false, true)] {
+    for (forms, bearer, bare) in
+        [(TokenForms::Both, true, true), (TokenForms::Bearer, true, false), (TokenForms::Bare, false, true)]
+    {
         let emulator = gateway(Gateway { forms, ..Gateway::default() }).await;
         for (token, is_taken) in [(TOKEN, bearer), (BARE, bare)] {
             if is_taken {
@@ -80,7 +87,9 @@ async fn the_key_gets_through_as_the_profile_says() {
         (GatewayCredentials::Seed003, false, true, false),
     ] {
         let emulator = gateway(Gateway { credentials, ..Gateway::default() }).await;
-        for (headers, is_through) in [(vec![KEY, TOKEN], header), (vec![SUBPROTOCOLS], subprotocol), (vec![TOKEN], none)] {
+        for (headers, is_through) in
+            [(vec![KEY, TOKEN], header), (vec![SUBPROTOCOLS], subprotocol), (vec![TOKEN], none)]
+        {
             let mut client = dial(&emulator, &headers).await.unwrap();
             let first = client.event().await;
             if is_through {
@@ -103,11 +112,14 @@ async fn a_key_sent_both_ways_is_refused() {
 
 #[tokio::test]
 async fn the_subprotocol_is_echoed_as_the_profile_says() {
-    let echoed = |client: &Client| client.answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap().to_owned());
+    let echoed = |client: &Client| {
+        client.answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap().to_owned())
+    };
     let emulator = gateway(Gateway::default()).await;
     assert_eq!(echoed(&dial(&emulator, &[SUBPROTOCOLS]).await.unwrap()), Some("realtime".to_owned()));
     assert_eq!(echoed(&dial(&emulator, &[KEY, TOKEN]).await.unwrap()), None);
-    let swapped = ("sec-websocket-protocol", "cf-aig-authorization.cf-token, realtime, openai-insecure-api-key.sk-good");
+    let swapped =
+        ("sec-websocket-protocol", "cf-aig-authorization.cf-token, realtime, openai-insecure-api-key.sk-good");
     let emulator = gateway(Gateway { echo: Echo::First, ..Gateway::default() }).await;
     assert_eq!(echoed(&dial(&emulator, &[swapped]).await.unwrap()), Some("cf-aig-authorization.cf-token".to_owned()));
     let emulator = gateway(Gateway { echo: Echo::Nothing, ..Gateway::default() }).await;
@@ -129,7 +141,10 @@ async fn the_record_tells_credentials_and_forms_but_no_secrets() {
     assert_eq!(forms(1), [Form::Subprotocol, Form::Subprotocol]);
     let key = record.connections[0].credential(Purpose::Provider).unwrap();
     assert_eq!(key.fingerprint, fingerprint("sk-good"));
-    assert_eq!(record.connections[0].header("authorization"), Some(format!("Bearer {}", fingerprint("sk-good")).as_str()));
+    assert_eq!(
+        record.connections[0].header("authorization"),
+        Some(format!("Bearer {}", fingerprint("sk-good")).as_str())
+    );
     let text = format!("{record:?}");
     assert!(!text.contains("sk-good") && !text.contains("cf-token"), "{text}");
     assert_eq!(record.connections[0].path, "/gateway/v1/acct/gate/openai");

@@ -22,20 +22,56 @@ async fn events_that_break_the_schema_are_refused_by_parameter() {
         (update(json!({"type": "realtime", "modalities": ["text"]})), "unknown_parameter", "session.modalities"),
         (update(json!({"type": "realtime", "voice": "alloy"})), "unknown_parameter", "session.voice"),
         (update(json!({"instructions": "x"})), "missing_required_parameter", "session.type"),
-        (update(input(json!({"format": {"type": "audio/pcm"}}))), "missing_required_parameter", "session.audio.input.format.rate"),
-        (update(input(json!({"format": {"type": "audio/pcm", "rate": 16000}}))), "integer_below_min_value", "session.audio.input.format.rate"),
-        (update(input(json!({"turn_detection": {"type": "server_vad", "threshold": 7}}))), "integer_above_max_value", "session.audio.input.turn_detection.threshold"),
-        (update(input(json!({"turn_detection": {"type": "server_vad", "eagerness": "low"}}))), "unknown_parameter", "session.audio.input.turn_detection.eagerness"),
-        (update(json!({"type": "realtime", "output_modalities": ["text", "audio"]})), "invalid_value", "session.output_modalities"),
+        (
+            update(input(json!({"format": {"type": "audio/pcm"}}))),
+            "missing_required_parameter",
+            "session.audio.input.format.rate",
+        ),
+        (
+            update(input(json!({"format": {"type": "audio/pcm", "rate": 16000}}))),
+            "integer_below_min_value",
+            "session.audio.input.format.rate",
+        ),
+        (
+            update(input(json!({"turn_detection": {"type": "server_vad", "threshold": 7}}))),
+            "integer_above_max_value",
+            "session.audio.input.turn_detection.threshold",
+        ),
+        (
+            update(input(json!({"turn_detection": {"type": "server_vad", "eagerness": "low"}}))),
+            "unknown_parameter",
+            "session.audio.input.turn_detection.eagerness",
+        ),
+        (
+            update(json!({"type": "realtime", "output_modalities": ["text", "audio"]})),
+            "invalid_value",
+            "session.output_modalities",
+        ),
         (update(json!({"type": "realtime", "instructions": 5})), "invalid_type", "session.instructions"),
-        (item(json!({"id": long, "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]})), "string_above_max_length", "item.id"),
-        (item(json!({"type": "message", "role": "assistant", "content": [{"type": "output_audio", "audio": "AAAA"}]})), "invalid_value", "item.content.0.type"),
+        (
+            item(
+                json!({"id": long, "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}),
+            ),
+            "string_above_max_length",
+            "item.id",
+        ),
+        (
+            item(
+                json!({"type": "message", "role": "assistant", "content": [{"type": "output_audio", "audio": "AAAA"}]}),
+            ),
+            "invalid_value",
+            "item.content.0.type",
+        ),
         (json!({"type": "conversation.item.delete", "event_id": "evt_7"}), "missing_required_parameter", "item_id"),
         (json!({"type": "input_audio_buffer.append", "event_id": "evt_7"}), "missing_required_parameter", "audio"),
         (json!({"type": "input_audio_buffer.append", "event_id": "evt_7", "audio": "AAA="}), "", "audio"),
         (json!({"type": "input_audio_buffer.append", "event_id": "evt_7", "audio": "A-_A"}), "invalid_value", "audio"),
         (json!({"type": "input_audio_buffer.append", "event_id": "evt_7", "audio": "AAAA"}), "invalid_value", "audio"),
-        (json!({"type": "input_audio_buffer.append", "event_id": "evt_7", "audio": "AAA=", "rate": 1}), "unknown_parameter", "rate"),
+        (
+            json!({"type": "input_audio_buffer.append", "event_id": "evt_7", "audio": "AAA=", "rate": 1}),
+            "unknown_parameter",
+            "rate",
+        ),
         (json!({"type": "output_audio_buffer.clear", "event_id": "evt_7"}), "invalid_value", "type"),
         (json!({"type": "session.dance", "event_id": "evt_7"}), "invalid_value", "type"),
         (json!({"event_id": "evt_7"}), "missing_required_parameter", "type"),
@@ -59,8 +95,12 @@ async fn events_that_break_the_schema_are_refused_by_parameter() {
 async fn nothing_of_a_refused_update_is_applied() {
     let emulator = start(Script::default()).await;
     let mut client = push_to_talk(&emulator).await;
-    client.refused(json!({"type": "session.update", "session": {"type": "realtime", "instructions": "new", "bogus": 1}})).await;
-    client.send(json!({"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"speed": 1.2}}}})).await;
+    client
+        .refused(json!({"type": "session.update", "session": {"type": "realtime", "instructions": "new", "bogus": 1}}))
+        .await;
+    client
+        .send(json!({"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"speed": 1.2}}}}))
+        .await;
     let updated = client.until("session.updated").await.pop().unwrap();
     let session = &updated["session"];
     assert_ne!(session["instructions"], "new");
@@ -150,7 +190,8 @@ async fn items_that_do_not_exist_or_cannot_be_cut_are_refused() {
     let answer = common::of(&events, "response.output_item.done")[0]["item"]["id"].as_str().unwrap().to_owned();
     assert_eq!(client.refused(truncate(&answer, 0)).await["code"], "unsupported_content_type");
     assert_eq!(client.refused(truncate(&answer, 60_000)).await["code"], "invalid_value");
-    let again = json!({"id": answer, "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]});
+    let again =
+        json!({"id": answer, "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]});
     assert_eq!(client.refused(json!({"type": "conversation.item.create", "item": again})).await["param"], "item.id");
     let after = json!({"type": "conversation.item.create", "previous_item_id": "item_none",
         "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}});
@@ -182,7 +223,12 @@ async fn audio_before_the_session_is_configured_is_counted() {
 
 #[tokio::test]
 async fn keys_are_judged_after_the_upgrade_and_by_the_list_of_models() {
-    let known = [("sk-wrong", Verdict::Wrong), ("sk-poor", Verdict::NoCredit), ("sk-mute", Verdict::NoVoice), ("sk-good", Verdict::Good)];
+    let known = [
+        ("sk-wrong", Verdict::Wrong),
+        ("sk-poor", Verdict::NoCredit),
+        ("sk-mute", Verdict::NoVoice),
+        ("sk-good", Verdict::Good),
+    ];
     let known = known.map(|(key, verdict)| (key.to_owned(), verdict)).to_vec();
     let keys = Keys { required: true, known, only_known: true };
     let emulator = start(Script { keys, ..Script::openai() }).await;

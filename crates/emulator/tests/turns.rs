@@ -1,5 +1,5 @@
 //! The orders of events in whole turns.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 mod common;
 
@@ -161,10 +161,13 @@ async fn an_interrupted_answer_is_truncated_to_what_was_heard() {
     client.send(json!({"type": "response.cancel"})).await;
     let done = client.until("response.done").await;
     assert_eq!(done.last().unwrap()["response"]["status_details"]["reason"], "client_cancelled");
-    let too_far = json!({"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 1001});
+    let too_far =
+        json!({"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 1001});
     let error = client.refused(too_far).await;
     assert_eq!(error["message"], "Audio content of 1000ms is already shorter than 1001ms");
-    client.send(json!({"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 400})).await;
+    client
+        .send(json!({"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 400}))
+        .await;
     let truncated = client.until("conversation.item.truncated").await;
     assert_eq!(truncated.last().unwrap()["audio_end_ms"], 400);
     client.send(json!({"type": "conversation.item.delete", "item_id": item})).await;
@@ -195,7 +198,10 @@ async fn typed_text_is_answered_in_writing_or_aloud() {
             "rate_limits.updated",
         ]
     );
-    assert!(joined(&events, "response.output_text.delta").starts_with("You wrote: “hello there”. I am the practice partner"));
+    assert!(
+        joined(&events, "response.output_text.delta")
+            .starts_with("You wrote: “hello there”. I am the practice partner")
+    );
     client.say("and aloud").await;
     client.send(json!({"type": "response.create"})).await;
     let events = client.until("rate_limits.updated").await;
@@ -346,7 +352,9 @@ async fn real_time_pieces_are_as_long_as_asked() {
     let events = client.spoken_turn().await;
     let deltas = of(&events, "response.output_audio.delta");
     assert!(deltas.len() > 20);
-    assert!(deltas.iter().rev().skip(1).all(|delta| delta["delta"].as_str().unwrap().len() == 960usize.div_ceil(3) * 4));
+    assert!(
+        deltas.iter().rev().skip(1).all(|delta| delta["delta"].as_str().unwrap().len() == 960usize.div_ceil(3) * 4)
+    );
 }
 
 #[tokio::test]

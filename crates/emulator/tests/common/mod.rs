@@ -1,6 +1,6 @@
 //! A bare client of the protocol: it checks every frame it gets against the schema of server events.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use std::time::Duration;
 
@@ -42,9 +42,7 @@ pub(crate) async fn start(script: Script) -> Emulator {
 pub(crate) async fn open(url: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
     let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
     for (name, value) in headers {
-        request
-            .headers_mut()
-            .append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        request.headers_mut().append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
     }
     let (socket, answer) = tokio::time::timeout(LIMIT, tokio_tungstenite::connect_async(request)).await.unwrap()?;
     Ok(Client { socket, answer })
