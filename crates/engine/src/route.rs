@@ -154,8 +154,11 @@ impl Ladder {
     }
 
     fn with_sendable_keys(self) -> Result<Self, Problem> {
-        let mut secrets = [&self.key, &self.token].into_iter().flatten();
-        if secrets.all(|secret| secret_header(secret.expose_secret()).is_some()) {
+        let are_sendable = [&self.key, &self.token]
+            .into_iter()
+            .flatten()
+            .all(|secret| secret_header(secret.expose_secret()).is_some());
+        if are_sendable {
             return Ok(self);
         }
         let detail = "the key holds characters that cannot be sent".into();
