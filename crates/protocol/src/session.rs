@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::openai::realtime::Realtime;
 use crate::{Config, Fault, Item, ItemId};
 
 /// What the caller tells the session.
@@ -14,7 +15,12 @@ pub enum Input<'a> {
     /// A binary frame came (no realtime provider of ours sends any: ignored with a trace).
     Binary(&'a [u8]),
     /// The socket is gone: close code and reason if the peer gave one, `None` for an abrupt loss.
-    Closed { code: Option<u16>, reason: &'a str },
+    Closed {
+        /// RFC 6455 close code.
+        code: Option<u16>,
+        /// The peer's reason, empty if it gave none.
+        reason: &'a str,
+    },
     /// The user starts a push-to-talk turn (also in open mode: "hold the floor" is later work, ignored there).
     Press,
     /// Microphone audio at [`crate::SAMPLE_RATE`]. In push-to-talk only between `Press` and `Release`.
@@ -24,11 +30,21 @@ pub enum Input<'a> {
     /// The user drops the push-to-talk turn that is being recorded.
     Discard,
     /// A typed message. `aloud`: the answer is spoken, otherwise it is text only.
-    Say { text: &'a str, aloud: bool },
+    Say {
+        /// The message.
+        text: &'a str,
+        /// Whether the answer is spoken.
+        aloud: bool,
+    },
     /// Stop the answer (Esc): cancels generation; the caller gets [`Output::Flush`].
     Stop,
     /// Reply to [`Output::Flush`], once for each item that was cut short: how much of it was really heard.
-    Interrupted { item: ItemId, heard: Duration },
+    Interrupted {
+        /// The item that was cut short.
+        item: ItemId,
+        /// How much of it left the speaker.
+        heard: Duration,
+    },
     /// Answer of a spoken item was played to its end.
     Played(ItemId),
     /// New settings; takes effect at once where the wire allows it, else with the next connection.
@@ -42,12 +58,18 @@ pub enum Input<'a> {
 }
 
 /// What the session wants done, in order.
+#[expect(clippy::large_enum_variant, reason = "an event is as large as the item it tells of; both are short-lived")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send this text frame.
     Transmit(String),
     /// Play these samples of `item` (mono, [`crate::SAMPLE_RATE`]).
-    Play { item: ItemId, pcm: Vec<i16> },
+    Play {
+        /// The item they belong to.
+        item: ItemId,
+        /// Samples.
+        pcm: Vec<i16>,
+    },
     /// No more audio of `item` will come.
     PlayEnd(ItemId),
     /// Silence the speaker now and drop what is queued; answer with [`Input::Interrupted`] for each item that
@@ -63,9 +85,19 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// `session.updated` came: the connection is good. `expires_at`: unix seconds of the provider's hard end.
-    Ready { expires_at: Option<u64>, model: Option<String> },
+    Ready {
+        /// Unix seconds.
+        expires_at: Option<u64>,
+        /// The model's id, as the server calls it.
+        model: Option<String>,
+    },
     /// An item is new or has changed; it stands behind `after` (`None`: first).
-    Item { item: Item, after: Option<ItemId> },
+    Item {
+        /// The item as it is now.
+        item: Item,
+        /// Its predecessor.
+        after: Option<ItemId>,
+    },
     /// An item is gone (discarded, or deleted because nothing of it was heard).
     Removed(ItemId),
     /// Server VAD heard the user start or stop (open microphone).
@@ -81,39 +113,52 @@ pub enum Event {
 }
 
 /// One conversation with one provider, without sockets, clocks or threads.
-pub struct Session {}
+///
+/// What happens to what when a connection dies:
+/// - A question without a whole answer is asked again. The half answer stays in the conversation as
+///   [`crate::Delivery::Failed`], plays out as far as it came, and is not replayed.
+/// - A question whose answer the user had cut short, or stopped, counts as answered.
+/// - A push-to-talk turn that is being spoken goes on: what was said so far is sent to the new connection.
+/// - Open microphone: the last 60 s of what could not be sent are kept, speech that had begun from its beginning.
+/// - A question that was sent five times without success waits for [`Input::Resend`].
+#[derive(Debug)]
+pub struct Session {
+    realtime: Realtime,
+}
 
 impl Session {
     /// An empty conversation.
-    pub fn new(_config: Config) -> Self {
-        Self {}
+    pub fn new(config: Config) -> Self {
+        Self { realtime: Realtime::new(config) }
     }
 
     /// Takes one input. Never fails and never panics on what a provider sends.
-    pub fn handle(&mut self, _input: Input<'_>, _now: Instant) {}
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.realtime.handle(input, now);
+    }
 
     /// The next thing to do; drain it after every [`Session::handle`].
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.realtime.poll()
     }
 
     /// When to call [`Input::Timeout`] at the latest, and what is waited for.
     pub fn deadline(&self) -> Option<(Instant, &'static str)> {
-        None
+        self.realtime.deadline()
     }
 
     /// The conversation in its order.
     pub fn items(&self) -> Vec<Item> {
-        Vec::new()
+        self.realtime.items()
     }
 
     /// How many utterances and messages wait for an answer.
     pub fn unanswered(&self) -> usize {
-        0
+        self.realtime.unanswered()
     }
 
     /// Whether a response is being generated or a turn is being recorded: not the moment to change sockets.
     pub fn is_busy(&self) -> bool {
-        false
+        self.realtime.is_busy()
     }
 }

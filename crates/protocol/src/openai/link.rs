@@ -1,0 +1,302 @@
+//! One connection: opening it, configuring it, losing it.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::client;
+use super::config::{Config, TurnTaking};
+use super::microphone::{Resending, Speech};
+use super::realtime::Realtime;
+use super::refusal::fault_of_close;
+use super::response::Slot;
+use super::ring::Ring;
+use super::settings::Settings;
+use super::timeline::Stage;
+use crate::{Delivery, Event, Fault, ItemId, Output};
+
+const GREETING: Duration = Duration::from_secs(10);
+const CONFIRMATION: Duration = Duration::from_secs(5);
+pub(super) const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
+/// How often an utterance goes out by itself before it waits for the user: a bound on what a provider that
+/// fails at the same place every time can cost.
+pub(super) const ATTEMPTS: u8 = 5;
+
+/// How far the connection has come.
+#[derive(Debug)]
+pub(super) enum State {
+    /// No socket, or none that is listened to.
+    Closed,
+    /// `session.created` is awaited.
+    Opening { until: Instant },
+    /// `session.updated` is awaited.
+    Configuring { until: Instant },
+    /// Audio and text flow.
+    Ready,
+    /// The provider refused our settings: nothing may be sent, since its defaults would answer by themselves.
+    Refused,
+}
+
+impl State {
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+
+    pub(super) fn is_configuring(&self) -> bool {
+        matches!(self, Self::Configuring { .. })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+}
+
+/// What an event that we sent was for; an error names the event it refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    FirstUpdate,
+    Update,
+    Append,
+    Clear,
+    Commit(ItemId),
+    Message(ItemId),
+    Respond,
+    Cancel,
+    /// Truncating, deleting, replaying, tool outputs: the call goes on without them.
+    Upkeep,
+}
+
+/// A commit that was not acknowledged yet.
+#[derive(Debug)]
+pub(super) struct Commit {
+    pub(super) item: ItemId,
+    pub(super) until: Option<Instant>,
+}
+
+/// What is known of the present connection; forgotten as a whole when it ends.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    sent: VecDeque<(u64, Purpose)>,
+    pub(super) slot: Slot,
+    /// `response.create` refused in a row because another response was active.
+    pub(super) collisions: u8,
+    pub(super) commits: VecDeque<Commit>,
+    pub(super) ring: Ring,
+    /// The push-to-talk turn streams into the provider's buffer while it is spoken.
+    pub(super) is_live: bool,
+    pub(super) speech: Option<Speech>,
+    pub(super) resending: Option<Resending>,
+    /// Where the last turn that was committed ended, in samples.
+    pub(super) committed_at: u64,
+    /// Where the utterance that an earlier connection lost begins, in samples.
+    pub(super) resumed_at: Option<u64>,
+    /// The provider should have begun to answer an utterance that its detector ended; later we ask for it.
+    pub(super) answer_due: Option<Instant>,
+    /// The user wants that answer no more.
+    pub(super) is_due_stopped: bool,
+    /// Tool outputs were sent: the model shall go on.
+    pub(super) continues: bool,
+    pub(super) tool_rounds: u8,
+    pub(super) answered_calls: HashSet<String>,
+    /// Items nobody heard: deleted when their response is over.
+    pub(super) deletions: Vec<String>,
+    expires_at: Option<u64>,
+    model: Option<String>,
+    /// The user knows why this connection ends.
+    pub(super) has_told: bool,
+}
+
+impl Link {
+    pub(super) fn note(&mut self, number: u64, purpose: Purpose) {
+        if purpose != Purpose::Append {
+            self.sent.push_back((number, purpose));
+            if self.sent.len() > 256 {
+                self.sent.pop_front();
+            }
+        }
+    }
+
+    pub(super) fn purpose(&self, event_id: &str) -> Option<Purpose> {
+        let number = event_id.strip_prefix("event_")?.parse::<u64>().ok()?;
+        self.sent.iter().rev().find(|(sent, _)| *sent == number).map(|(_, purpose)| *purpose)
+    }
+
+    fn learn(&mut self, session: Option<&Value>) {
+        let Some(session) = session else { return };
+        if let Some(expires_at) = session.get("expires_at").and_then(Value::as_u64) {
+            self.expires_at = Some(expires_at);
+        }
+        if let Some(model) = session.get("model").and_then(Value::as_str) {
+            self.model = Some(model.to_owned());
+        }
+    }
+}
+
+impl Realtime {
+    pub(super) fn opened(&mut self, now: Instant) {
+        self.disconnect();
+        self.link = Link::default();
+        self.state = State::Opening { until: now + GREETING };
+    }
+
+    pub(super) fn session_created(&mut self, session: Option<&Value>, now: Instant) {
+        self.link.learn(session);
+        if matches!(self.state, State::Opening { .. }) {
+            self.send_first_update(now);
+        }
+    }
+
+    fn send_first_update(&mut self, now: Instant) {
+        self.state = State::Configuring { until: now + CONFIRMATION };
+        self.send_update(true);
+    }
+
+    fn send_update(&mut self, is_first: bool) {
+        let config = self.config.clone();
+        let session = Box::new(Settings::of(&config, is_first));
+        let purpose = if is_first { Purpose::FirstUpdate } else { Purpose::Update };
+        self.transmit(client::Event::Update { session }, purpose);
+    }
+
+    pub(super) fn session_updated(&mut self, session: Option<&Value>, now: Instant) {
+        self.link.learn(session);
+        if self.state.is_configuring() {
+            self.ready(now);
+        }
+    }
+
+    fn ready(&mut self, now: Instant) {
+        self.state = State::Ready;
+        self.emit(Event::Ready { expires_at: self.link.expires_at, model: self.link.model.clone() });
+        self.replay();
+        self.expect_answers();
+        self.resume_recording();
+        self.pump(now);
+    }
+
+    /// Everything that waits is on its way now.
+    pub(super) fn expect_answers(&mut self) {
+        let mut changed = Vec::new();
+        for entry in self.timeline.entries_mut() {
+            if entry.stage() == Some(Stage::Waiting) && entry.item.delivery != Delivery::Sent {
+                entry.item.delivery = Delivery::Sent;
+                entry.item.fault = None;
+                changed.push(entry.item.id);
+            }
+        }
+        for id in changed {
+            self.tell(id);
+        }
+    }
+
+    /// New settings. A turn that is being spoken when the turn-taking changes is sent as it stands.
+    pub(super) fn configure(&mut self, config: &Config, now: Instant) {
+        let is_open = |config: &Config| matches!(config.turn_taking, TurnTaking::Open { .. });
+        let changes_turns = is_open(&self.config) != is_open(config);
+        if changes_turns {
+            self.release(now);
+            self.end_speech();
+        }
+        let is_new = self.config != *config;
+        self.config = config.clone();
+        match self.state {
+            State::Ready | State::Configuring { .. } if is_new => self.send_update(false),
+            State::Refused => self.send_first_update(now),
+            State::Ready | State::Closed | State::Opening { .. } | State::Configuring { .. } => {}
+        }
+        if changes_turns && self.state.is_ready() {
+            self.transmit(client::Event::Clear, Purpose::Clear);
+            self.pump(now);
+        }
+    }
+
+    pub(super) fn closed(&mut self, code: Option<u16>, reason: &str) {
+        if !self.state.is_closed() && !self.link.has_told {
+            self.emit(Event::Fault(fault_of_close(code, reason)));
+        }
+        self.disconnect();
+    }
+
+    /// Tells the user; the close that may follow needs no further words.
+    pub(super) fn tell_fault(&mut self, fault: Fault) {
+        self.link.has_told = true;
+        self.emit(Event::Fault(fault));
+    }
+
+    /// The connection does not answer: another one is needed.
+    fn give_up(&mut self, why: &'static str) {
+        tracing::debug!(why, "reconnecting");
+        self.disconnect();
+        self.output(Output::Reconnect(why));
+    }
+
+    /// Keeps everything that had no answer; safe to call twice.
+    fn disconnect(&mut self) {
+        if self.state.is_closed() {
+            return;
+        }
+        self.state = State::Closed;
+        self.abandon_response();
+        self.suspend_speech();
+        self.timeline.unbind_all();
+        let mut changed = Vec::new();
+        for id in self.timeline.entries().iter().map(|entry| entry.item.id).collect::<Vec<_>>() {
+            let Some((item, utterance)) = self.timeline.utterance_mut(id) else { continue };
+            if !matches!(utterance.stage, Stage::Waiting | Stage::OnServer { .. } | Stage::Held) {
+                continue;
+            }
+            utterance.stage = if utterance.attempts < ATTEMPTS { Stage::Waiting } else { Stage::Held };
+            if item.delivery != Delivery::Kept {
+                item.delivery = Delivery::Kept;
+                changed.push(id);
+            }
+        }
+        for id in changed {
+            self.tell(id);
+        }
+        self.link = Link::default();
+    }
+
+    /// What is waited for, and until when.
+    pub(crate) fn deadline(&self) -> Option<(Instant, &'static str)> {
+        match self.state {
+            State::Closed | State::Refused => return None,
+            State::Opening { until } => return Some((until, "session.created")),
+            State::Configuring { until } => return Some((until, "session.updated")),
+            State::Ready => {}
+        }
+        let commit = self.link.commits.iter().find_map(|commit| commit.until);
+        let resending = self.link.resending.as_ref().map(|resending| resending.until);
+        [
+            commit.map(|at| (at, "the utterance to be taken")),
+            self.link.slot.deadline(),
+            resending.map(|at| (at, "the utterance to be noticed")),
+            self.link.answer_due.map(|at| (at, "the answer to begin")),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub(super) fn timeout(&mut self, now: Instant) {
+        match self.state {
+            State::Opening { until } if until <= now => return self.give_up("no session.created"),
+            // Some local servers never confirm an update.
+            State::Configuring { until } if until <= now => return self.ready(now),
+            State::Closed | State::Refused | State::Opening { .. } | State::Configuring { .. } | State::Ready => {}
+        }
+        if self.link.commits.iter().any(|commit| commit.until.is_some_and(|until| until <= now)) {
+            return self.give_up("the utterance was not taken");
+        }
+        if self.link.slot.deadline().is_some_and(|(until, _)| until <= now) {
+            return self.give_up("the response does not come");
+        }
+        if self.link.resending.as_ref().is_some_and(|resending| resending.until <= now) {
+            self.resending_unnoticed(now);
+        }
+        if self.link.answer_due.is_some_and(|until| until <= now) {
+            self.ask_for_due_answers(now);
+        }
+    }
+}
