@@ -29,6 +29,17 @@ impl Sound {
         Self { samples, rate: spec.sample_rate }
     }
 
+    /// Writes it as a WAV file.
+    pub fn write(&self, path: &Path) {
+        let format = hound::SampleFormat::Int;
+        let spec = hound::WavSpec { channels: 1, sample_rate: self.rate, bits_per_sample: 16, sample_format: format };
+        let mut writer = hound::WavWriter::create(path, spec).expect("a WAV file can be made");
+        for sample in &self.samples {
+            writer.write_sample(*sample).expect("a WAV file can be written");
+        }
+        writer.finalize().expect("a WAV file can be finished");
+    }
+
     /// A tone that rises from 600 Hz at 8 kHz per second: it sounds like nothing else and is found to the sample.
     pub fn chirp(ms: u32, rate: u32) -> Self {
         let samples = (0..rate * ms / 1000).map(|index| {

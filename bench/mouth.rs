@@ -1,0 +1,70 @@
+//! A mouth: feeds a sink in pieces of 5 ms, near silence unless a marker is asked for.
+
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use tests::{Sound, Stage};
+
+const RATE: u32 = 48_000;
+const PIECE: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(crate) struct Mouth {
+    child: Child,
+    requests: SyncSender<SyncSender<Instant>>,
+}
+
+impl Mouth {
+    pub(crate) fn open(stage: &Stage, sink: &str) -> Self {
+        let mut command = stage.command("pacat");
+        command.args(["--playback", "--raw", "--latency-msec=10", "--rate=48000", "--channels=1", "--format=s16le"]);
+        let mut child = command.args(["-d", sink]).stdin(Stdio::piped()).spawn().expect("pacat");
+        let pipe = child.stdin.take().expect("standard input of pacat");
+        let (requests, inbox) = sync_channel(1);
+        std::thread::spawn(move || speak(pipe, &inbox));
+        Self { child, requests }
+    }
+
+    /// Says a marker; gives the moment its first samples were written.
+    pub(crate) fn say(&self) -> Instant {
+        let (reply, answer) = sync_channel(1);
+        self.requests.send(reply).expect("the mouth is open");
+        answer.recv().expect("the mouth is open")
+    }
+}
+
+impl Drop for Mouth {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn speak(mut pipe: impl std::io::Write, inbox: &Receiver<SyncSender<Instant>>) {
+    let step = (RATE / 200) as usize;
+    let marker = Sound::chirp(120, RATE).samples;
+    let mut rest: &[i16] = &[];
+    let mut noise = 1u32;
+    let start = Instant::now();
+    for count in 1u32.. {
+        if rest.is_empty()
+            && let Ok(reply) = inbox.try_recv()
+        {
+            rest = &marker;
+            let _ = reply.send(Instant::now());
+        }
+        let (now, later) = rest.split_at(rest.len().min(step));
+        let mut bytes: Vec<u8> = now.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        while bytes.len() < step * 2 {
+            // A room is never quite silent, and some clients take digital silence for a fault.
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            bytes.extend(((noise >> 28) as i16 - 8).to_le_bytes());
+        }
+        rest = later;
+        if pipe.write_all(&bytes).and_then(|()| pipe.flush()).is_err() {
+            return;
+        }
+        std::thread::sleep((start + PIECE * count).saturating_duration_since(Instant::now()));
+    }
+}

@@ -1,0 +1,124 @@
+//! The command line: a call from file to file, and exit codes that tell why something failed.
+#![cfg(target_os = "linux")]
+
+use emulator::{Emulator, FaultKind, Keys, Script, Verdict};
+use tests::{Outcome, Sound, Stage, project};
+
+fn question() -> String {
+    project().join("tests/fixtures/question.wav").to_string_lossy().into_owned()
+}
+
+async fn call(stage: &Stage, script: Script, arguments: &[&str]) -> Outcome {
+    let server = Emulator::start(script).await.unwrap();
+    let endpoint = server.base_url().replacen("http", "ws", 1);
+    let mut all = vec!["call", "--provider", "openai", "--endpoint", &endpoint, "--text", "hello", "--timeout", "40"];
+    all.extend(arguments);
+    stage.run(&all).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoken_turn_goes_from_file_to_file() {
+    let stage = Stage::new();
+    let answer = stage.path("answer.wav");
+    let path = answer.to_string_lossy().into_owned();
+    let outcome = stage.run(&["call", "--provider", "practice", "--input", &question(), "--output", &path]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.output.contains("I heard"), "{outcome:?}");
+    let (_, alike) = Sound::read(&answer).find(&Sound::fixture("question.wav")).unwrap();
+    assert!(alike > 0.7, "the words come back, but likeness is {alike:.2}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_microphone_call_needs_no_commit() {
+    let stage = Stage::new();
+    let arguments = ["call", "--provider", "practice", "--mode", "open", "--input", &question(), "--timeout", "30", "--json"];
+    let outcome = stage.run(&arguments).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let lines = outcome.json_lines();
+    assert!(lines.iter().any(|line| line["data"]["item"]["text"].as_str().is_some_and(|text| text.contains("I heard"))));
+    assert!(lines.windows(2).all(|pair| pair[0]["seq"].as_u64() < pair[1]["seq"].as_u64()), "events come in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_code_tells_what_went_wrong() {
+    let stage = Stage::new().with_env("OPENAI_API_KEY", "sk-test-exit-codes");
+    let usage = stage.run(&["call", "--mode", "sideways"]).await;
+    assert_eq!(usage.code, Some(2), "{usage:?}");
+    let endpoint_without_url = stage.run(&["call", "--endpoint", "nonsense", "--text", "hello"]).await;
+    assert_eq!(endpoint_without_url.code, Some(2), "{endpoint_without_url:?}");
+    let fine = call(&stage, Script::default(), &[]).await;
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    let provider = call(&stage, Script::default().fault(FaultKind::ModelNotFound), &[]).await;
+    assert_eq!(provider.code, Some(6), "{provider:?}");
+    let closed = "call --endpoint ws://127.0.0.1:9/v1 --text hello --timeout 40";
+    let network = stage.run(&closed.split(' ').collect::<Vec<_>>()).await;
+    assert_eq!(network.code, Some(4), "{network:?}");
+    let device = stage.run(&["call", "--provider", "practice"]).await;
+    assert_eq!(device.code, Some(5), "{device:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_missing_or_refused_end_with_3() {
+    let known = vec![("sk-test-wrong".into(), Verdict::Wrong), ("sk-test-no-voice".into(), Verdict::NoVoice)];
+    let script = Script { keys: Keys { required: true, known, only_known: false }, ..Script::default() };
+    let server = Emulator::start(script).await.unwrap();
+    let settings = format!("[providers.openai]\nbase_url = '{}'", server.base_url());
+    let arguments = ["call", "--provider", "openai", "--text", "hello", "--timeout", "30"];
+    for key in ["", "sk-test-wrong", "sk-test-no-voice"] {
+        let stage = Stage::new().with_settings(&settings).with_env("OPENAI_API_KEY", key);
+        let outcome = stage.run(&arguments).await;
+        assert_eq!(outcome.code, Some(3), "{key:?}: {outcome:?}");
+        assert!(key.is_empty() || !outcome.errors.contains(key), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_openai_is_never_sent_to_another_server() {
+    let server = Emulator::start(Script::default()).await.unwrap();
+    let stage = Stage::new().with_env("OPENAI_API_KEY", "sk-test-not-for-others");
+    let endpoint = server.base_url();
+    let outcome = stage.run(&["call", "--endpoint", &endpoint, "--text", "hello", "--timeout", "30"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(server.record().connections.iter().all(|connection| connection.credentials.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_call_ends_well_at_ctrl_c() {
+    let stage = Stage::new().with_sound_card();
+    let mut running = stage.start(&["call", "--provider", "practice", "--mode", "open", "--json"]);
+    running.line("a live call", |line| line.contains("\"live\"")).await;
+    let recording = stage.card().record().await;
+    stage.card().say(&Sound::fixture("question.wav")).await;
+    running.line("the answer", |line| line.contains("I heard")).await;
+    tests::until("the words at the speaker", async || {
+        recording.so_far().find(&Sound::fixture("question.wav")).filter(|(_, alike)| *alike > 0.7)
+    })
+    .await;
+    running.interrupt();
+    let outcome = running.finish().await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emulate_serves_a_call() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate", "--fault", "delay"]);
+    let url = server.line("its address", |line| line.starts_with("http")).await;
+    let outcome = stage.run(&["call", "--endpoint", &url, "--text", "hello", "--timeout", "30"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.output.contains("You wrote: “hello”"), "{outcome:?}");
+    server.interrupt();
+    assert_eq!(server.finish().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_and_help_are_there() {
+    let stage = Stage::new();
+    let version = stage.run(&["--version"]).await;
+    assert_eq!((version.code, version.output.trim()), (Some(0), concat!("sidetone ", env!("CARGO_PKG_VERSION"))));
+    let help = stage.run(&["--help"]).await;
+    assert_eq!(help.code, Some(0));
+    for command in ["call", "devices", "doctor", "keys", "emulate"] {
+        assert!(help.output.contains(command), "{}", help.output);
+    }
+}

@@ -1,0 +1,43 @@
+//! From the first start to the first answer without a key, and the sound check on the way.
+#![cfg(target_os = "linux")]
+
+use tests::{Sound, Stage, Window, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_without_a_key_leads_to_a_spoken_answer() {
+    let stage = Stage::new().with_sound_card().with_settings("[first_run]\nis_done = false");
+    let window = Window::open(&stage).await;
+    window.screenshot("first-run").await;
+    assert_eq!(stage.card().listeners(), 0, "the microphone is not touched before it is asked for");
+    window.click("button", "Try without a key").await;
+    window.screenshot("first-run-sound-check").await;
+    assert_eq!(stage.card().listeners(), 0, "the microphone is not touched before it is asked for");
+    window.click("button", "Skip the sound check").await;
+    window.screenshot("first-run-hello").await;
+    window.key_down(' ').await;
+    window.until_status("Listening").await;
+    stage.card().say(&Sound::fixture("question.wav")).await;
+    window.key_up(' ').await;
+    window.until_said("I heard").await;
+    window.close().await;
+    let again = Window::open(&stage).await;
+    again.find("button", "Hold to talk").await;
+    again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sound_check_plays_back_what_it_heard() {
+    let stage = Stage::new().with_sound_card().with_settings("[first_run]\nis_done = false");
+    let words = Sound::fixture("question.wav");
+    let window = Window::open(&stage).await;
+    window.click("button", "Try without a key").await;
+    let recording = stage.card().record().await;
+    window.click("button", "Start the sound check").await;
+    until("the microphone to be open", async || (stage.card().listeners() == 1).then_some(())).await;
+    stage.card().say(&words).await;
+    until("the words at the speaker", async || recording.so_far().find(&words).filter(|(_, alike)| *alike > 0.7)).await;
+    window.until_text("loud enough").await;
+    window.screenshot("sound-check").await;
+    until("the microphone to be closed", async || (stage.card().listeners() == 0).then_some(())).await;
+    window.close().await;
+}

@@ -1,0 +1,86 @@
+//! Hold the button, speak, hear an answer.
+#![cfg(target_os = "linux")]
+
+use tests::{Sound, Stage, Window, rms_dbfs, until};
+
+/// The practice partner plays a chime of 250 ms and a pause of 120 ms before the user's own words.
+const CHIME: (f64, f64) = (0.37, 0.13);
+
+async fn hear_the_answer(stage: &Stage, window: &Window, hold: impl AsyncFn(bool), picture: &str) {
+    let words = Sound::fixture("question.wav");
+    let recording = stage.card().record().await;
+    hold(true).await;
+    window.until_status("Listening").await;
+    stage.card().say(&words).await;
+    hold(false).await;
+    window.until_status("Speaking").await;
+    window.until_said("I heard").await;
+    window.screenshot(picture).await;
+    let (at, alike) = until("the words at the speaker", async || {
+        recording.so_far().find(&words).filter(|(_, alike)| *alike > 0.7)
+    })
+    .await;
+    let heard = recording.so_far();
+    let chime = heard.part(at - CHIME.0, at - CHIME.1);
+    assert!(rms_dbfs(&chime.samples) > -30.0, "no chime before the words at {at:.2} s (alike {alike:.2})");
+    window.until_status("Ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holding_the_button_holds_a_spoken_turn() {
+    let stage = Stage::new().with_sound_card();
+    let window = Window::open(&stage).await;
+    window.until_status("Ready").await;
+    let hold = async |is_down| match is_down {
+        true => window.hold("button", "Hold to talk").await,
+        false => window.let_go().await,
+    };
+    hear_the_answer(&stage, &window, hold, "spoken-turn").await;
+    let said = window.conversation().await;
+    let seconds: f64 = said.split("I heard ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((1.4..2.4).contains(&seconds), "2 s were spoken: {said}");
+    assert!(said.contains("to first sound"), "the latency is shown: {said}");
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holding_space_holds_a_spoken_turn() {
+    let stage = Stage::new().with_sound_card();
+    let window = Window::open(&stage).await;
+    window.until_status("Ready").await;
+    let hold = async |is_down| match is_down {
+        true => window.key_down(' ').await,
+        false => window.key_up(' ').await,
+    };
+    hear_the_answer(&stage, &window, hold, "spoken-turn-by-key").await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_microphone_takes_turns_by_itself() {
+    let stage = Stage::new().with_sound_card().with_settings("[call]\nmode = 'open'");
+    let window = Window::open(&stage).await;
+    window.click("button", "Start call").await;
+    window.until_status("Listening").await;
+    let words = Sound::fixture("question.wav");
+    let recording = stage.card().record().await;
+    stage.card().say(&words).await;
+    window.until_said("I heard").await;
+    until("the words at the speaker", async || recording.so_far().find(&words).filter(|(_, alike)| *alike > 0.7)).await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn escape_discards_what_is_being_said() {
+    let stage = Stage::new().with_sound_card();
+    let window = Window::open(&stage).await;
+    window.until_status("Ready").await;
+    window.hold("button", "Hold to talk").await;
+    window.until_status("Listening").await;
+    stage.card().say(&Sound::fixture("question.wav").part(0.0, 0.7)).await;
+    window.chord(&['\u{e00c}']).await;
+    window.until_status("Ready").await;
+    window.let_go().await;
+    assert!(!window.conversation().await.contains("You"), "{}", window.conversation().await);
+    window.close().await;
+}
