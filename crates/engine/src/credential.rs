@@ -81,6 +81,12 @@ impl Credentials {
         Self { worker, session: Arc::default(), variable: Arc::new(variable), limits }
     }
 
+    /// As on a system without a keychain.
+    #[cfg(test)]
+    pub(crate) fn without_keychain(variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::with(Arc::new(keychain::Absent), variable, LIMITS)
+    }
+
     /// Looks for a key: in memory, then in the keychain, then in the environment. Takes at most 5 s.
     pub(crate) async fn find(&self, holder: Holder) -> Found {
         if let Some((key, hindrance)) = self.session().get(&holder).cloned() {

@@ -157,7 +157,13 @@ fn bearer(key: &SecretString) -> HeaderMap {
 
 /// Nothing is known but these words.
 fn open(detail: &str) -> KeyTest {
-    KeyTest { is_running: false, is_valid: None, has_credit: None, allows_voice: None, detail: detail.trim().to_owned() }
+    KeyTest {
+        is_running: false,
+        is_valid: None,
+        has_credit: None,
+        allows_voice: None,
+        detail: detail.trim().to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,17 @@
 
 mod answer;
 mod dial;
+#[cfg(test)]
+pub(crate) mod fake;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use reqwest::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
+use reqwest::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, StatusCode, Upgraded, redirect};
 use secrecy::ExposeSecret;
 use tokio_tungstenite::WebSocketStream;

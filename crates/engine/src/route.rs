@@ -165,11 +165,6 @@ impl Ladder {
         Err(Problem { code: Code::CredentialRefused, detail })
     }
 
-    /// Which route this is (practice counts as direct).
-    pub(crate) fn route(&self) -> Route {
-        self.route
-    }
-
     /// What to dial now.
     pub(crate) fn dial(&self) -> Dial {
         let mut headers = HeaderMap::new();

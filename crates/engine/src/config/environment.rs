@@ -20,7 +20,8 @@ pub fn with_environment(mut settings: Settings, variable: impl Fn(&str) -> Optio
     let variable = |name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let fill = |field: &mut String, default: &str, name| {
         if field.trim().is_empty() || field.trim_end_matches('/') == default {
-            *field = variable(name).unwrap_or_else(|| if field.trim().is_empty() { default.into() } else { field.clone() });
+            *field =
+                variable(name).unwrap_or_else(|| if field.trim().is_empty() { default.into() } else { field.clone() });
         }
     };
     fill(&mut settings.gateway.account_id, "", "CLOUDFLARE_ACCOUNT_ID");

@@ -48,7 +48,8 @@ pub fn load(path: &Path) -> Loaded {
 /// When the folder or the file cannot be written.
 pub fn save(path: &Path, settings: &Settings) -> io::Result<()> {
     let mut table = fs::read(path).map(|bytes| read_table(&String::from_utf8_lossy(&bytes)).0).unwrap_or_default();
-    let new = Table::try_from(settings).map_err(io::Error::other)?;
+    let mut new = Table::try_from(settings).map_err(io::Error::other)?;
+    new.iter_mut().for_each(|(_, value)| shorten(value));
     overlay(&mut table, new);
     let text = toml::to_string_pretty(&table).map_err(io::Error::other)?;
     if let Some(folder) = path.parent() {
@@ -57,6 +58,15 @@ pub fn save(path: &Path, settings: &Settings) -> io::Result<()> {
     // A link (to a folder under version control, say) stays a link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     write_private(&target, format!("{HEADER}{text}").as_bytes())
+}
+
+/// 0.3 as `f32` is 0.30000001192092896 as `f64`; people write 0.3.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Float(number) => *number = (*number as f32).to_string().parse().unwrap_or(*number),
+        Value::Table(table) => table.iter_mut().for_each(|(_, value)| shorten(value)),
+        Value::String(_) | Value::Integer(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) => {}
+    }
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -153,7 +163,8 @@ fn salvage(table: &Table, fields: &Table, path: &mut Vec<String>, settings: &mut
 
 /// The settings with one field changed.
 fn with_field(settings: &Settings, path: &[String], value: &Value) -> Result<Settings, String> {
-    let alone = path.iter().rev().fold(value.clone(), |inner, name| Value::Table(Table::from_iter([(name.clone(), inner)])));
+    let alone =
+        path.iter().rev().fold(value.clone(), |inner, name| Value::Table(Table::from_iter([(name.clone(), inner)])));
     let mut table = Table::try_from(settings).map_err(|error| error.to_string())?;
     if let Value::Table(alone) = alone {
         overlay(&mut table, alone);

@@ -60,7 +60,11 @@ mod tests {
     fn a_patch_changes_only_what_it_names() {
         let mut before = Settings::default();
         before.audio.input = "mic".into();
-        let after = merge(&before, &json!({"call": {"provider": "openai", "route": "gateway"}, "gateway": {"stored_key": true}})).unwrap();
+        let after = merge(
+            &before,
+            &json!({"call": {"provider": "openai", "route": "gateway"}, "gateway": {"stored_key": true}}),
+        )
+        .unwrap();
         let mut wanted = before.clone();
         wanted.call.provider = Provider::Openai;
         wanted.call.route = Route::Gateway;

@@ -51,6 +51,17 @@ impl Opener for Platform {
     }
 }
 
+/// No keychain at all.
+#[cfg(test)]
+pub(super) struct Absent;
+
+#[cfg(test)]
+impl Opener for Absent {
+    fn open(&self, _: &str) -> Result<Entry, Error> {
+        Err(Error::NoDefaultStore)
+    }
+}
+
 /// The stored key, if there is one.
 pub(super) fn read(opener: &dyn Opener, user: &str) -> Result<Option<String>, Problem> {
     let found = opener.open(user).and_then(|entry| match entry.get_password() {

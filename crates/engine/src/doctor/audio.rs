@@ -87,12 +87,21 @@ fn microphone(input: Choice) -> Check {
         }
     }
     let (count, stats) = (frames.load(Ordering::Relaxed), duplex.stats());
-    let detail = format!("{name}: {count} frames of 10 ms in a second, loudest {loudest:.0} dBFS, {} samples lost", stats.overflows);
+    let detail = format!(
+        "{name}: {count} frames of 10 ms in a second, loudest {loudest:.0} dBFS, {} samples lost",
+        stats.overflows
+    );
     // The pre-roll comes on top.
     match count {
-        0 => Check::new(Section::Audio, "Microphone", Status::Failed, format!("{name}: it opened, but gives no sound data"))
-            .advise("Choose another microphone, or restart the sound system."),
-        ..80 => Check::new(Section::Audio, "Microphone", Status::Warning, detail).advise("It delivers too slowly: close other sound apps."),
+        0 => Check::new(
+            Section::Audio,
+            "Microphone",
+            Status::Failed,
+            format!("{name}: it opened, but gives no sound data"),
+        )
+        .advise("Choose another microphone, or restart the sound system."),
+        ..80 => Check::new(Section::Audio, "Microphone", Status::Warning, detail)
+            .advise("It delivers too slowly: close other sound apps."),
         _ if loudest <= -80.0 => Check::new(Section::Audio, "Microphone", Status::Warning, detail)
             .advise("It is on but silent: look for a mute switch, or choose another microphone."),
         _ => Check::new(Section::Audio, "Microphone", Status::Ok, detail),

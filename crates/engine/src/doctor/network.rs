@@ -19,7 +19,9 @@ pub(super) async fn look(patient: &Patient) -> Vec<Check> {
     match base {
         Ok(base) => checks.extend(way(patient, &base).await),
         Err(problem) => {
-            checks.push(Check::new(Section::Network, "Base URL", Status::Failed, &*problem.detail).advise(advice(&problem)));
+            checks.push(
+                Check::new(Section::Network, "Base URL", Status::Failed, &*problem.detail).advise(advice(&problem)),
+            );
         }
     }
     checks.push(session(patient, "Session with OpenAI", Provider::Openai, Route::Direct).await);
@@ -47,9 +49,15 @@ async fn name(base: &Url, has_proxy: bool) -> Check {
     let looking = tokio::net::lookup_host((bare, base.port_or_known_default().unwrap_or(443)));
     match tokio::time::timeout(LIMIT, looking).await {
         Ok(Ok(addresses)) => check(Status::Ok, format!("{host} has {} addresses", addresses.count())),
-        Ok(Err(_)) | Err(_) if has_proxy => check(Status::Ok, format!("{host} is not known here; the proxy looks it up")),
-        Ok(Err(error)) => check(Status::Failed, format!("{host}: {error}")).advise("Check the network connection and DNS."),
-        Err(_) => check(Status::Failed, format!("{host}: no answer in time")).advise("Check the network connection and DNS."),
+        Ok(Err(_)) | Err(_) if has_proxy => {
+            check(Status::Ok, format!("{host} is not known here; the proxy looks it up"))
+        }
+        Ok(Err(error)) => {
+            check(Status::Failed, format!("{host}: {error}")).advise("Check the network connection and DNS.")
+        }
+        Err(_) => {
+            check(Status::Failed, format!("{host}: no answer in time")).advise("Check the network connection and DNS.")
+        }
     }
 }
 
@@ -60,7 +68,8 @@ async fn connection(patient: &Patient, base: &Url) -> Check {
     let kind = if matches!(base.scheme(), "https" | "wss") { "secure" } else { "plain" };
     match answer {
         Ok((status, _)) => {
-            let detail = format!("{kind}, answered HTTP {status} without a key after {} ms", from.elapsed().as_millis());
+            let detail =
+                format!("{kind}, answered HTTP {status} without a key after {} ms", from.elapsed().as_millis());
             Check::new(Section::Network, "Connection", Status::Ok, detail)
         }
         Err(refusal) => {

@@ -1,0 +1,132 @@
+//! Key tests against a server on loopback.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::net::NetOptions;
+use crate::net::fake::{Answer, Fake};
+
+const KEY: &str = "sk-under-test";
+const MODELS: &str = r#"{"object":"list","data":[{"id":"gpt-realtime-2.1"},{"id":"other"}]}"#;
+
+/// `models` answers the list, `socket` the upgrade.
+async fn openai(models: Answer, socket: Answer) -> KeyTest {
+    let server = Fake::start(move |head| match head.line().starts_with("GET /v1/models ") {
+        true => models.clone(),
+        false => socket.clone(),
+    })
+    .await;
+    let mut settings = Settings::default();
+    settings.providers.openai.base_url = server.url("http", "/v1");
+    let net = Net::new(NetOptions::default()).unwrap();
+    let verdict = test(&net, &settings, Holder::Openai, &KEY.into()).await;
+    assert!(!verdict.detail.contains(KEY), "{}", verdict.detail);
+    assert!(!verdict.detail.is_empty() && !verdict.is_running);
+    for head in server.heads() {
+        assert_eq!(head.header("authorization"), Some("Bearer sk-under-test"));
+    }
+    verdict
+}
+
+fn told(verdict: &KeyTest) -> [Option<bool>; 3] {
+    [verdict.is_valid, verdict.has_credit, verdict.allows_voice]
+}
+
+#[tokio::test]
+async fn a_good_key_is_valid_has_credit_and_allows_voice() {
+    let verdict = openai(Answer::json(200, MODELS), Answer::session()).await;
+    assert_eq!(told(&verdict), [Some(true), Some(true), Some(true)]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_invalid_and_no_socket_is_opened_with_it() {
+    let refused = format!(r#"{{"error":{{"message":"Incorrect API key provided: {KEY}","code":"invalid_api_key"}}}}"#);
+    let verdict = openai(Answer::json(401, &refused), Answer::session()).await;
+    assert_eq!(told(&verdict), [Some(false), None, None]);
+}
+
+#[tokio::test]
+async fn each_refusal_is_told_apart() {
+    let listed = || Answer::json(200, MODELS);
+    let table = [
+        (
+            listed(),
+            Answer::error("insufficient_quota", Some("insufficient_quota"), "pay", 1013),
+            [Some(true), Some(false), None],
+        ),
+        (
+            Answer::json(429, r#"{"error":{"message":"pay","code":"insufficient_quota"}}"#),
+            Answer::session(),
+            [Some(true), Some(false), None],
+        ),
+        (
+            listed(),
+            Answer::error("invalid_request_error", Some("model_not_found"), "no", 4004),
+            [Some(true), None, Some(false)],
+        ),
+        (listed(), Answer::Cut, [Some(true), None, None]),
+        (Answer::json(200, r#"{"data":[{"id":"other"}]}"#), Answer::Cut, [Some(true), None, Some(false)]),
+        (Answer::json(403, "{}"), Answer::session(), [Some(true), Some(true), Some(true)]),
+        (
+            Answer::json(403, "{}"),
+            Answer::error("invalid_request_error", Some("invalid_api_key"), "no", 3000),
+            [Some(false), None, None],
+        ),
+        (Answer::json(500, "{}"), Answer::Http(500, "", String::new()), [None, None, None]),
+        (Answer::Cut, Answer::session(), [None, None, None]),
+    ];
+    for (row, (models, socket, wanted)) in table.into_iter().enumerate() {
+        let verdict = openai(models, socket).await;
+        assert_eq!(told(&verdict), wanted, "row {row}: {}", verdict.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_token_is_tested_without_any_other_key() {
+    let table = [
+        (Answer::session(), [Some(true), Some(true), Some(true)]),
+        (Answer::json(401, r#"[{"code":2009,"message":"Unauthorized"}]"#), [Some(false), None, None]),
+        (Answer::json(400, r#"{"error":[{"code":2001,"message":"none"}]}"#), [None, None, None]),
+        (Answer::json(400, r#"{"error":[{"code":2044,"message":"credentials"}]}"#), [Some(true), None, None]),
+        (
+            Answer::error("invalid_request_error", None, "Missing bearer or basic authentication in header", 4001),
+            [Some(true), None, None],
+        ),
+        (Answer::Cut, [None, None, None]),
+    ];
+    for (row, (answer, wanted)) in table.into_iter().enumerate() {
+        let server = Fake::start(move |_| answer.clone()).await;
+        let mut settings = Settings::default();
+        settings.gateway.base_url = server.url("http", "/v1");
+        settings.gateway.account_id = "a".repeat(32);
+        settings.gateway.gateway_id = "gate".into();
+        let net = Net::new(NetOptions::default()).unwrap();
+        let verdict = test(&net, &settings, Holder::Gateway, &"cf-token".into()).await;
+        assert_eq!(told(&verdict), wanted, "row {row}: {}", verdict.detail);
+        let heads = server.heads();
+        assert_eq!(heads.len(), 1);
+        assert_eq!(heads[0].header("cf-aig-authorization"), Some("Bearer cf-token"));
+        assert_eq!(heads[0].header("authorization"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_gateway_or_endpoint_cannot_be_tested() {
+    let net = Net::new(NetOptions::default()).unwrap();
+    for holder in [Holder::Gateway, Holder::Endpoint] {
+        let verdict = test(&net, &Settings::default(), holder, &"key".into()).await;
+        assert_eq!(told(&verdict), [None, None, None]);
+        assert!(verdict.detail.contains("not set"), "{}", verdict.detail);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_gets_the_key_under_test() {
+    let server = Fake::start(|_| Answer::session()).await;
+    let mut settings = Settings::default();
+    settings.endpoint.base_url = server.url("ws", "/v1");
+    let net = Net::new(NetOptions::default()).unwrap();
+    let verdict = test(&net, &settings, Holder::Endpoint, &"own".into()).await;
+    assert_eq!(told(&verdict), [Some(true), Some(true), Some(true)]);
+    assert_eq!(server.heads()[0].header("authorization"), Some("Bearer own"));
+}

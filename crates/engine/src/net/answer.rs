@@ -42,9 +42,11 @@ pub(super) fn reason(body: &[u8]) -> (Option<i64>, String) {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return (None, words(&String::from_utf8_lossy(body)));
     };
-    let places = [value.pointer("/error/0"), value.pointer("/errors/0"), value.get(0), value.get("error"), Some(&value)];
+    let places =
+        [value.pointer("/error/0"), value.pointer("/errors/0"), value.get(0), value.get("error"), Some(&value)];
     let places = || places.into_iter().flatten().filter(|place| place.is_object());
-    let code = value.get("internalCode").and_then(number).or_else(|| places().find_map(|place| number(place.get("code")?)));
+    let code =
+        value.get("internalCode").and_then(number).or_else(|| places().find_map(|place| number(place.get("code")?)));
     let message = places().find_map(|place| place.get("message")?.as_str()).or_else(|| value.get("error")?.as_str());
     // Only vendors have words as codes (`insufficient_quota`); they say more than the message.
     let name = places().find_map(|place| place.get("code")?.as_str().filter(|code| code.parse::<i64>().is_err()));
@@ -89,7 +91,11 @@ mod tests {
                 Some(2009),
                 "Unauthorized",
             ),
-            (r#"{"success":false,"error":[{"code":2001,"message":"Please configure"}]}"#, Some(2001), "Please configure"),
+            (
+                r#"{"success":false,"error":[{"code":2001,"message":"Please configure"}]}"#,
+                Some(2001),
+                "Please configure",
+            ),
             (
                 r#"{"result":null,"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[]}"#,
                 Some(10000),

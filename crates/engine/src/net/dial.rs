@@ -91,10 +91,24 @@ mod tests {
 
     #[test]
     fn only_this_computer_is_loopback() {
-        for url in ["ws://localhost:1/x", "http://127.0.0.1", "http://127.9.8.7", "http://[::1]:80", "ws://[::1]", "http://[::ffff:127.0.0.1]"] {
+        for url in [
+            "ws://localhost:1/x",
+            "http://127.0.0.1",
+            "http://127.9.8.7",
+            "http://[::1]:80",
+            "ws://[::1]",
+            "http://[::ffff:127.0.0.1]",
+        ] {
             assert!(is_loopback(&dial(url).http_url()), "{url}");
         }
-        for url in ["http://localhost.example.com", "http://128.0.0.1", "http://0.0.0.0", "ws://mylocalhost", "http://[::2]", "https://example.com"] {
+        for url in [
+            "http://localhost.example.com",
+            "http://128.0.0.1",
+            "http://0.0.0.0",
+            "ws://mylocalhost",
+            "http://[::2]",
+            "https://example.com",
+        ] {
             assert!(!is_loopback(&dial(url).http_url()), "{url}");
         }
     }

@@ -49,7 +49,9 @@ impl Refusal {
         let words = words(error);
         let is_tunnel = chain(error).any(|cause| cause.to_string().starts_with("tunnel error"));
         match proxy {
-            Some(proxy) if is_tunnel || error.is_connect() => Self::Proxy(format!("the proxy {proxy} did not connect to {host}: {words}")),
+            Some(proxy) if is_tunnel || error.is_connect() => {
+                Self::Proxy(format!("the proxy {proxy} did not connect to {host}: {words}"))
+            }
             Some(_) | None if error.is_dns() => Self::Unreachable(format!("the name {host} was not found")),
             Some(_) | None => Self::Unreachable(format!("{host} cannot be reached: {words}")),
         }
@@ -85,9 +87,10 @@ impl Refusal {
     /// What the user is told.
     pub(crate) fn problem(&self, route: Route) -> Problem {
         let code = match self {
-            Self::Http { status, code, .. } => {
-                code.filter(|_| route == Route::Gateway).and_then(gateway_code).unwrap_or_else(|| self.status_code(*status))
-            }
+            Self::Http { status, code, .. } => code
+                .filter(|_| route == Route::Gateway)
+                .and_then(gateway_code)
+                .unwrap_or_else(|| self.status_code(*status)),
             Self::Unreachable(_) | Self::TimedOut => Code::Offline,
             Self::Proxy(_) => Code::Proxy,
             Self::Tls(_) => Code::Tls,
@@ -216,7 +219,8 @@ mod tests {
 
     #[test]
     fn words_name_status_code_and_ray() {
-        let refusal = Refusal::Http { status: 401, code: Some(2009), detail: "Unauthorized".into(), ray: Some("8f".into()) };
+        let refusal =
+            Refusal::Http { status: 401, code: Some(2009), detail: "Unauthorized".into(), ray: Some("8f".into()) };
         assert_eq!(refusal.to_string(), "HTTP 401 (code 2009): Unauthorized [ray 8f]");
         assert_eq!(http(500, None, "").to_string(), "HTTP 500");
     }
