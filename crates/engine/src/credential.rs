@@ -50,12 +50,15 @@ pub(crate) struct Found {
 /// A key that is kept until the app ends, and why the keychain does not have it.
 type Kept = (SecretString, Problem);
 
+/// Looks up an environment variable.
+type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// All keys. Cloning is cheap; every clone sees the same keys.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     worker: Arc<Worker>,
     session: Arc<Mutex<BTreeMap<Holder, Kept>>>,
-    variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Variable,
     limits: Limits,
 }
 
@@ -101,7 +104,7 @@ impl Credentials {
             Err(problem) if problem.code == Code::KeychainLocked => (Place::Locked, Some(problem)),
             Err(problem) => (Place::NoKeychain, Some(problem)),
         };
-        match self.from_environment(holder) {
+        match self.in_environment(holder) {
             Some((variable, key)) => {
                 Found { place: Place::Environment, variable: Some(variable.to_owned()), key: Some(key), hindrance }
             }
@@ -109,7 +112,7 @@ impl Credentials {
         }
     }
 
-    fn from_environment(&self, holder: Holder) -> Option<(&'static str, SecretString)> {
+    fn in_environment(&self, holder: Holder) -> Option<(&'static str, SecretString)> {
         let of = |name: &&'static str| Some((*name, clean(&SecretString::from((self.variable)(name)?)).ok()?));
         variables(holder).iter().find_map(of)
     }

@@ -92,28 +92,24 @@ async fn walk(net: &Net, settings: &Settings, keys: &Keys) -> Result<Walk, Strin
 }
 
 fn verdict(walk: &Walk, who: &str) -> KeyTest {
-    let stop = match &walk.end {
-        Ok(_) => {
-            let verdict = open(&format!("{who} accepts the key, and a voice session opened."));
-            return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
-        }
-        Err(stop) => stop,
+    let Err(stop) = &walk.end else {
+        let verdict = open(&format!("{who} accepts the key, and a voice session opened."));
+        return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
     };
     let words = stop.words();
     if stop.is_out_of_credit() {
         let verdict = open(&format!("{who} accepts the key, but there is no credit left: {words}."));
         return KeyTest { is_valid: Some(true), has_credit: Some(false), ..verdict };
     }
-    match probe::problem(stop, Route::Direct).code {
-        Code::CredentialRefused => {
-            KeyTest { is_valid: Some(false), ..open(&format!("{who} does not accept this key: {words}.")) }
-        }
-        Code::NotPermitted | Code::Refused => {
-            let verdict = open(&format!("{who} accepts the key, but not for voice with this model: {words}."));
-            KeyTest { is_valid: Some(true), allows_voice: Some(false), ..verdict }
-        }
-        _ => open(&format!("No verdict: {words}.")),
+    let code = probe::problem(stop, Route::Direct).code;
+    if code == Code::CredentialRefused {
+        return KeyTest { is_valid: Some(false), ..open(&format!("{who} does not accept this key: {words}.")) };
     }
+    if matches!(code, Code::NotPermitted | Code::Refused) {
+        let verdict = open(&format!("{who} accepts the key, but not for voice with this model: {words}."));
+        return KeyTest { is_valid: Some(true), allows_voice: Some(false), ..verdict };
+    }
+    open(&format!("No verdict: {words}."))
 }
 
 /// The gateway looks at its own token before anything else. Without the provider's key (which is not at hand here) it
@@ -126,12 +122,9 @@ async fn gateway(net: &Net, settings: &Settings, token: &SecretString) -> KeyTes
         Ok(walk) => walk,
         Err(detail) => return open(&format!("The token cannot be tested yet: {detail}.")),
     };
-    let stop = match &walk.end {
-        Ok(_) => {
-            let verdict = open("The gateway accepts the token, and a voice session opened with the key stored there.");
-            return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
-        }
-        Err(stop) => stop,
+    let Err(stop) = &walk.end else {
+        let verdict = open("The gateway accepts the token, and a voice session opened with the key stored there.");
+        return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
     };
     let (words, code) = (stop.words(), probe::problem(stop, Route::Gateway).code);
     match (stop, code) {
@@ -143,7 +136,7 @@ async fn gateway(net: &Net, settings: &Settings, token: &SecretString) -> KeyTes
             open(&format!("There is no such gateway: check the account id and the gateway's name. {words}."))
         }
         (Stop::Refused(Refusal::Http { .. }), Code::NoCredential) | (Stop::Fault(_) | Stop::Closed(_), _) => {
-            let verdict = open(&format!("The gateway accepts the token; no provider's key is stored there: {words}."));
+            let verdict = open(&format!("The gateway accepts the token. Without a key of yours it says: {words}."));
             KeyTest { is_valid: Some(true), ..verdict }
         }
         _ => open(&format!("No verdict: {words}.")),

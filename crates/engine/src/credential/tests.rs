@@ -58,7 +58,9 @@ struct Hanging(Mutex<mpsc::Receiver<()>>, Memory);
 
 impl Opener for Hanging {
     fn open(&self, user: &str) -> Result<Entry, Error> {
-        let _ = self.0.lock().unwrap().recv();
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = held.recv();
+        drop(held);
         self.1.open(user)
     }
 }
@@ -113,13 +115,12 @@ async fn the_keychain_comes_before_the_environment_and_aliases_in_their_order() 
 async fn without_a_usable_keychain_a_key_is_kept_for_the_session_and_the_reason_told() {
     let locked = || Error::NoStorageAccess("locked".into());
     let refused = || Error::PlatformFailure("org.freedesktop.DBus.Error.ServiceUnknown".into());
-    let table: [(fn() -> Error, Place, Code); 3] = [
-        (locked, Place::Locked, Code::KeychainLocked),
-        (refused, Place::NoKeychain, Code::NoKeychain),
-        (|| Error::NoDefaultStore, Place::NoKeychain, Code::NoKeychain),
-    ];
-    for (error, place, code) in table {
-        let keys = Credentials::with(Arc::new(Failing(error)), no_variables, LIMITS);
+    for (failing, place, code) in [
+        (Failing(locked), Place::Locked, Code::KeychainLocked),
+        (Failing(refused), Place::NoKeychain, Code::NoKeychain),
+        (Failing(|| Error::NoDefaultStore), Place::NoKeychain, Code::NoKeychain),
+    ] {
+        let keys = Credentials::with(Arc::new(failing), no_variables, LIMITS);
         let found = keys.find(Holder::Openai).await;
         assert_eq!((found.place, found.hindrance.map(|problem| problem.code)), (place, Some(code)));
         assert_eq!(keys.store(Holder::Openai, "sk-1".into()).await, Ok(Place::SessionOnly));

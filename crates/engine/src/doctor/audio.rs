@@ -100,7 +100,7 @@ fn microphone(input: Choice) -> Check {
             format!("{name}: it opened, but gives no sound data"),
         )
         .advise("Choose another microphone, or restart the sound system."),
-        ..80 => Check::new(Section::Audio, "Microphone", Status::Warning, detail)
+        1..80 => Check::new(Section::Audio, "Microphone", Status::Warning, detail)
             .advise("It delivers too slowly: close other sound apps."),
         _ if loudest <= -80.0 => Check::new(Section::Audio, "Microphone", Status::Warning, detail)
             .advise("It is on but silent: look for a mute switch, or choose another microphone."),

@@ -217,6 +217,31 @@ async fn relay(
     tokio::io::copy_bidirectional(&mut stream, &mut onward).await.ok().map(drop)
 }
 
+/// A SOCKS 5 proxy on 127.0.0.1 (RFC 1928) that leads everything to `target`; `heads` has the names it was asked for.
+pub(crate) async fn socks(target: SocketAddr) -> Fake {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let heads: Arc<Mutex<Vec<Head>>> = Arc::default();
+    let seen = Arc::clone(&heads);
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut greeting = [0; 3];
+            stream.read_exact(&mut greeting).await.unwrap();
+            stream.write_all(&[5, 0]).await.unwrap();
+            // Version, command, reserved, kind of address (3 = a name), its length.
+            let mut request = [0; 5];
+            stream.read_exact(&mut request).await.unwrap();
+            let mut name = vec![0; usize::from(request[4]) + 2];
+            stream.read_exact(&mut name).await.unwrap();
+            seen.lock().unwrap().push(Head(String::from_utf8_lossy(&name[..name.len() - 2]).into_owned()));
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            let mut onward = TcpStream::connect(target).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut onward).await });
+        }
+    });
+    Fake { addr, heads, task }
+}
+
 /// A certificate authority for one test.
 pub(crate) struct Root {
     pub(crate) pem: Vec<u8>,

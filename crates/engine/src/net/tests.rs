@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use secrecy::SecretString;
 use url::Url;
 
-use super::fake::{Answer, Fake, Root, proxy};
+use super::fake::{Answer, Fake, Root, proxy, socks};
 use super::*;
 
 /// Far longer than anything here takes.
@@ -111,6 +111,20 @@ async fn a_plain_socket_without_a_key_goes_through_the_proxy() {
     let socket = net.connect(&dial("ws://voice.test/v1"), LONG).await.unwrap();
     assert!(is_echoed(socket).await);
     assert!(proxy.heads()[0].line().contains("voice.test"));
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_used_and_looks_up_the_name_itself() {
+    let root = Root::new();
+    let server = Fake::secure(&root, |_| Answer::echo()).await;
+    let proxy = socks(server.addr).await;
+    let net = Net::new(NetOptions { roots: vec![root.pem], proxy: Some(proxy.url("socks5h", "")) }).unwrap();
+    let socket = net.connect(&with_key(dial("wss://voice.test/v1")), LONG).await.unwrap();
+    assert!(is_echoed(socket).await);
+    assert_eq!(proxy.heads()[0].0, "voice.test");
+    let gone = Net::new(NetOptions { roots: Vec::new(), proxy: Some("socks5h://127.0.0.1:1".into()) }).unwrap();
+    let refusal = gone.connect(&dial("wss://voice.test/v1"), LONG).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Proxy(_)), "{refusal:?}");
 }
 
 #[tokio::test]
