@@ -1,6 +1,6 @@
 // @ts-check
 // Microphone and speaker: lists that are shared by the popover and the settings, and the popover itself.
-import { byId, fill, h, icon } from './dom.js';
+import { byId, fill, h, icon, keyboardFocus } from './dom.js';
 import { level } from './meters.js';
 import { soundCheck } from './soundcheck.js';
 
@@ -16,7 +16,7 @@ export function deviceList(app, direction) {
   const meter = h('i');
   const list = h('div', { class: 'device-list' });
   const element = h('fieldset', { class: 'devices', role: 'radiogroup', 'aria-label': isInput ? 'Microphone' : 'Speaker' },
-    h('div', { class: 'device-head' }, icon(isInput ? 'mic' : 'speaker'), h('h3', {}, isInput ? 'Microphone' : 'Speaker'),
+    h('div', { class: 'device-head' }, icon(isInput ? 'mic' : 'speaker'), h('span', { class: 'device-title' }, isInput ? 'Microphone' : 'Speaker'),
       h('span', { class: `meter ${direction}`, 'aria-hidden': 'true' }, meter)), list);
   let drawn = '';
 
@@ -62,7 +62,11 @@ export function devicePopover(app) {
   const parts = [deviceList(app, 'input'), deviceList(app, 'output'), soundCheck(app)];
   fill(popover, ...parts.map((part) => part.element));
 
+  /** @type {HTMLElement | null} */
+  let before = null;
+
   function open() {
+    before = keyboardFocus();
     app.send({ do: 'find_devices' });
     popover.hidden = false;
     opener.setAttribute('aria-expanded', 'true');
@@ -77,7 +81,7 @@ export function devicePopover(app) {
     popover.hidden = true;
     opener.setAttribute('aria-expanded', 'false');
     if (app.snapshot.sound_check) app.send({ do: 'end_sound_check' });
-    if (isInside) opener.focus();
+    if (isInside) before?.focus();
     return true;
   }
 

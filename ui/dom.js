@@ -72,3 +72,23 @@ export function takesText(target) {
 export function takesSpace(target) {
   return takesText(target) || (target instanceof HTMLElement && target.closest('button, input, summary, a[href], [role=radio], [role=switch]') !== null);
 }
+
+/**
+ * What has the focus, when the keyboard gave it. A click leaves no focus to return to: after it Space talks again.
+ * @returns {HTMLElement | null}
+ */
+export function keyboardFocus() {
+  const { activeElement } = document;
+  return activeElement instanceof HTMLElement && activeElement.matches(':focus-visible') ? activeElement : null;
+}
+
+/** Asks before something is lost. @param {string} question @param {string} about @param {string} yes @param {string} no @param {() => void} act */
+export function ask(question, about, yes, no, act) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId('ask'));
+  const before = keyboardFocus();
+  const close = () => { dialog.close(); if (!before) /** @type {HTMLElement} */ (document.activeElement)?.blur(); };
+  fill(dialog, h('h2', { id: 'ask-title' }, question), h('p', {}, about), h('div', { class: 'actions' },
+    h('button', { type: 'button', class: 'button', onclick: close }, no),
+    h('button', { type: 'button', class: 'button primary', onclick: () => { close(); act(); } }, yes)));
+  dialog.showModal();
+}

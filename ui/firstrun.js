@@ -1,8 +1,9 @@
 // @ts-check
 // First run: four calm steps. Each can be skipped, left and taken up again, and run again from the settings.
+import { deviceList } from './devices.js';
 import { byId, fill, h, icon, kbd, say } from './dom.js';
 import { keyCard } from './keycard.js';
-import { soundCheck } from './soundcheck.js';
+import { isInTheWay, soundCheck } from './soundcheck.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {'welcome' | 'key' | 'sound' | 'hello'} Step */
@@ -14,8 +15,9 @@ const PLACE = 'first-run-step';
 /** @param {App} app */
 export function firstRun(app) {
   const view = byId('first-run');
-  const key = keyCard(app, 'openai', { isBare: true, onSaved: () => app.configure({ call: { provider: 'openai' } }) });
+  const key = keyCard(app, 'openai', { isBare: true });
   const sound = soundCheck(app);
+  const microphones = deviceList(app, 'input');
   /** @type {Step} */
   let step = 'welcome';
 
@@ -25,6 +27,8 @@ export function firstRun(app) {
   const skip = (words, act) => h('button', { type: 'button', class: 'plain quiet', onclick: act }, words);
 
   const next = button('Skip for now', () => go('hello'));
+
+  const withKey = button('Skip for now', useKey);
 
   const pages = {
     welcome: () => [
@@ -38,13 +42,14 @@ export function firstRun(app) {
       h('h1', {}, 'Paste your OpenAI key'),
       h('p', { class: 'lead' }, 'It goes into the keychain of this system and is sent only to OpenAI, or to the gateway you set up.'),
       key.element,
-      h('div', { class: 'choices' }, button('Continue', () => go('sound'), 'primary')),
+      h('div', { class: 'choices' }, withKey),
       skip('Try without a key', practise),
     ],
     sound: () => [
       h('h1', {}, 'Can we hear you?'),
       h('p', { class: 'lead' }, 'Sidetone needs the microphone to hear you. This check stays on this computer.'),
       sound.element,
+      microphones.element,
       h('div', { class: 'choices' }, sound.button, next),
     ],
     hello: () => [
@@ -54,6 +59,13 @@ export function firstRun(app) {
       h('div', { class: 'choices' }, button('Open Sidetone', finish, 'primary')),
     ],
   };
+
+  const hasKey = () => app.snapshot.credentials.some(({ holder, place }) => holder === 'openai' && ['stored', 'environment', 'session_only'].includes(place));
+
+  function useKey() {
+    if (hasKey()) app.configure({ call: { provider: 'openai' } });
+    go('sound');
+  }
 
   function practise() {
     app.configure({ call: { provider: 'practice' } });
@@ -81,6 +93,7 @@ export function firstRun(app) {
     fill(view, back, h('div', { class: 'step', 'data-step': step }, ...pages[step]()),
       h('ol', { class: 'progress', 'aria-label': `Step ${at + 1} of ${STEPS.length}` }, ...STEPS.map((_, n) => h('li', n === at ? { 'aria-current': 'step' } : {}))));
     if (step === 'key') app.send({ do: 'check_keys' });
+    if (step === 'sound') app.send({ do: 'find_devices' });
     draw();
     const first = step === 'key' ? key.input : step === 'hello' ? null : view.querySelector('.step .button');
     if (first instanceof HTMLElement) first.focus({ preventScroll: true });
@@ -89,9 +102,14 @@ export function firstRun(app) {
   function draw() {
     if (view.hidden) return;
     key.draw();
+    withKey.classList.toggle('primary', hasKey());
+    say(withKey, hasKey() ? 'Continue' : 'Skip for now');
     sound.draw();
-    const isChecked = app.snapshot.sound_check?.phase === 'done';
-    sound.button.classList.toggle('primary', app.snapshot.sound_check === null);
+    microphones.draw();
+    const check = app.snapshot.sound_check;
+    const isChecked = check?.phase === 'done';
+    microphones.element.hidden = !(isInTheWay(app.snapshot) && !check) && !(isChecked && check.verdict !== 'good');
+    sound.button.classList.toggle('primary', check === null);
     next.classList.toggle('primary', isChecked);
     say(next, isChecked ? 'Continue' : 'Skip for now');
   }

@@ -17,7 +17,7 @@ export function header(app) {
 
   byId('route-chip').addEventListener('click', () => app.openSettings('voice'));
   byId('settings-button').addEventListener('click', () => app.openSettings());
-  byId('new').addEventListener('click', () => app.send({ do: 'new_conversation' }));
+  byId('new').addEventListener('click', () => app.newConversation());
   callButton.addEventListener('click', () => app.send({ do: isCalling() ? 'hang_up' : 'call' }));
   mute.addEventListener('click', () => app.send({ do: 'mute', is_muted: !app.snapshot.call.is_muted }));
   byId('turn-taking').addEventListener('change', (event) => {

@@ -28,8 +28,8 @@ function placeWords(credential) {
   }
 }
 
-/** @param {App} app @param {Holder} holder @param {{isBare?: boolean, onSaved?: () => void}} [options] bare: without title and sentence */
-export function keyCard(app, holder, { isBare = false, onSaved } = {}) {
+/** @param {App} app @param {Holder} holder @param {{isBare?: boolean}} [options] bare: without title and sentence */
+export function keyCard(app, holder, { isBare = false } = {}) {
   const { title, about, placeholder, link } = HOLDERS[holder];
   const id = `key-${holder}${isBare ? '-first' : ''}`;
   const input = h('input', { id, type: 'password', class: 'text code', placeholder, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-label': `${title} key` });
@@ -68,7 +68,6 @@ export function keyCard(app, holder, { isBare = false, onSaved } = {}) {
       if (input.type === 'text') reveal();
       if (credential.place === 'session_only') fill(error, noteText({ note: 'session_only_key' }));
       app.send({ do: 'test_key', holder });
-      onSaved?.();
     } catch (problem) {
       save.disabled = false;
       fill(error, `The key was not kept. ${/** @type {any} */ (problem)?.detail ?? ''}`);

@@ -3,7 +3,7 @@
 /** @import {Command, Event, Snapshot} from './types' */
 import { composer } from './composer.js';
 import { devicePopover } from './devices.js';
-import { byId } from './dom.js';
+import { ask, byId, keyboardFocus } from './dom.js';
 import { firstRun } from './firstrun.js';
 import { header } from './header.js';
 import * as ipc from './ipc.js';
@@ -17,6 +17,9 @@ import { timeline } from './timeline.js';
 
 /** @typedef {'talk' | 'settings' | 'first-run'} View */
 
+/** @type {View[]} */
+const VIEWS = ['talk', 'settings', 'first-run'];
+
 /** What every part of the page may use. */
 export class App {
   /** @param {Snapshot} snapshot */
@@ -24,6 +27,8 @@ export class App {
     this.snapshot = snapshot;
     /** @type {View} */
     this.view = 'talk';
+    /** Where the keyboard was before the settings. @type {HTMLElement | null} */
+    this.opener = null;
     this.meters = meters(this);
     this.settings = settingsPage(this);
     this.firstRun = firstRun(this);
@@ -66,7 +71,7 @@ export class App {
   show(view) {
     this.view = view;
     this.devices.close();
-    for (const name of ['talk', 'settings', 'first-run']) {
+    for (const name of VIEWS) {
       byId(name === 'first-run' ? name : `${name}-view`).hidden = name !== view;
     }
     this.draw();
@@ -74,6 +79,7 @@ export class App {
 
   /** @param {import('./settings.js').GroupName} [group] */
   openSettings(group) {
+    if (this.view === 'talk') this.opener = keyboardFocus();
     this.show('settings');
     this.settings.open(group);
   }
@@ -88,11 +94,18 @@ export class App {
     this.devices.open();
   }
 
+  /** Empties the conversation; asks first when that would lose something. */
+  newConversation() {
+    if (this.view !== 'talk') this.show('talk');
+    if (this.snapshot.items.length === 0) return void this.send({ do: 'new_conversation' });
+    ask('Start a new conversation?', 'This one is not kept, and a call ends.', 'Start new', 'Keep this one', () => this.send({ do: 'new_conversation' }));
+  }
+
   /** Back from the settings. */
   close() {
     if (this.snapshot.sound_check) void this.send({ do: 'end_sound_check' });
     this.show('talk');
-    byId('settings-button').focus();
+    this.opener?.focus();
   }
 
   /** Closes what is in front, if anything is. */

@@ -97,7 +97,7 @@ function about(app) {
 export function settingsPage(app) {
   const view = byId('settings-view');
   const search = h('input', { type: 'search', class: 'text', placeholder: 'Search settings', 'aria-label': 'Search settings', autocomplete: 'off' });
-  const none = h('p', { class: 'none', role: 'note', hidden: true });
+  const none = h('p', { class: 'no-match', role: 'note', hidden: true });
   /** @type {Group[]} */
   const all = groups(app).map(([name, title, parts]) => ({
     name, title, parts,
@@ -109,6 +109,7 @@ export function settingsPage(app) {
     h('header', { class: 'bar' },
       h('button', { type: 'button', class: 'tool', id: 'settings-close', 'aria-label': 'Back to the conversation', title: 'Back to the conversation', onclick: () => app.close() }, icon('back')),
       h('h1', { id: 'settings-title' }, 'Settings'),
+      h('span', { class: 'live', hidden: true, title: 'Microphone audio is being sent right now' }, h('i'), 'LIVE'),
       h('span', { class: 'search' }, icon('search'), search)),
     h('div', { class: 'settings-body' }, h('nav', { class: 'settings-nav', 'aria-label': 'Settings groups' }, ...all.map((group) => group.link)), scroll));
 
@@ -121,7 +122,14 @@ export function settingsPage(app) {
     filter();
     const section = byId(`group-${name}`);
     scroll.scrollTop = section.offsetTop - scroll.offsetTop;
-    for (const group of all) group.link.toggleAttribute('aria-current', group.name === name);
+    setCurrent(name);
+  }
+
+  /** @param {GroupName} name */
+  function setCurrent(name) {
+    for (const { link, name: own } of all) {
+      if (own === name) link.setAttribute('aria-current', 'true'); else link.removeAttribute('aria-current');
+    }
   }
 
   function mark() {
@@ -129,7 +137,7 @@ export function settingsPage(app) {
     if (isAtEnd) return;
     const top = scroll.scrollTop + scroll.offsetTop + 80;
     const current = all.findLast((group) => !group.section.hidden && group.section.offsetTop <= top) ?? all[0];
-    for (const group of all) group.link.toggleAttribute('aria-current', group === current);
+    setCurrent(current.name);
   }
 
   function filter() {

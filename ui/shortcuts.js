@@ -33,14 +33,14 @@ export function shortcuts(app) {
   /** @type {Record<string, () => void>} */
   const commands = {
     j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
-    n: () => app.send({ do: 'new_conversation' }),
+    n: () => app.newConversation(),
     ',': () => app.openSettings(),
     'shift+m': () => app.send({ do: 'mute', is_muted: !app.snapshot.call.is_muted }),
     'shift+c': () => app.configure({ appearance: { captions: !app.snapshot.settings.appearance.captions } }),
   };
 
   window.addEventListener('keydown', (event) => {
-    if (event.isComposing || sheet.open) return;
+    if (event.isComposing || document.querySelector('dialog[open]')) return;
     const isCommand = isMac ? event.metaKey : event.ctrlKey;
     if (isCommand && !event.altKey) {
       const command = commands[`${event.shiftKey ? 'shift+' : ''}${event.key.toLowerCase()}`];

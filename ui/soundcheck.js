@@ -1,8 +1,9 @@
 // @ts-check
 // The 5-second sound check: speak, hear yourself, read a verdict. Used wherever devices are chosen.
-/** @import {SoundCheck, Verdict} from './types' */
+/** @import {Code, Snapshot, SoundCheck, Verdict} from './types' */
 import { fill, h, icon, say, svg } from './dom.js';
 import { level } from './meters.js';
+import { wording } from './problems.js';
 
 /** @typedef {import('./main.js').App} App */
 
@@ -10,6 +11,9 @@ const PHASE_SECONDS = 5;
 const BARS = 28;
 /** Time between two bars of the picture, ms. */
 const BAR_MS = 90;
+
+/** Problems that explain why a check cannot run. @type {Code[]} */
+const IN_THE_WAY = ['no_microphone', 'microphone_refused', 'microphone_silent', 'no_speaker', 'device_lost'];
 
 /** @type {Record<Verdict, [string, string]>} */
 const VERDICTS = {
@@ -66,10 +70,10 @@ export function soundCheck(app) {
     picture.dataset.verdict = check?.verdict ?? '';
     if (check && phase !== 'done') say(centre, String(Math.ceil(check.seconds_left)));
     else if (element.dataset.phase !== phase || !centre.firstChild) fill(centre, icon(check ? (check.verdict === 'good' ? 'check' : 'warning') : 'mic'));
-    if (element.dataset.phase === phase && phase !== 'done') return;
     element.dataset.phase = phase;
-    fill(button, phase === 'idle' ? 'Sound check' : phase === 'done' ? 'Check again' : 'Stop');
-    fill(words, ...wordsOf(check));
+    say(button, phase === 'idle' ? 'Sound check' : phase === 'done' ? 'Check again' : 'Stop');
+    const [what, todo] = wordsOf(app.snapshot);
+    if (words.textContent !== `${what} ${todo}`) fill(words, h('b', {}, what), ` ${todo}`);
     say(facts, check && phase === 'done' ? `Peak ${db(check.peak_dbfs)}, room ${db(check.floor_dbfs)}` : '');
   }
 
@@ -85,11 +89,18 @@ export function soundCheck(app) {
 /** @param {number} dbfs */
 const db = (dbfs) => `${Math.round(dbfs).toString().replace('-', '−')} dBFS`;
 
-/** @param {SoundCheck | null} check @returns {(Node | string)[]} */
-function wordsOf(check) {
-  if (!check) return ['Speak for five seconds, then hear yourself.'];
-  if (check.phase === 'listening') return [h('b', {}, 'Say something.'), ' “One, two, three” will do.'];
-  if (check.phase === 'playing') return [h('b', {}, 'Now listen.'), ' This is what was heard.'];
-  const [what, todo] = VERDICTS[check.verdict ?? 'silent'];
-  return [h('b', {}, what), ` ${todo}`];
+/** Whether a device problem explains why nothing is heard. @param {Snapshot} snapshot */
+export const isInTheWay = ({ problem }) => problem !== null && IN_THE_WAY.includes(problem.code);
+
+/** @param {Snapshot} snapshot @returns {[string, string]} */
+function wordsOf(snapshot) {
+  const { sound_check: check, problem } = snapshot;
+  if (!check && problem && isInTheWay(snapshot)) {
+    const { what, todo } = wording(problem, snapshot);
+    return [what, todo];
+  }
+  if (!check) return ['', 'Speak for five seconds, then hear yourself.'];
+  if (check.phase === 'listening') return ['Say something.', '“One, two, three” will do.'];
+  if (check.phase === 'playing') return ['Now listen.', 'This is what was heard.'];
+  return VERDICTS[check.verdict ?? 'silent'];
 }

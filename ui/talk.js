@@ -10,7 +10,8 @@ import { wording } from './problems.js';
 
 /** @param {App} app */
 export function talk(app) {
-  const [button, state, status, hint, live] = ['talk', 'talk-state', 'status', 'hint', 'live'].map((id) => byId(id));
+  const [button, state, status, hint] = ['talk', 'talk-state', 'status', 'hint'].map((id) => byId(id));
+  const signs = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.live'));
   const hold = new Hold({
     press() { button.dataset.pressed = ''; app.send({ do: 'press' }); },
     release() { delete button.dataset.pressed; app.send({ do: 'release' }); },
@@ -24,7 +25,7 @@ export function talk(app) {
     button.dataset.talk = call.talk;
     state.dataset.talk = call.talk;
     button.toggleAttribute('data-locked', call.talk === 'listening' && call.is_locked);
-    live.hidden = !call.is_live;
+    for (const sign of signs) sign.hidden = !call.is_live;
     const [word, connection] = stateWords(call);
     const isTyping = takesText(document.activeElement);
     const signature = JSON.stringify([word, connection, hintKey(app.snapshot), isTyping]);

@@ -46,8 +46,9 @@ export function timeline(app) {
   function draw() {
     const { items, call, settings } = app.snapshot;
     const view = String(settings.appearance.captions);
+    const present = new Set(items.map((item) => item.id));
     for (const [id, row] of rows) {
-      if (!items.some((item) => item.id === id)) { row.element.remove(); rows.delete(id); }
+      if (!present.has(id)) { row.element.remove(); rows.delete(id); }
     }
     /** @type {Element | null} */
     let previous = null;
@@ -153,7 +154,7 @@ function words(item, app) {
     if (item.delivery === 'arriving') return h('p', { class: 'words none' }, pulse());
     return h('p', { class: 'words none' }, item.is_final ? 'Spoken, without a caption' : '…');
   }
-  return h('p', { class: item.is_final || isAnswer ? 'words' : 'words partial' }, item.text,
+  return h('p', { class: item.is_final ? 'words' : 'words partial' }, item.text,
     item.unheard && h('span', {}, item.text && !/\s$/.test(item.text) && !/^\s/.test(item.unheard) && ' ',
       h('span', { class: 'unseen' }, '(not heard: '), h('span', { class: 'unheard', title: 'Not heard' }, item.unheard), h('span', { class: 'unseen' }, ')')));
 }
