@@ -245,7 +245,7 @@ impl Call {
         let is_waiting = self.session.unanswered() > 0 && !self.link.is_idle();
         if problem.is_some_and(|problem| blocks(problem.code)) {
             Talk::Blocked
-        } else if self.gate.is_capturing() || self.is_speech {
+        } else if self.gate.has_audio() || self.is_speech {
             if self.is_muted { Talk::Muted } else { Talk::Listening }
         } else if self.is_audible {
             Talk::Speaking
