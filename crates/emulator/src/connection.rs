@@ -81,7 +81,7 @@ async fn run(socket: WebSocket, server: Arc<Server>, opening: Opening) -> End {
         tokio::select! {
             biased;
             Ok(command) = commands.recv() => this.obey(command, Instant::now()),
-            message = stream.next() => match message {
+            message = stream.next(), if !this.wire.is_full() => match message {
                 Some(Ok(Message::Close(frame))) => break Farewell::Client(frame.map(|frame| frame.code)),
                 Some(Ok(message)) => this.read(message, Instant::now()),
                 None | Some(Err(_)) => return End::Lost,

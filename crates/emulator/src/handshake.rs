@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::connection::{self, Opening};
 use crate::fault::FaultKind;
-use crate::record::{Connection, Credential, Form, Purpose, fingerprint};
+use crate::record::Form;
+use crate::request::Request;
 use crate::script::{Echo, GatewayCredentials, TokenForms, Verdict};
 use crate::server::Server;
 
@@ -26,19 +27,6 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/gateway/v1/{account}/{gateway}/openai", get(gateway))
         .route("/gateway/v1/{account}/{gateway}/openai/models", get(gateway_models))
         .with_state(server)
-}
-
-/// A request as far as the handshake cares.
-struct Request {
-    index: usize,
-    model: Option<String>,
-    /// Provider key in the `Authorization` header.
-    header_key: Option<String>,
-    subprotocol_key: Option<String>,
-    /// Gateway token and its form.
-    token: Option<(String, Form)>,
-    is_beta: bool,
-    subprotocols: Vec<String>,
 }
 
 async fn direct(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap, upgrade: Upgrade) -> Response {
@@ -198,53 +186,6 @@ fn opening(
 }
 
 impl Request {
-    /// Reads a request and records it.
-    fn read(server: &Server, uri: &Uri, headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let offered = offered.flat_map(|value| value.split(',')).map(|value| value.trim().to_owned());
-        let mut request = Self {
-            index: 0,
-            model: query(uri, "model"),
-            header_key: text("authorization").map(|value| bare(value).0.to_owned()),
-            subprotocol_key: None,
-            token: text("cf-aig-authorization").map(bare).map(|(token, form)| (token.to_owned(), form)),
-            is_beta: headers.contains_key("openai-beta"),
-            subprotocols: offered.collect(),
-        };
-        for offered in &request.subprotocols {
-            if let Some(key) = offered.strip_prefix("openai-insecure-api-key.") {
-                request.subprotocol_key = Some(key.to_owned());
-            } else if let Some(token) = offered.strip_prefix("cf-aig-authorization.") {
-                request.token.get_or_insert_with(|| (token.to_owned(), Form::Subprotocol));
-            }
-            request.is_beta |= offered.starts_with("openai-beta.");
-        }
-        request.index = request.record(server, uri, headers);
-        request
-    }
-
-    fn record(&self, server: &Server, uri: &Uri, headers: &HeaderMap) -> usize {
-        let credential = |purpose, form, secret: &str| Credential { purpose, form, fingerprint: fingerprint(secret) };
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(bare);
-        let header_key = authorization.map(|(key, form)| credential(Purpose::Provider, form, key));
-        let subprotocol_key =
-            self.subprotocol_key.as_deref().map(|key| credential(Purpose::Provider, Form::Subprotocol, key));
-        let token = self.token.as_ref().map(|(token, form)| credential(Purpose::Gateway, *form, token));
-        let connection = Connection {
-            path: uri.path().to_owned(),
-            query: uri.query().unwrap_or_default().to_owned(),
-            headers: headers.iter().map(|(name, value)| (name.to_string(), redacted(name.as_str(), value))).collect(),
-            subprotocols: self.subprotocols.iter().map(|offered| redacted_subprotocol(offered)).collect(),
-            credentials: header_key.into_iter().chain(subprotocol_key).chain(token).collect(),
-            ..Connection::default()
-        };
-        server.recorder.write(|record| {
-            record.connections.push(connection);
-            record.connections.len() - 1
-        })
-    }
-
     /// Answers without a WebSocket.
     fn answer(&self, server: &Server, response: Response) -> Response {
         self.note(server, response.status());
@@ -340,45 +281,4 @@ fn list(server: &Server, key: Option<&str>) -> Response {
 fn api_error(status: StatusCode, kind: &str, code: impl Into<Value>, message: &str) -> Response {
     let error = json!({"message": message, "type": kind, "param": null, "code": code.into()});
     (status, Json(json!({"error": error}))).into_response()
-}
-
-/// A header's credential without `Bearer `, and its form.
-fn bare(value: &str) -> (&str, Form) {
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => (token.trim(), Form::Bearer),
-        _ => (value, Form::Bare),
-    }
-}
-
-fn redacted(name: &str, value: &HeaderValue) -> String {
-    let value = String::from_utf8_lossy(value.as_bytes());
-    match name {
-        "sec-websocket-protocol" => {
-            value.split(',').map(|offered| redacted_subprotocol(offered.trim())).collect::<Vec<_>>().join(", ")
-        }
-        "authorization" | "cf-aig-authorization" | "cookie" | "proxy-authorization" => match bare(&value) {
-            (secret, Form::Bearer) => format!("Bearer {}", fingerprint(secret)),
-            (secret, Form::Bare | Form::Subprotocol) => fingerprint(secret),
-        },
-        _ => value.into_owned(),
-    }
-}
-
-fn redacted_subprotocol(offered: &str) -> String {
-    let prefixes = ["openai-insecure-api-key.", "cf-aig-authorization."];
-    let secret = prefixes.iter().find_map(|prefix| Some((prefix, offered.strip_prefix(prefix)?)));
-    secret.map_or_else(|| offered.to_owned(), |(prefix, secret)| format!("{prefix}{}", fingerprint(secret)))
-}
-
-/// A query parameter, with `%` escapes undone.
-fn query(uri: &Uri, name: &str) -> Option<String> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    let value = pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))?;
-    let mut pieces = value.split('%');
-    let mut bytes = pieces.next()?.as_bytes().to_vec();
-    for piece in pieces {
-        bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
-        bytes.extend_from_slice(piece.get(2..)?.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
 }

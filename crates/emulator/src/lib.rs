@@ -24,6 +24,7 @@ mod handshake;
 mod item;
 mod practice;
 mod record;
+mod request;
 mod response;
 mod schema;
 mod script;

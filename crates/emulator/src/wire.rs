@@ -46,6 +46,11 @@ impl Wire {
         self.queue.len() < most
     }
 
+    /// Whether so much waits that nothing more should be read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= 16_384
+    }
+
     pub(crate) fn stall(&mut self, is_stalled: bool) {
         self.is_stalled = is_stalled;
     }

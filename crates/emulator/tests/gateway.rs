@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, Got, open, start};
+use common::{Client, Got, models, open, start};
 use emulator::{Echo, Emulator, Form, Gateway, GatewayCredentials, Keys, Purpose, Script, TokenForms, fingerprint};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Error;
@@ -100,6 +100,17 @@ async fn the_key_gets_through_as_the_profile_says() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn models_are_listed_through_the_gateway() {
+    let path = "/gateway/v1/acct/gate/openai/models";
+    let emulator = gateway(Gateway::default()).await;
+    assert_eq!(models(&emulator, path, &[KEY, TOKEN]).await.0, 200);
+    assert_eq!(models(&emulator, path, &[TOKEN]).await.0, 401);
+    assert_eq!(models(&emulator, path, &[KEY]).await.1["internalCode"], 2009);
+    let emulator = gateway(Gateway { credentials: GatewayCredentials::Stored, ..Gateway::default() }).await;
+    assert_eq!(models(&emulator, path, &[TOKEN]).await.0, 200);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Got, LIMIT, append, connect, open, push_to_talk, silence, speech, start};
+use common::{Got, LIMIT, append, connect, models, open, push_to_talk, silence, speech, start};
 use emulator::{Answer, End, Keys, Script, Verdict};
 use futures_util::SinkExt as _;
 use serde_json::{Value, json};
@@ -252,12 +252,12 @@ async fn keys_are_judged_after_the_upgrade_and_by_the_list_of_models() {
     assert_eq!(record.connections.last().unwrap().end, Some(End::ByServer(3000)));
 
     for (key, status) in [("sk-good", 200), ("sk-wrong", 401), ("sk-poor", 429), ("sk-mute", 200)] {
-        let (got, body) = models(&emulator, Some(key)).await;
+        let (got, body) = models(&emulator, "/v1/models", &[("authorization", &format!("Bearer {key}"))]).await;
         assert_eq!(got, status, "{key}");
         let has_voice = body.to_string().contains("gpt-realtime-2.1");
         assert_eq!(has_voice, key == "sk-good");
     }
-    assert_eq!(models(&emulator, None).await.0, 401);
+    assert_eq!(models(&emulator, "/v1/models", &[]).await.0, 401);
 }
 
 #[tokio::test]
@@ -276,18 +276,4 @@ async fn models_and_old_shapes_are_judged_after_the_upgrade() {
     let both = [key, ("sec-websocket-protocol", "realtime, openai-insecure-api-key.sk-good")];
     let mut client = open(&format!("{}/realtime?model=gpt-realtime-2.1", emulator.base_url()), &both).await.unwrap();
     assert!(client.event().await["error"]["message"].as_str().unwrap().contains("only send one"));
-}
-
-/// Status and body of the list of models.
-async fn models(emulator: &emulator::Emulator, key: Option<&str>) -> (u16, Value) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut stream = tokio::net::TcpStream::connect(emulator.addr()).await.unwrap();
-    let header = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
-    let request = format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
 }

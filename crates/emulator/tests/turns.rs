@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use common::{LIMIT, audio, connect, joined, kinds, of, push_to_talk, silence, speech, start};
 use emulator::{Answer, Command, Fault, FaultKind, Noise, Pace, Script, Transcription};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 const SPOKEN_ANSWER: [&str; 10] = [
     "response.output_item.added",
@@ -369,6 +371,19 @@ async fn the_same_seed_gives_the_same_ids() {
     }
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
+}
+
+#[tokio::test]
+async fn the_server_pings() {
+    let emulator = start(Script { ping_every: Duration::from_millis(5), ..Script::default() }).await;
+    let mut client = push_to_talk(&emulator).await;
+    let ping = loop {
+        match tokio::time::timeout(LIMIT, client.socket.next()).await.unwrap().unwrap().unwrap() {
+            Message::Ping(payload) => break payload,
+            _ => continue,
+        }
+    };
+    assert_eq!(ping.len(), 4);
 }
 
 #[tokio::test]

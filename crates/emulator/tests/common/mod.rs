@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use emulator::{Emulator, Script};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Response};
@@ -195,4 +196,17 @@ pub(crate) fn joined(events: &[Value], kind: &str) -> String {
 pub(crate) fn audio(events: &[Value]) -> Vec<u8> {
     let deltas = of(events, "response.output_audio.delta");
     deltas.iter().flat_map(|event| BASE64_STANDARD.decode(event["delta"].as_str().unwrap()).unwrap()).collect()
+}
+
+/// Status and body of a list of models.
+pub(crate) async fn models(emulator: &Emulator, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+    let mut stream = TcpStream::connect(emulator.addr()).await.unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
 }
