@@ -1,52 +1,580 @@
-export type Snapshot = { seq: number; call: Call; items: Item[]; problem: Problem | null; settings: Settings; credentials: Credential[]; devices: Devices; sound_check: SoundCheck | null; about: About };
-export type Event = { seq: number } & Change;
-export type Change =
-  | { type: "call"; data: Call }
-  | { type: "item"; data: { item: Item; after: number | null } }
-  | { type: "removed"; data: number }
-  | { type: "cleared" }
-  | { type: "problem"; data: Problem | null }
-  | { type: "settings"; data: Settings }
-  | { type: "credentials"; data: Credential[] }
-  | { type: "devices"; data: Devices }
-  | { type: "sound_check"; data: SoundCheck | null }
-  | { type: "note"; data: Note };
-export type Call = { provider: Provider; model: string; voice: string; route: Route; link: Link; talk: Talk; mode: Mode; is_locked: boolean; is_muted: boolean; is_armed: boolean; is_live: boolean; started_at: number | null; first_sound_ms: number | null; waiting: number };
+// Written from the Rust types by `UPDATE_TYPES=1 cargo test -p engine typescript`; do not edit.
+
+/** What the shell sends at most 15 times a second. */
+export type Batch = { events: Event[], to: number, is_stale: boolean };
+
+export type Snapshot = { 
+/**
+ * Number of the last event that is contained.
+ */
+seq: number, 
+/**
+ * The call.
+ */
+call: Call, 
+/**
+ * The conversation in its order.
+ */
+items: Array<Item>, 
+/**
+ * What stands in the way, if anything.
+ */
+problem: Problem | null, 
+/**
+ * Settings as they are in force.
+ */
+settings: Settings, 
+/**
+ * Keys: what is stored where, never the keys.
+ */
+credentials: Array<Credential>, 
+/**
+ * Microphones and speakers.
+ */
+devices: Devices, 
+/**
+ * The sound check, while one runs or its result stands.
+ */
+sound_check: SoundCheck | null, 
+/**
+ * Program and places.
+ */
+about: About, };
+
+export type Event = { 
+/**
+ * Rises by one with each event.
+ */
+seq: number, } & ({ "type": "call", "data": Call } | { "type": "item", "data": { 
+/**
+ * The whole item.
+ */
+item: Item, 
+/**
+ * Id of the item before it.
+ */
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "note", "data": Note });
+
+export type Change = { "type": "call", "data": Call } | { "type": "item", "data": { 
+/**
+ * The whole item.
+ */
+item: Item, 
+/**
+ * Id of the item before it.
+ */
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "note", "data": Note };
+
+export type Call = { 
+/**
+ * Who answers.
+ */
+provider: Provider, 
+/**
+ * Which model.
+ */
+model: string, 
+/**
+ * Which voice.
+ */
+voice: string, 
+/**
+ * Which way.
+ */
+route: Route, 
+/**
+ * The connection.
+ */
+link: Link, 
+/**
+ * The talk button.
+ */
+talk: Talk, 
+/**
+ * Who ends a turn.
+ */
+mode: Mode, 
+/**
+ * Push to talk was locked by a tap: it goes on without a finger.
+ */
+is_locked: boolean, 
+/**
+ * The microphone is muted by the user.
+ */
+is_muted: boolean, 
+/**
+ * The microphone runs (pre-roll is kept in memory).
+ */
+is_armed: boolean, 
+/**
+ * Microphone audio is being sent right now.
+ */
+is_live: boolean, 
+/**
+ * When the call began, unix ms; null without a call.
+ */
+started_at: number | null, 
+/**
+ * From the end of the user's last turn to the first audible sound of the answer, ms.
+ */
+first_sound_ms: number | null, 
+/**
+ * Utterances and messages that wait for an answer.
+ */
+waiting: number, };
+
 export type Provider = "practice" | "openai";
+
 export type Route = "direct" | "gateway" | "endpoint";
-export type Link = { state: "idle" } | { state: "connecting" } | { state: "live" } | { state: "reconnecting"; attempt: number; of: number };
+
+export type Link = { "state": "idle" } | { "state": "connecting" } | { "state": "live" } | { "state": "reconnecting", 
+/**
+ * This try, from 1.
+ */
+attempt: number, 
+/**
+ * Tries before giving up.
+ */
+of: number, };
+
 export type Talk = "ready" | "listening" | "thinking" | "speaking" | "muted" | "blocked";
+
 export type Mode = "ptt" | "open";
-export type Item = { id: number; role: Role; kind: Kind; text: string; unheard: string; is_final: boolean; delivery: Delivery; at: number; duration_ms: number; heard_ms: number | null; first_sound_ms: number | null; usage: Usage | null; problem: Problem | null };
+
+export type Item = { 
+/**
+ * Stable id.
+ */
+id: number, 
+/**
+ * `user` or `assistant`.
+ */
+role: Role, 
+/**
+ * How it was said.
+ */
+kind: Kind, 
+/**
+ * Caption or message; the heard part of an interrupted answer. Plain text.
+ */
+text: string, 
+/**
+ * The tail of an interrupted answer that was never heard.
+ */
+unheard: string, 
+/**
+ * Whether the text can still change.
+ */
+is_final: boolean, 
+/**
+ * How far it has come.
+ */
+delivery: Delivery, 
+/**
+ * When it began, unix ms.
+ */
+at: number, 
+/**
+ * Audio spoken or received, ms.
+ */
+duration_ms: number, 
+/**
+ * How much of an interrupted answer was played, ms.
+ */
+heard_ms: number | null, 
+/**
+ * From the end of the user's turn to the first audible sound of this answer, ms.
+ */
+first_sound_ms: number | null, 
+/**
+ * Tokens of the response.
+ */
+usage: Usage | null, 
+/**
+ * Why it waits or failed.
+ */
+problem: Problem | null, };
+
 export type Role = "user" | "assistant";
-export type Kind = "spoken" | "typed" | { tool_call: string };
+
+export type Kind = "spoken" | "typed" | { "tool_call": string };
+
 export type Delivery = "recording" | "sent" | "kept" | "answered" | "arriving" | "complete" | "interrupted" | "failed";
-export type Usage = { input_text: number; input_audio: number; cached_text: number; cached_audio: number; output_text: number; output_audio: number };
-export type Problem = { code: Code; detail: string };
+
+export type Usage = { 
+/**
+ * Text tokens of the context.
+ */
+input_text: number, 
+/**
+ * Audio tokens of the context.
+ */
+input_audio: number, 
+/**
+ * Cached part of `input_text`.
+ */
+cached_text: number, 
+/**
+ * Cached part of `input_audio`.
+ */
+cached_audio: number, 
+/**
+ * Text tokens generated.
+ */
+output_text: number, 
+/**
+ * Audio tokens generated.
+ */
+output_audio: number, };
+
+export type Problem = { 
+/**
+ * What kind.
+ */
+code: Code, 
+/**
+ * Particulars in the words of the provider or the system; never a key.
+ */
+detail: string, };
+
 export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "internal";
-export type Credential = { holder: Holder; place: Place; variable: string | null; test: KeyTest | null };
+
+export type Credential = { 
+/**
+ * Whose key.
+ */
+holder: Holder, 
+/**
+ * Where it is.
+ */
+place: Place, 
+/**
+ * Name of the environment variable, when it comes from there.
+ */
+variable: string | null, 
+/**
+ * Result of the last test.
+ */
+test: KeyTest | null, };
+
 export type Holder = "openai" | "gateway" | "endpoint";
+
 export type Place = "unknown" | "missing" | "stored" | "environment" | "session_only" | "locked" | "no_keychain";
-export type KeyTest = { is_running: boolean; is_valid: boolean | null; has_credit: boolean | null; allows_voice: boolean | null; detail: string };
-export type Devices = { inputs: Device[]; outputs: Device[]; input_in_use: string | null; output_in_use: string | null };
-export type Device = { id: string; name: string; is_default: boolean };
-export type SoundCheck = { phase: CheckPhase; seconds_left: number; peak_dbfs: number; floor_dbfs: number; verdict: Verdict | null };
+
+export type KeyTest = { 
+/**
+ * A test runs now.
+ */
+is_running: boolean, 
+/**
+ * The provider accepts the key.
+ */
+is_valid: boolean | null, 
+/**
+ * The account has credit.
+ */
+has_credit: boolean | null, 
+/**
+ * The realtime model may be used.
+ */
+allows_voice: boolean | null, 
+/**
+ * Particulars, never the key.
+ */
+detail: string, };
+
+export type Devices = { 
+/**
+ * Microphones, default first.
+ */
+inputs: Array<Device>, 
+/**
+ * Speakers, default first.
+ */
+outputs: Array<Device>, 
+/**
+ * Name of the microphone in use; null when none is open.
+ */
+input_in_use: string | null, 
+/**
+ * Name of the speaker in use; null when none is open.
+ */
+output_in_use: string | null, };
+
+export type Device = { 
+/**
+ * Stable id, for the settings.
+ */
+id: string, 
+/**
+ * Readable name.
+ */
+name: string, 
+/**
+ * The system's default.
+ */
+is_default: boolean, };
+
+export type SoundCheck = { 
+/**
+ * Where it stands.
+ */
+phase: CheckPhase, 
+/**
+ * Seconds left in this phase.
+ */
+seconds_left: number, 
+/**
+ * Loudest moment so far, dBFS.
+ */
+peak_dbfs: number, 
+/**
+ * Quietest moment so far, dBFS: the noise of the room.
+ */
+floor_dbfs: number, 
+/**
+ * The verdict at the end.
+ */
+verdict: Verdict | null, };
+
 export type CheckPhase = "listening" | "playing" | "done";
+
 export type Verdict = "good" | "quiet" | "clipping" | "silent" | "noisy";
-export type Note = { note: "device_replaced"; name: string } | { note: "device_back"; name: string } | { note: "insecure_subprotocol" } | { note: "session_only_key" } | { note: "network_too_slow" } | { note: "renewed" };
-export type About = { version: string; settings: string; log: string };
-export type Command = { do: "press" } | { do: "release" } | { do: "discard" } | { do: "stop" } | { do: "say"; text: string } | { do: "call" } | { do: "hang_up" } | { do: "mute"; is_muted: boolean } | { do: "resend" } | { do: "forget"; id: number } | { do: "new_conversation" } | { do: "dismiss" } | { do: "configure"; patch: any } | { do: "check_keys" } | { do: "test_key"; holder: Holder } | { do: "delete_key"; holder: Holder } | { do: "find_devices" } | { do: "sound_check" } | { do: "end_sound_check" };
-export type Levels = { input: number; output: number; clipped: boolean };
-export type Settings = { call: CallSettings; voice: VoiceSettings; providers: Providers; gateway: GatewaySettings; endpoint: EndpointSettings; audio: AudioSettings; appearance: AppearanceSettings; first_run: FirstRun };
-export type CallSettings = { provider: Provider; route: Route; mode: Mode };
-export type VoiceSettings = { instructions: string; language: string; captions: boolean; detector: Detector; patience: number; noise_reduction: NoiseReduction };
+
+export type Note = { "note": "device_replaced", 
+/**
+ * Readable name.
+ */
+name: string, } | { "note": "device_back", 
+/**
+ * Readable name.
+ */
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" };
+
+export type About = { 
+/**
+ * Version.
+ */
+version: string, 
+/**
+ * Settings file.
+ */
+settings: string, 
+/**
+ * Log folder.
+ */
+log: string, };
+
+export type Command = { "do": "press" } | { "do": "release" } | { "do": "discard" } | { "do": "stop" } | { "do": "say", 
+/**
+ * The message.
+ */
+text: string, } | { "do": "call" } | { "do": "hang_up" } | { "do": "mute", 
+/**
+ * Wanted state.
+ */
+is_muted: boolean, } | { "do": "resend" } | { "do": "forget", 
+/**
+ * Which.
+ */
+id: number, } | { "do": "new_conversation" } | { "do": "dismiss" } | { "do": "configure", 
+/**
+ * Only the keys to change.
+ */
+patch: any, } | { "do": "check_keys" } | { "do": "test_key", 
+/**
+ * Whose.
+ */
+holder: Holder, } | { "do": "delete_key", 
+/**
+ * Whose.
+ */
+holder: Holder, } | { "do": "find_devices" } | { "do": "sound_check" } | { "do": "end_sound_check" };
+
+export type Levels = { 
+/**
+ * Microphone.
+ */
+input: number, 
+/**
+ * Speaker.
+ */
+output: number, 
+/**
+ * The microphone clipped in the last second.
+ */
+clipped: boolean, };
+
+export type Settings = { 
+/**
+ * Who answers, which way, who ends a turn.
+ */
+call: CallSettings, 
+/**
+ * How it speaks and listens.
+ */
+voice: VoiceSettings, 
+/**
+ * Per provider.
+ */
+providers: Providers, 
+/**
+ * Cloudflare AI Gateway.
+ */
+gateway: GatewaySettings, 
+/**
+ * The user's own server.
+ */
+endpoint: EndpointSettings, 
+/**
+ * Devices.
+ */
+audio: AudioSettings, 
+/**
+ * Look.
+ */
+appearance: AppearanceSettings, 
+/**
+ * First run.
+ */
+first_run: FirstRun, };
+
+export type CallSettings = { 
+/**
+ * Who answers.
+ */
+provider: Provider, 
+/**
+ * Which way (not for the practice partner).
+ */
+route: Route, 
+/**
+ * Push to talk or open microphone.
+ */
+mode: Mode, };
+
+export type VoiceSettings = { 
+/**
+ * What the model is told about itself and the user; empty = the provider's default.
+ */
+instructions: string, 
+/**
+ * Language of the user as ISO-639-1 (`en`), empty = any.
+ */
+language: string, 
+/**
+ * Whether the user's words are shown as text.
+ */
+captions: boolean, 
+/**
+ * Detector of the end of a turn in open mode.
+ */
+detector: Detector, 
+/**
+ * 0 = quick, 1 = patient (open mode).
+ */
+patience: number, 
+/**
+ * Noise reduction at the provider.
+ */
+noise_reduction: NoiseReduction, };
+
 export type Detector = "silence" | "meaning";
+
 export type NoiseReduction = "off" | "headset" | "room";
-export type Providers = { openai: OpenaiSettings };
-export type OpenaiSettings = { base_url: string; model: string; voice: string; transcription_model: string; reasoning_effort: string; organization: string; project: string };
-export type GatewaySettings = { base_url: string; account_id: string; gateway_id: string; stored_key: boolean };
-export type EndpointSettings = { base_url: string; model: string; voice: string };
-export type AudioSettings = { input: string; output: string };
-export type AppearanceSettings = { theme: Theme; captions: boolean };
+
+export type Providers = { 
+/**
+ * `[providers.openai]`
+ */
+openai: OpenaiSettings, };
+
+export type OpenaiSettings = { 
+/**
+ * Base URL; `/realtime?model=` is added. `https` means `wss`.
+ */
+base_url: string, 
+/**
+ * Model id.
+ */
+model: string, 
+/**
+ * Voice name.
+ */
+voice: string, 
+/**
+ * Model that turns the user's speech into text.
+ */
+transcription_model: string, 
+/**
+ * Reasoning effort of 2.x models; empty = the provider's default.
+ */
+reasoning_effort: string, 
+/**
+ * `OpenAI-Organization` header; empty = none.
+ */
+organization: string, 
+/**
+ * `OpenAI-Project` header; empty = none.
+ */
+project: string, };
+
+export type GatewaySettings = { 
+/**
+ * Base URL; `/{account_id}/{gateway_id}/openai?model=` is added.
+ */
+base_url: string, 
+/**
+ * 32 hex digits.
+ */
+account_id: string, 
+/**
+ * Name of the gateway.
+ */
+gateway_id: string, 
+/**
+ * Use the key stored at the gateway: no `OpenAI` key is sent.
+ */
+stored_key: boolean, };
+
+export type EndpointSettings = { 
+/**
+ * Base URL of a server that speaks the Realtime protocol, `ws://localhost:8765/v1` for example.
+ */
+base_url: string, 
+/**
+ * Model name it wants; empty = the `OpenAI` model's name.
+ */
+model: string, 
+/**
+ * Voice name it wants; empty = the `OpenAI` voice's name.
+ */
+voice: string, };
+
+export type AudioSettings = { 
+/**
+ * Id of the microphone; empty = the system's default.
+ */
+input: string, 
+/**
+ * Id of the speaker; empty = the system's default.
+ */
+output: string, };
+
+export type AppearanceSettings = { 
+/**
+ * Colours.
+ */
+theme: Theme, 
+/**
+ * Whether captions are shown in the timeline.
+ */
+captions: boolean, };
+
 export type Theme = "system" | "light" | "dark";
-export type FirstRun = { is_done: boolean };
+
+export type FirstRun = { 
+/**
+ * The first-run steps are over.
+ */
+is_done: boolean, };
