@@ -22,9 +22,7 @@ pub(crate) fn watch(folder: &Path) {
 }
 
 fn report(panic: &PanicHookInfo<'_>) -> String {
-    let payload = panic.payload();
-    let message = payload.downcast_ref::<&str>().copied();
-    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)");
+    let message = panic.payload_as_str().unwrap_or("(no message)");
     let place = panic.location().map_or_else(|| "unknown place".into(), ToString::to_string);
     let thread = std::thread::current();
     format!(

@@ -30,7 +30,6 @@ fn window(paths: engine::Paths) -> ExitCode {
         cli::note("To talk from this terminal: sidetone call    (more: sidetone --help)");
         return ExitCode::FAILURE;
     }
-    prefer_plain_rendering();
     match shell::run(paths) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,27 +39,17 @@ fn window(paths: engine::Paths) -> ExitCode {
     }
 }
 
-fn has_display() -> bool {
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
-}
-
-/// On some graphics drivers `WebKitGTK` shows a blank window unless its DMABUF renderer is off, and it reads that from
-/// the environment only. A program may not safely change its own environment, so it starts itself again (1–2 ms).
+/// Whether a window can open; where it can, the window library is ready.
 #[cfg(target_os = "linux")]
-fn prefer_plain_rendering() {
-    use std::os::unix::process::CommandExt as _;
-
-    const SWITCH: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
-    if env::var_os(SWITCH).is_some() {
-        return;
-    }
-    let Ok(program) = env::current_exe() else { return };
-    let mut arguments = env::args_os();
-    let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
-    // Comes back only when it failed: then the window opens without the switch.
-    let _ = std::process::Command::new(program).arg0(name).args(arguments).env(SWITCH, "1").exec();
+fn has_display() -> bool {
+    // On some graphics drivers WebKitGTK shows a blank window unless its DMABUF renderer is off. It takes that from the
+    // environment only, which may be changed as long as there is no other thread: here.
+    // It cannot fail for this name, and a value that is set already stays.
+    let _ = gtk::glib::setenv("WEBKIT_DISABLE_DMABUF_RENDERER", "1", false);
+    gtk::init().is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn prefer_plain_rendering() {}
+fn has_display() -> bool {
+    true
+}

@@ -29,7 +29,7 @@ impl Report {
         }
         match &event.change {
             Change::Call(_) => self.state(turn),
-            Change::Item { item, .. } if is_done(item) => self.item(item)?,
+            Change::Item { item, .. } if is_done(item) => self.up_to(item.id, turn)?,
             Change::Problem(Some(problem)) => note(&words(problem)),
             Change::Note(passing) => note(&passing_words(passing)),
             Change::Item { .. }
@@ -55,6 +55,13 @@ impl Report {
             return Ok(());
         }
         turn.items.iter().try_for_each(|item| self.item(item))
+    }
+
+    /// An item and what stands before it: a question is told before its answer, whatever came first.
+    fn up_to(&mut self, id: u64, turn: &Turn) -> Result<(), Failure> {
+        let end = turn.items.iter().position(|item| item.id == id).map_or(0, |at| at + 1);
+        let mut told = turn.items.iter().take(end).filter(|item| item.is_final || !item.text.is_empty());
+        told.try_for_each(|item| self.item(item))
     }
 
     /// Where the sound of the answer is.
