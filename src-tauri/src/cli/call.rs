@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failur
     let result = conversation.hold(&arguments).await;
     engine.stop(FAREWELL).await;
     conversation.finish()?;
-    result?;
+    result.map_err(|failure| conversation.report.once(failure))?;
     arguments.output.as_deref().map_or(Ok(()), |file| conversation.written(file))
 }
 

@@ -8,7 +8,7 @@ use engine::api::{Change, Code, Command, Credential, Event, Holder, KeyTest, Pla
 use engine::{Handle, Paths, SecretString};
 use tokio::sync::broadcast::Receiver;
 
-use super::failure::{Failure, KEY, OTHER};
+use super::failure::{Failure, KEY, NETWORK, OTHER};
 use super::print::line;
 
 /// Longest wait for the keychain, which may ask for its password first.
@@ -103,24 +103,24 @@ async fn set(key: SecretString, holder: Holder, engine: &Handle) -> Result<(), F
     let credential = engine.set_key(holder, key).await?;
     match credential.place {
         Place::Stored => line("The key is in the keychain."),
-        Place::Environment => line(format!(
-            "The key is in the keychain, but the one in {} goes first.",
-            credential.variable.unwrap_or_default()
-        )),
         Place::Locked => Err(Problem { code: Code::KeychainLocked, detail: String::new() }.into()),
         // A key for this session would end with this command.
-        Place::SessionOnly | Place::NoKeychain | Place::Unknown | Place::Missing => {
+        Place::SessionOnly | Place::NoKeychain | Place::Environment | Place::Unknown | Place::Missing => {
             Err(Problem { code: Code::NoKeychain, detail: String::new() }.into())
         }
     }
 }
 
 async fn list(engine: &Handle) -> Result<(), Failure> {
+    look(engine).await?.credentials.iter().try_for_each(|credential| line(row(credential)))
+}
+
+/// Looks into the keychain.
+async fn look(engine: &Handle) -> Result<Snapshot, Failure> {
     let mut events = engine.subscribe();
     engine.send(Command::CheckKeys).await?;
     let is_known = |snapshot: &Snapshot| snapshot.credentials.iter().all(|known| known.place != Place::Unknown);
-    let snapshot = wait(engine, &mut events, KEYCHAIN, is_known).await?;
-    snapshot.credentials.iter().try_for_each(|credential| line(row(credential)))
+    wait(engine, &mut events, KEYCHAIN, is_known).await
 }
 
 fn row(credential: &Credential) -> String {
@@ -148,6 +148,14 @@ fn name(holder: Holder) -> &'static str {
 }
 
 async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
+    let missing = match place(&look(engine).await?, holder) {
+        Place::Locked => Some(Code::KeychainLocked),
+        Place::Missing | Place::NoKeychain | Place::Unknown => Some(Code::NoCredential),
+        Place::Stored | Place::Environment | Place::SessionOnly => None,
+    };
+    if let Some(code) = missing {
+        return Err(Problem { code, detail: String::new() }.into());
+    }
     let mut events = engine.subscribe();
     engine.send(Command::TestKey { holder }).await?;
     let result = |snapshot: &Snapshot| tested(snapshot, holder).filter(|test| !test.is_running);
@@ -161,24 +169,31 @@ async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
     for (check, verdict) in checks {
         line(format!("{check:25} {}", verdict.map_or("unknown", |is_so| if is_so { "yes" } else { "no" })))?;
     }
-    if checks.iter().any(|(_, verdict)| *verdict == Some(false)) || test.is_valid.is_none() {
-        return Err(Failure::new(KEY, test.detail));
+    verdict(&test).map_or(Ok(()), |status| Err(Failure::new(status, test.detail)))
+}
+
+/// The exit code of a test that was not passed. A key that could not be judged never reached the provider.
+fn verdict(test: &KeyTest) -> Option<u8> {
+    let checks = [test.is_valid, test.has_credit, test.allows_voice];
+    if checks.contains(&Some(false)) {
+        return Some(KEY);
     }
-    Ok(())
+    test.is_valid.is_none().then_some(NETWORK)
 }
 
 fn tested(snapshot: &Snapshot, holder: Holder) -> Option<KeyTest> {
     snapshot.credentials.iter().find(|known| known.holder == holder)?.test.clone()
 }
 
+fn place(snapshot: &Snapshot, holder: Holder) -> Place {
+    snapshot.credentials.iter().find(|known| known.holder == holder).map_or(Place::Unknown, |known| known.place)
+}
+
 async fn remove(holder: Holder, engine: &Handle) -> Result<(), Failure> {
     let mut events = engine.subscribe();
     engine.send(Command::DeleteKey { holder }).await?;
-    let place = |snapshot: &Snapshot| {
-        snapshot.credentials.iter().find(|known| known.holder == holder).map_or(Place::Unknown, |known| known.place)
-    };
-    let snapshot = wait(engine, &mut events, KEYCHAIN, |snapshot| place(snapshot) != Place::Unknown).await?;
-    match place(&snapshot) {
+    let snapshot = wait(engine, &mut events, KEYCHAIN, |snapshot| place(snapshot, holder) != Place::Unknown).await?;
+    match place(&snapshot, holder) {
         Place::Missing => line("There is no key in the keychain any more."),
         Place::Environment => line("Only the environment variable is left."),
         Place::NoKeychain => Err(Problem { code: Code::NoKeychain, detail: String::new() }.into()),
@@ -218,6 +233,21 @@ mod tests {
     fn white_space_around_a_key_does_not_belong_to_it() {
         assert_eq!(trimmed("  sk-test\r\n".into()), "sk-test");
         assert_eq!(trimmed(" \n".into()), "");
+    }
+
+    #[test]
+    fn a_test_fails_by_what_it_found() {
+        let test = |is_valid, has_credit| KeyTest {
+            is_running: false,
+            is_valid,
+            has_credit,
+            allows_voice: None,
+            detail: String::new(),
+        };
+        assert_eq!(verdict(&test(Some(true), Some(true))), None);
+        assert_eq!(verdict(&test(Some(true), Some(false))), Some(KEY));
+        assert_eq!(verdict(&test(Some(false), None)), Some(KEY));
+        assert_eq!(verdict(&test(None, None)), Some(NETWORK));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the arguments of `sidetone call` ask for.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -106,10 +107,11 @@ impl Arguments {
         if self.output.is_some() && self.speech() == Speech::Live {
             return Err(Failure::usage("--output needs --input or --text: a live call is heard from the speaker."));
         }
-        if let Some(input) = &self.input
-            && let Err(error) = File::open(input)
-        {
-            return Err(Failure::usage(format!("{}: {error}", input.display())));
+        if let Some(input) = &self.input {
+            let is_wave = is_wave(input).map_err(|error| Failure::usage(format!("{}: {error}", input.display())))?;
+            if !is_wave {
+                return Err(Failure::usage(format!("{} is not a WAV file.", input.display())));
+            }
         }
         if let Some(folder) = self.output.as_deref().and_then(|file| file.parent())
             && folder != ""
@@ -165,6 +167,12 @@ impl Arguments {
             "endpoint": part([("base_url", self.endpoint.as_deref()), ("model", model), ("voice", voice)]),
         })
     }
+}
+
+fn is_wave(file: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(file)?.take(12).read_to_end(&mut start)?;
+    Ok(start.starts_with(b"RIFF") && start.ends_with(b"WAVE"))
 }
 
 /// Only what was given.
@@ -235,6 +243,7 @@ mod tests {
             "--output answer.wav",
             "--input a.wav --text hello",
             "--input there/is/no/such.wav",
+            "--input Cargo.toml",
             "--text hello --output there/is/no/such.wav",
             "--provider nobody",
         ] {

@@ -15,12 +15,14 @@ use crate::cli::turn::Turn;
 pub(super) struct Report {
     is_json: bool,
     told: HashSet<u64>,
-    state: &'static str,
+    /// What was said last of the call's state and of a problem.
+    state: String,
+    problem: String,
 }
 
 impl Report {
     pub(super) fn new(is_json: bool) -> Self {
-        Self { is_json, told: HashSet::new(), state: "" }
+        Self { is_json, told: HashSet::new(), state: String::new(), problem: String::new() }
     }
 
     pub(super) fn event(&mut self, event: &Event, turn: &Turn) -> Result<(), Failure> {
@@ -30,7 +32,10 @@ impl Report {
         match &event.change {
             Change::Call(_) => self.state(turn),
             Change::Item { item, .. } if is_done(item) => self.up_to(item.id, turn)?,
-            Change::Problem(Some(problem)) => note(&words(problem)),
+            Change::Problem(Some(problem)) => {
+                self.problem = words(problem);
+                note(&self.problem);
+            }
             Change::Note(passing) => note(&passing_words(passing)),
             Change::Item { .. }
             | Change::Removed(_)
@@ -69,15 +74,21 @@ impl Report {
         if self.is_json { Ok(()) } else { line(format!("Sound   {}", file.display())) }
     }
 
+    /// The same without words that were told already.
+    pub(super) fn once(&self, failure: Failure) -> Failure {
+        let words = if failure.words == self.problem { String::new() } else { failure.words };
+        Failure { words, ..failure }
+    }
+
     fn state(&mut self, turn: &Turn) {
         let state = match turn.call.link {
-            Link::Connecting => "connecting",
-            Link::Reconnecting { attempt, of } => return note(&format!("Reconnecting ({attempt} of {of})…")),
-            Link::Idle | Link::Live => talk(turn.call.talk),
+            Link::Connecting => "connecting".to_owned(),
+            Link::Reconnecting { attempt, of } => format!("reconnecting ({attempt} of {of})"),
+            Link::Idle | Link::Live => talk(turn.call.talk).to_owned(),
         };
         if state != self.state {
-            self.state = state;
             note(&format!("· {state}"));
+            self.state = state;
         }
     }
 
@@ -115,6 +126,8 @@ fn row(item: &Item) -> Option<String> {
     }
     if let Some(problem) = &item.problem {
         text.push_str(&format!(" [{}]", words(problem)));
+    } else if item.delivery == Delivery::Failed {
+        text.push_str(" [broken off]");
     }
     (!text.is_empty()).then(|| format!("{who:7} {}", text.trim_start()))
 }
