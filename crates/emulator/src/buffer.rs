@@ -1,5 +1,6 @@
 //! The input audio buffer with its voice detection by energy.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::session::Turns;
@@ -18,8 +19,7 @@ pub(crate) struct Buffer {
     passed: usize,
     /// Samples in `samples` that the detector has seen.
     scanned: usize,
-    /// Noise floor in dBFS.
-    floor: f32,
+    noise: Noise,
     /// The last eight frames, one bit each: loud or not.
     recent: u8,
     is_speech: bool,
@@ -48,7 +48,7 @@ impl Buffer {
             samples: Vec::new(),
             passed: 0,
             scanned: 0,
-            floor: -60.0,
+            noise: Noise::default(),
             recent: 0,
             is_speech: false,
             quiet_frames: 0,
@@ -153,13 +153,47 @@ impl Buffer {
 
     /// Whether a frame of this level stands out of the noise; `threshold` is the session's 0..1.
     fn is_loud(&mut self, level: f32, threshold: f32) -> bool {
+        let floor = self.noise.floor(level);
         let margin = 6.0 + 12.0 * threshold - if self.is_speech { 4.0 } else { 0.0 };
-        let is_loud = level > (self.floor + margin).max(-58.0 + 16.0 * threshold);
-        // The floor falls fast, and rises by 3 dB a second, under loud sound by 1.
-        let rise = if is_loud { 0.01 } else { 0.03 };
-        self.floor = if level < self.floor { self.floor + (level - self.floor) * 0.2 } else { self.floor + rise };
-        self.floor = self.floor.clamp(-75.0, -36.0);
-        is_loud
+        level > (floor + margin).max(-62.0 + 32.0 * threshold)
+    }
+}
+
+/// Follows the noise under the speech: down at once, up to what was never undercut for two seconds.
+#[derive(Debug, Default)]
+struct Noise {
+    /// In dBFS; `None` before the first frame.
+    floor: Option<f32>,
+    /// Lowest level of each 100 ms, the latest last.
+    lowest: VecDeque<f32>,
+    frames: u32,
+}
+
+impl Noise {
+    /// The floor, with this frame's level taken into account.
+    fn floor(&mut self, level: f32) -> f32 {
+        if self.frames.is_multiple_of(10) {
+            self.lowest.push_back(level);
+            if self.lowest.len() > 20 {
+                self.lowest.pop_front();
+            }
+        } else if let Some(lowest) = self.lowest.back_mut() {
+            *lowest = lowest.min(level);
+        }
+        self.frames += 1;
+        // The first sound may be speech already.
+        let floor = self.floor.unwrap_or_else(|| level.clamp(-60.0, -42.0));
+        let steady = self.lowest.iter().copied().fold(f32::MAX, f32::min);
+        let floor = if level < floor {
+            floor + (level - floor) * 0.2
+        } else if self.lowest.len() == 20 && steady > floor {
+            floor + (steady - floor) * 0.05
+        } else {
+            floor
+        };
+        let floor = floor.clamp(-75.0, -40.0);
+        self.floor = Some(floor);
+        floor
     }
 }
 
@@ -179,6 +213,10 @@ mod tests {
     fn noise(millis: u64, amplitude: i16, seed: u64) -> Vec<i16> {
         let mut random = fastrand::Rng::with_seed(seed);
         (0..sound::samples(millis)).map(|_| random.i16(-amplitude..=amplitude)).collect()
+    }
+
+    fn silence(millis: u64) -> Vec<i16> {
+        vec![0; sound::samples(millis)]
     }
 
     fn hear(buffer: &mut Buffer, pcm: &[i16]) -> Vec<Heard> {
@@ -217,12 +255,29 @@ mod tests {
     }
 
     #[test]
-    fn steady_noise_becomes_the_floor() {
-        let heard = hear(&mut Buffer::new(), &noise(20_000, 300, 7));
-        assert!(heard.len() <= 2, "{heard:?}");
+    fn steady_noise_is_not_speech() {
+        assert_eq!(hear(&mut Buffer::new(), &noise(5000, 300, 7)), []);
+    }
+
+    #[test]
+    fn noise_that_sets_in_becomes_the_floor_and_speech_still_stands_out() {
         let mut buffer = Buffer::new();
-        hear(&mut buffer, &noise(20_000, 300, 7));
-        assert_eq!(hear(&mut buffer, &noise(5000, 300, 8)), []);
+        hear(&mut buffer, &silence(2000));
+        let heard = hear(&mut buffer, &noise(5000, 600, 7));
+        assert!(heard.len() <= 2 && !buffer.is_speech(), "{heard:?}");
+        assert_eq!(hear(&mut buffer, &noise(5000, 600, 8)), []);
+        let mut speech = noise(1000, 6000, 9);
+        speech.extend(noise(1000, 600, 10));
+        assert_eq!(hear(&mut buffer, &speech).len(), 2);
+    }
+
+    #[test]
+    fn long_speech_does_not_become_the_floor() {
+        let mut buffer = Buffer::new();
+        // Words of 400 ms with gaps of 100 ms.
+        let words = (0..40).flat_map(|word| [noise(400, 2000, word), noise(100, 30, word)].concat());
+        assert_eq!(hear(&mut buffer, &words.collect::<Vec<_>>()).len(), 1);
+        assert_eq!(hear(&mut buffer, &noise(1000, 30, 3)).len(), 1);
     }
 
     #[test]

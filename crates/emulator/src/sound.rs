@@ -44,7 +44,10 @@ impl Speech {
     pub(crate) fn find(pcm: &[i16]) -> Option<Self> {
         let levels: Vec<f32> = pcm.chunks(FRAME).map(level).collect();
         let peak = levels.iter().copied().fold(-120.0, f32::max);
-        let limit = SILENCE.max(peak - 35.0);
+        let mut sorted = levels.clone();
+        sorted.sort_by(f32::total_cmp);
+        let noise = sorted.get(sorted.len() / 10).copied().unwrap_or(-120.0);
+        let limit = SILENCE.max(peak - 35.0).max((noise + 8.0).min(peak - 10.0));
         let is_loud = |level: &f32| *level >= limit;
         if levels.iter().filter(|level| is_loud(level)).count() < 3 {
             return None;
@@ -145,6 +148,17 @@ mod tests {
         assert!((1000..=1200).contains(&millis(speech.pcm.len())), "{}", speech.pcm.len());
         assert!((speech.level + 30.0).abs() < 1.0, "{}", speech.level);
         assert!(!speech.is_clipped);
+    }
+
+    #[test]
+    fn noise_around_speech_is_not_part_of_it() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut pcm = pause(500);
+        pcm.extend(tone(300.0, 1000, -26.0));
+        pcm.extend(pause(500));
+        pcm.iter_mut().for_each(|sample| *sample += random.i16(-250..250));
+        let speech = Speech::find(&pcm).unwrap();
+        assert!((1000..=1200).contains(&millis(speech.pcm.len())), "{}", speech.pcm.len());
     }
 
     #[test]
