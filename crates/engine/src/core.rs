@@ -11,7 +11,7 @@ use crate::api::{
 };
 use crate::board::Board;
 use crate::call::{Call, Exchange, Sound as CallSound, system_card};
-use crate::config;
+use crate::config::{self, Settings};
 use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::net::{Net, NetOptions};
@@ -33,12 +33,13 @@ impl Engine {
     /// # Errors
     /// When the network clients cannot be made or `options.overrides` do not fit the settings.
     pub fn start(paths: Paths, options: Options) -> Result<Handle, Problem> {
-        let net = Net::new(NetOptions::default())?;
+        let net = Net::new(NetOptions::from_environment(environment))?;
         let loaded = config::load(&settings_file(&paths));
-        let mut settings = config::with_environment(loaded.settings, environment);
-        if let Some(overrides) = &options.overrides {
-            settings = config::merge(&settings, overrides)?;
-        }
+        let stored = match &options.overrides {
+            Some(overrides) => config::merge(&loaded.settings, overrides)?,
+            None => loaded.settings,
+        };
+        let settings = config::with_environment(stored.clone(), environment);
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let (events, _) = broadcast::channel(EVENTS);
         let (meters, sound) = watch::channel(Sound::default());
@@ -50,6 +51,7 @@ impl Engine {
         let board = Board::new(events, &call, settings, unknown_keys(), about(&paths));
         let core = Core {
             settings_file: options.overrides.is_none().then(|| settings_file(&paths)),
+            stored,
             options,
             net,
             credentials,
@@ -68,6 +70,8 @@ impl Engine {
 struct Core {
     /// `None`: settings of this run are not written.
     settings_file: Option<PathBuf>,
+    /// Settings as in the file; the board's are these with the environment's for what is empty.
+    stored: Settings,
     options: Options,
     net: Net,
     credentials: Credentials,
@@ -175,17 +179,17 @@ impl Core {
 
     fn configure(&mut self, patch: &serde_json::Value) {
         let old = self.board.settings().clone();
-        let new = match config::merge(&old, patch) {
-            Ok(new) => new,
+        match config::merge(&self.stored, patch) {
+            Ok(new) => self.stored = new,
             Err(problem) => return self.board.set_problem(Some(problem)),
-        };
+        }
         if let Some(file) = &self.settings_file
-            && let Err(error) = config::save(file, &new)
+            && let Err(error) = config::save(file, &self.stored)
         {
             let detail = format!("the settings could not be saved: {error}");
             self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
         }
-        self.board.set_settings(new);
+        self.board.set_settings(config::with_environment(self.stored.clone(), environment));
         self.call.configure(&old, &mut self.board);
     }
 

@@ -19,6 +19,7 @@ const DEFAULT_FILTER: &str = "info,pulseaudio=off";
 /// no reason not to talk: then nothing is logged.
 #[must_use]
 pub fn start(folder: &Path) -> Option<Guard> {
+    std::fs::create_dir_all(folder).ok()?;
     let files = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("sidetone")

@@ -29,7 +29,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 pub(crate) use dial::{Dial, is_loopback, secret_header};
 pub(crate) use refusal::Refusal;
 pub(crate) use reqwest::header::{AUTHORIZATION, HeaderMap};
-pub(crate) use tokio_tungstenite::tungstenite::Message;
+pub(crate) use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// An open WebSocket.
 pub(crate) type Socket = WebSocketStream<Upgraded>;

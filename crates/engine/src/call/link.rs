@@ -9,12 +9,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::api::{self, Code, Holder, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
-use crate::net::{Net, Socket};
+use crate::net::{Message, Net, Socket, Utf8Bytes};
 use crate::route::{Failure, Form, Keys, Ladder};
 
 /// Tries before a call gives up.
