@@ -46,6 +46,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[expect(clippy::large_enum_variant, reason = "a handful of changes a second")]
 pub enum Change {
     /// The call's state.
     Call(Call),
