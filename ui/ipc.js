@@ -1,6 +1,6 @@
 // @ts-check
 // The only file that touches the shell: every command of the program, wrapped once.
-/** @import {Command, Credential, Event, Holder, Levels, Snapshot} from './types' */
+/** @import {Batch, Command, Credential, Holder, Levels, Snapshot} from './types' */
 
 /** @typedef {'openai_keys'|'openai_billing'|'openai_status'|'cloudflare_gateway'|'microphone_settings'} PageLink */
 
@@ -9,12 +9,12 @@ const { invoke, Channel } = window.__TAURI__.core;
 
 /**
  * Starts the event stream and returns where it starts from.
- * @param {(events: Event[]) => void} onEvents
+ * @param {(batch: Batch) => void} onBatch
  * @returns {Promise<Snapshot>}
  */
-export function subscribe(onEvents) {
+export function subscribe(onBatch) {
   const channel = new Channel();
-  channel.onmessage = (/** @type {{events: Event[]}} */ batch) => onEvents(batch.events);
+  channel.onmessage = onBatch;
   return invoke('subscribe', { channel });
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 // Boot: the first snapshot, the events after it, and which page is in front.
-/** @import {Command, Event, Snapshot} from './types' */
+/** @import {Batch, Command, Snapshot} from './types' */
 import { composer } from './composer.js';
 import { devicePopover } from './devices.js';
 import { ask, byId, keyboardFocus } from './dom.js';
@@ -129,47 +129,49 @@ function leaveButton(event) {
   if (control && event.detail > 0 && control.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }
 
-/** Starts the stream; events that come before the snapshot wait for it. */
+/** Starts the stream; batches that come before the snapshot wait for it. */
 async function boot() {
   /** @type {App | null} */
   let app = null;
   let isCatchingUp = false;
-  /** @type {Event[]} */
+  /** @type {Batch[]} */
   let early = [];
 
-  const snapshot = await ipc.subscribe((events) => {
-    if (!app || isCatchingUp) early.push(...events);
-    else take(app, events);
+  const snapshot = await ipc.subscribe((batch) => {
+    if (!app || isCatchingUp) early.push(batch);
+    else take(app, batch);
   });
   app = new App(snapshot);
   open(app);
   void ipc.showWindow();
-  const waiting = early;
-  early = [];
-  take(app, waiting);
+  takeEarly(app);
 
-  /** @param {App} app @param {Event[]} events */
-  function take(app, events) {
-    const { snapshot, applied, hasGap } = reduceAll(app.snapshot, events);
+  /** @param {App} app @param {Batch} batch */
+  function take(app, batch) {
+    const { snapshot, applied, hasGap } = reduceAll(app.snapshot, batch);
     app.snapshot = snapshot;
     for (const event of applied) if (event.type === 'note') toast(noteText(event.data));
     if (applied.length > 0) app.draw();
-    if (hasGap) void catchUp(app, events);
+    if (hasGap) void catchUp(app);
   }
 
-  /** @param {App} app @param {Event[]} missed */
-  async function catchUp(app, missed) {
+  /** @param {App} app */
+  function takeEarly(app) {
+    const waiting = early;
+    early = [];
+    for (const batch of waiting) take(app, batch);
+  }
+
+  /** The new snapshot contains what the batch with the gap would have told. @param {App} app */
+  async function catchUp(app) {
     isCatchingUp = true;
-    early = missed;
     try {
       app.snapshot = await ipc.snapshot();
       app.draw();
     } finally {
       isCatchingUp = false;
     }
-    const waiting = early;
-    early = [];
-    take(app, waiting);
+    takeEarly(app);
   }
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 // What the window knows: a snapshot, kept fresh by events. Pure functions only.
-/** @import {Event, Item, Snapshot} from './types' */
+/** @import {Batch, Event, Item, Snapshot} from './types' */
 
 /**
  * The snapshot after one event. Items that did not change keep their identity.
@@ -24,19 +24,15 @@ export function reduce(snapshot, event) {
 }
 
 /**
- * Applies a batch. Events that are already contained are passed over; at a gap it stops and says so.
- * @param {Snapshot} snapshot @param {Event[]} events
+ * Applies a batch. Events that are already contained are passed over. Within a batch only the latest value of each
+ * part is left, so numbers are missing; a gap is where the batch begins too late, or where the shell says so.
+ * @param {Snapshot} snapshot @param {Batch} batch
  * @returns {{snapshot: Snapshot, applied: Event[], hasGap: boolean}}
  */
-export function reduceAll(snapshot, events) {
-  const applied = [];
-  for (const event of events) {
-    if (event.seq <= snapshot.seq) continue;
-    if (event.seq !== snapshot.seq + 1) return { snapshot, applied, hasGap: true };
-    snapshot = reduce(snapshot, event);
-    applied.push(event);
-  }
-  return { snapshot, applied, hasGap: false };
+export function reduceAll(snapshot, batch) {
+  if (batch.is_stale || batch.from > snapshot.seq + 1) return { snapshot, applied: [], hasGap: true };
+  const applied = batch.events.filter((event) => event.seq > snapshot.seq);
+  return { snapshot: applied.reduce(reduce, snapshot), applied, hasGap: false };
 }
 
 /** @param {Item[]} items @param {Item} item @param {number | null} after @returns {Item[]} */

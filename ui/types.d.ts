@@ -1,7 +1,7 @@
 // Written from the Rust types by `UPDATE_TYPES=1 cargo test -p engine typescript`; do not edit.
 
 /** What the shell sends at most 15 times a second. */
-export type Batch = { events: Event[], to: number, is_stale: boolean };
+export type Batch = { events: Event[], from: number, to: number, is_stale: boolean };
 
 export type Snapshot = { 
 /**

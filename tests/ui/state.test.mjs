@@ -63,19 +63,30 @@ test('reducing leaves the old snapshot as it was', () => {
   assert.deepEqual(snapshot, before);
 });
 
+const batch = (from, to, events, more) => ({ events, from, to, is_stale: false, ...more });
+
 test('events that the snapshot contains already are passed over', () => {
-  const { snapshot, applied, hasGap } = reduceAll(start(), [place(6, 1, null), place(7, 2, null), place(8, 3, null)]);
+  const events = [place(6, 1, null), place(7, 2, null), place(8, 3, null)];
+  const { snapshot, applied, hasGap } = reduceAll(start(), batch(6, 8, events));
   assert.deepEqual(ids(snapshot), [3]);
   assert.equal(applied.length, 1);
   assert.equal(hasGap, false);
 });
 
-test('a gap stops the batch and is told', () => {
-  const { snapshot, applied, hasGap } = reduceAll(start(), [place(8, 1, null), place(10, 2, null)]);
-  assert.deepEqual(ids(snapshot), [1]);
-  assert.equal(snapshot.seq, 8);
-  assert.equal(applied.length, 1);
-  assert.equal(hasGap, true);
+test('numbers that are missing within a batch are no gap', () => {
+  const { snapshot, hasGap } = reduceAll(start(), batch(8, 12, [place(9, 1, null), place(12, 2, 1)]));
+  assert.deepEqual(ids(snapshot), [1, 2]);
+  assert.equal(snapshot.seq, 12);
+  assert.equal(hasGap, false);
+});
+
+test('a batch that begins too late, or that lost events, is a gap and is not applied', () => {
+  for (const late of [batch(9, 9, [place(9, 1, null)]), batch(8, 8, [place(8, 1, null)], { is_stale: true })]) {
+    const { snapshot, applied, hasGap } = reduceAll(start(), late);
+    assert.equal(snapshot.seq, 7);
+    assert.equal(applied.length, 0);
+    assert.equal(hasGap, true);
+  }
 });
 
 test('the title is the first whole thing the user said', () => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
     About, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem, SoundCheck,
@@ -60,6 +60,7 @@ impl Engine {
             meters,
             jobs: JoinSet::new(),
             check: None,
+            closing: None,
         };
         tokio::spawn(core.run(inbox, loaded.damage));
         Ok(handle)
@@ -80,6 +81,8 @@ struct Core {
     meters: watch::Sender<Sound>,
     jobs: JoinSet<Done>,
     check: Option<Check>,
+    /// Devices that are being closed, files that are being finished.
+    closing: Option<JoinHandle<()>>,
 }
 
 /// A sound check under way.
@@ -126,8 +129,15 @@ impl Core {
     }
 
     async fn stop(&mut self) {
-        if let Some(closing) = self.call.hang_up(&mut self.board) {
+        self.hang_up();
+        if let Some(closing) = self.closing.take() {
             let _ = tokio::time::timeout(CLOSING_LIMIT, closing).await;
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(closing) = self.call.hang_up(&mut self.board) {
+            self.closing = Some(closing);
         }
     }
 
@@ -161,7 +171,7 @@ impl Core {
             Command::Stop => self.call.stop(board),
             Command::Say { text } => self.call.say(&text, board),
             Command::Call => self.call.start(board),
-            Command::HangUp => drop(self.call.hang_up(board)),
+            Command::HangUp => self.hang_up(),
             Command::Mute { is_muted } => self.call.mute(is_muted, board),
             Command::Resend => self.call.resend(board),
             Command::Forget { id } => self.call.forget(id, board),
@@ -228,7 +238,7 @@ impl Core {
 
     fn start_check(&mut self) {
         self.end_check();
-        self.call.hang_up(&mut self.board);
+        self.hang_up();
         let card = self.options.card.clone().unwrap_or_else(|| system_card(self.board.settings()));
         let (tell, steps) = mpsc::channel(CHECK_STEPS);
         let meters = self.meters.clone();

@@ -10,7 +10,7 @@ const HEAD: &str = "\
 // Written from the Rust types by `UPDATE_TYPES=1 cargo test -p engine typescript`; do not edit.
 
 /** What the shell sends at most 15 times a second. */
-export type Batch = { events: Event[], to: number, is_stale: boolean };
+export type Batch = { events: Event[], from: number, to: number, is_stale: boolean };
 ";
 
 macro_rules! declarations {
