@@ -35,7 +35,8 @@ impl Realtime {
         if response.is_some_and(|response| self.is_finished(response)) {
             return None;
         }
-        if self.link.slot.active_mut().is_none() && response.is_some() {
+        let is_expected = !self.link.slot.is_free() || !self.open_questions().is_empty();
+        if self.link.slot.active_mut().is_none() && response.is_some() && is_expected {
             // A server that leaves out `response.created`.
             self.response_created(response, now);
         }

@@ -101,10 +101,17 @@ impl Realtime {
             return;
         }
         split(item, answer, heard);
+        let (is_replayed, text) = (answer.is_replayed, item.text.clone());
         self.tell(id);
         let Some(wire) = wire else { return };
         if heard_ms == 0 {
             self.delete_unheard(id, wire);
+        } else if is_replayed {
+            // It was still playing when the connection was replaced: there is no sound of it to truncate there.
+            self.delete_unheard(id, wire);
+            if !text.is_empty() {
+                self.replay_answer(id, &text);
+            }
         } else {
             let event = client::Event::Truncate { item_id: &wire, content_index: 0, audio_end_ms: heard_ms };
             self.transmit(event, Purpose::Upkeep);

@@ -56,9 +56,9 @@ impl Realtime {
         }
     }
 
-    /// Utterances that are sent again go first.
+    /// Utterances that are sent again go first, but for a turn that has begun.
     fn is_ear_reserved(&self) -> bool {
-        self.link.resending.is_some() || self.has_waiting_speech()
+        self.link.resending.is_some() || (self.link.speech.is_none() && self.has_waiting_speech())
     }
 
     /// Sends what was said while there was no connection.
@@ -251,8 +251,8 @@ impl Realtime {
     }
 
     /// An answer was cancelled before it said anything: its question is asked again, by the provider's detector
-    /// with the next turn or by us.
-    pub(super) fn ask_again(&mut self, id: ItemId, now: Instant) {
+    /// with the next turn or by us. A provider that cancels unasked does so only so often.
+    pub(super) fn ask_again(&mut self, id: ItemId, was_asked: bool, now: Instant) {
         let is_heard = self.is_open_microphone();
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
         if utterance.attempts >= ATTEMPTS {
@@ -260,7 +260,7 @@ impl Realtime {
             item.delivery = Delivery::Kept;
             return;
         }
-        utterance.attempts += 1;
+        utterance.attempts += u8::from(!was_asked);
         let ask = !(is_heard && item.kind == Kind::Spoken);
         utterance.stage = Stage::OnServer { ask };
         if !ask {

@@ -35,13 +35,21 @@ impl Realtime {
                 entry.is_gone = is_settled;
                 continue;
             }
-            let name = self.name(id);
-            let event = if is_by_user {
-                client::Event::user_text(&name, &text)
+            if is_by_user {
+                let name = self.name(id);
+                self.transmit(client::Event::user_text(&name, &text), Purpose::Upkeep);
             } else {
-                client::Event::assistant_text(&name, &text)
-            };
-            self.transmit(event, Purpose::Upkeep);
+                self.replay_answer(id, &text);
+            }
+        }
+    }
+
+    /// Tells what the model said, or what was heard of it.
+    pub(super) fn replay_answer(&mut self, id: ItemId, text: &str) {
+        let name = self.name(id);
+        self.transmit(client::Event::assistant_text(&name, text), Purpose::Upkeep);
+        if let Some((_, answer)) = self.timeline.answer_mut(id) {
+            answer.is_replayed = true;
         }
     }
 }

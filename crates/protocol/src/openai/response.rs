@@ -263,7 +263,7 @@ impl Realtime {
                 _ if is_answered => self.answered(*id),
                 // The model goes on when it has its tools' outputs.
                 Ending::Completed => {}
-                Ending::Cancelled => self.ask_again(*id, now),
+                Ending::Cancelled => self.ask_again(*id, response.cut != Cut::No, now),
                 Ending::Failed | Ending::Incomplete => self.hold(*id, fault.clone()),
             }
         }

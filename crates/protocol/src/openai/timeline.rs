@@ -57,6 +57,8 @@ pub(super) struct Answer {
     pub(super) is_whole: bool,
     /// It lost its connection half way and its question is asked again: not part of replays.
     pub(super) is_superseded: bool,
+    /// This connection knows it as text only.
+    pub(super) is_replayed: bool,
     /// Its call, for tool calls.
     pub(super) call_id: Option<String>,
     pub(super) is_commentary: bool,
@@ -204,6 +206,9 @@ impl Timeline {
         for entry in &mut self.entries {
             entry.wire = None;
             entry.is_gone = false;
+            if let Side::Assistant(answer) = &mut entry.side {
+                answer.is_replayed = false;
+            }
         }
     }
 

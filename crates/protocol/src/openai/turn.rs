@@ -254,7 +254,9 @@ impl Realtime {
         } else if self.is_open_microphone() {
             return self.resend_through_detector(id, now);
         } else {
-            let pcm = self.pcm_of(id);
+            // What a detector took for speech may be shorter than a commit has to be.
+            let mut pcm = self.pcm_of(id);
+            pcm.resize(pcm.len().max(SHORTEST), 0);
             self.append(&pcm);
             self.commit(id, now);
         }

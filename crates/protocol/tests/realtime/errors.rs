@@ -204,6 +204,17 @@ fn unknown_keys_and_odd_bytes_do_no_harm() {
 }
 
 #[test]
+fn audio_that_nobody_asked_for_is_not_played() {
+    let mut rig = Rig::ready(config());
+    rig.serve(server::audio("resp_old", "item_old", 100));
+    rig.serve(server::caption("resp_old", "item_old", "ghost"));
+    rig.serve(server::item_added(server::assistant_item("item_old", "in_progress"), None));
+    assert!(rig.take().is_empty());
+    assert!(rig.items().is_empty());
+    assert!(!rig.session.is_busy());
+}
+
+#[test]
 fn a_huge_frame_is_taken() {
     let mut rig = Rig::ready(config());
     rig.say("hello");
