@@ -18,18 +18,27 @@ const RISE_MS: usize = 1;
 /// Mono samples converted at a time.
 const BATCH: usize = 128;
 
-/// Proof of life of one stream: counts its callbacks.
+/// Proof of life of one stream: counts its callbacks and their frames.
 #[derive(Debug, Default)]
-pub struct Heartbeat(AtomicU64);
+pub struct Heartbeat {
+    count: AtomicU64,
+    frames: AtomicU64,
+}
 
 impl Heartbeat {
     /// Callbacks so far.
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 
-    fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// Frames that the device took or gave so far.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self, frames: usize) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.frames.fetch_add(frames as u64, Ordering::Relaxed);
     }
 }
 
@@ -79,7 +88,7 @@ pub fn microphone(
 
 /// Takes interleaved samples of a microphone: mixes them to mono and hands them to the pipeline.
 pub fn capture(input: &[f32], end: &mut CaptureEnd) {
-    end.heartbeat.beat();
+    end.heartbeat.beat(input.len() / end.channels);
     let scale = 1.0 / end.channels as f32;
     let mut mono = [0.0_f32; BATCH];
     for part in input.chunks(end.channels * BATCH) {
@@ -271,7 +280,7 @@ impl PlaybackEnd {
 
 /// Fills mono samples for the speaker from the ring, with silence where there is nothing.
 pub fn playback(out: &mut [f32], end: &mut PlaybackEnd) {
-    end.heartbeat.beat();
+    end.heartbeat.beat(out.len());
     out.fill(0.0);
     let cut = end.line.cut.load(Ordering::Acquire);
     let mut played = 0;

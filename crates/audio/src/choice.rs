@@ -21,7 +21,10 @@ pub(crate) fn pick(choice: &Choice, direction: Direction, devices: &[Device], sh
         Choice::Default => match default() {
             Some(device) => (device, false),
             // Without a microphone the server names a monitor as default: then the best other one is no stand-in either.
-            None => (other()?, devices.iter().any(|device| device.direction == direction && device.is_default && !device.is_monitor)),
+            None => (
+                other()?,
+                devices.iter().any(|device| device.direction == direction && device.is_default && !device.is_monitor),
+            ),
         },
         Choice::Device(id) => match usable().find(|device| device.id == *id) {
             Some(device) => (device, false),
@@ -47,7 +50,15 @@ mod tests {
 
     fn device(id: &str, direction: Direction, is_default: bool) -> Device {
         let is_monitor = id.ends_with(".monitor");
-        Device { id: DeviceId(id.into()), name: id.into(), direction, is_default, channels: 1, rate: 48_000, is_monitor }
+        Device {
+            id: DeviceId(id.into()),
+            name: id.into(),
+            direction,
+            is_default,
+            channels: 1,
+            rate: 48_000,
+            is_monitor,
+        }
     }
 
     fn chosen(choice: &Choice, devices: &[Device], shunned: &[&DeviceId]) -> Option<(String, bool)> {

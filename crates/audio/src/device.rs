@@ -43,6 +43,9 @@ pub struct Device {
     pub is_monitor: bool,
 }
 
+/// ALSA's device that swallows everything: there is always one, and nobody hears it.
+const SINKHOLE: &str = "alsa:null";
+
 /// All usable devices, readable names, without duplicates, default first. Blocks for some ms (at most 2 s when the
 /// sound server hangs): not on an async task.
 ///
@@ -160,6 +163,9 @@ fn describe(device: &cpal::Device, direction: Direction, default: Option<&str>) 
     }
     .ok()?;
     let id = device.id().ok()?.to_string();
+    if id == SINKHOLE {
+        return None;
+    }
     Some(Device {
         name: device.description().map_or_else(|_| id.clone(), |description| description.name().to_owned()),
         direction,
@@ -203,7 +209,15 @@ mod tests {
 
     fn device(id: &str, name: &str, is_default: bool, is_monitor: bool) -> Device {
         let direction = Direction::Input;
-        Device { id: DeviceId(id.into()), name: name.into(), direction, is_default, channels: 1, rate: 48_000, is_monitor }
+        Device {
+            id: DeviceId(id.into()),
+            name: name.into(),
+            direction,
+            is_default,
+            channels: 1,
+            rate: 48_000,
+            is_monitor,
+        }
     }
 
     fn names(devices: &[Device]) -> Vec<&str> {

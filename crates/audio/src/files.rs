@@ -160,7 +160,8 @@ struct Speech {
 
 impl Speech {
     fn open(path: &Path) -> Result<Self, Error> {
-        let unreadable = |error: &dyn std::fmt::Display| Error::File(format!("{} cannot be read: {error}", path.display()));
+        let unreadable =
+            |error: &dyn std::fmt::Display| Error::File(format!("{} cannot be read: {error}", path.display()));
         let reader = WavReader::open(path).map_err(|error| unreadable(&error))?;
         let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
         if channels == 0 || !(1_000..=768_000).contains(&sample_rate) {

@@ -179,9 +179,10 @@ impl JitterBuffer {
     }
 
     fn may_start(&self, now: Instant, ahead: Duration) -> bool {
-        let is_whole = self.queue.front().is_some_and(|front| {
-            self.queue.iter().any(|piece| piece.item == front.item && piece.is_last)
-        });
+        let is_whole = self
+            .queue
+            .front()
+            .is_some_and(|front| self.queue.iter().any(|piece| piece.item == front.item && piece.is_last));
         match self.state {
             State::Drain => true,
             State::Fill { since } => {

@@ -110,7 +110,8 @@ impl Keeper {
         let devices = self.listing.as_ref();
         for index in 0..self.ports.len() {
             let Some(port) = self.ports.get_mut(index) else { continue };
-            for event in port.step(devices, &self.shared.gauges, &self.pipeline, now) {
+            let is_playing = self.shared.playout().is_playing();
+            for event in port.step(devices, &self.shared.gauges, &self.pipeline, is_playing, now) {
                 is_stale |= matches!(event, Event::Lost(_));
                 tell(port.direction, event, &self.shared, &self.commands, &self.pipeline);
             }
@@ -157,7 +158,15 @@ impl Keeper {
 
 fn tell(direction: Direction, event: Event, shared: &Shared, commands: &SyncSender<Command>, pipeline: &Thread) {
     match event {
-        Event::Opened { side, name, is_fallback, is_again } => {
+        Event::Opened { side, name, is_fallback, is_again, is_same } => {
+            if is_again {
+                shared.reopened.fetch_add(1, Ordering::Relaxed);
+            }
+            // First the news, then the sound: an item must not start before its speaker.
+            if !is_same {
+                tracing::info!(?direction, name, is_fallback, "audio device opened");
+                shared.bell.ring(Notice::Opened { direction, name, is_fallback });
+            }
             match side {
                 Side::Ear(ear) => send(commands, pipeline, Command::Listen(Some(ear))),
                 Side::Mouth(mouth) => {
@@ -165,11 +174,6 @@ fn tell(direction: Direction, event: Event, shared: &Shared, commands: &SyncSend
                     pipeline.unpark();
                 }
             }
-            if is_again {
-                shared.reopened.fetch_add(1, Ordering::Relaxed);
-            }
-            tracing::info!(?direction, name, is_fallback, "audio device opened");
-            shared.bell.ring(Notice::Opened { direction, name, is_fallback });
         }
         Event::Lost(error) => {
             disconnect(direction, shared, commands, pipeline);

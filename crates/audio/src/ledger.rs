@@ -42,15 +42,20 @@ impl Ledger {
         Self { wire_rate, ring_rate: wire_rate, tracks: VecDeque::new(), done: VecDeque::new() }
     }
 
-    /// A new ring at `rate` Hz begins at position 0; what was in the old one is gone.
-    pub(crate) fn rebase(&mut self, rate: u32) {
-        for index in 0..self.tracks.len() {
-            let before = self.tracks.get(index).map_or(0, |track| self.wire_samples(track, u64::MAX));
-            if let Some(track) = self.tracks.get_mut(index) {
-                track.before = before;
-                track.parts.clear();
+    /// Another ring begins with what the present one held from `position` on.
+    pub(crate) fn rebase(&mut self, position: u64) {
+        let before: Vec<u64> = self.tracks.iter().map(|track| self.wire_samples(track, position)).collect();
+        for (track, before) in self.tracks.iter_mut().zip(before) {
+            track.before = before;
+            track.parts.retain(|part| part.1 > position);
+            for part in &mut track.parts {
+                *part = (part.0.max(position) - position, part.1 - position);
             }
         }
+    }
+
+    /// The ring that begins now runs at `rate` Hz.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
         self.ring_rate = rate;
     }
 
@@ -109,7 +114,9 @@ impl Ledger {
     pub(crate) fn heard(&self, item: ItemKey, position: u64) -> Duration {
         match self.tracks.iter().find(|track| track.item == item) {
             Some(track) => self.span(self.wire_samples(track, position)),
-            None => self.done.iter().rev().find(|heard| heard.item == item).map_or(Duration::ZERO, |heard| heard.duration),
+            None => {
+                self.done.iter().rev().find(|heard| heard.item == item).map_or(Duration::ZERO, |heard| heard.duration)
+            }
         }
     }
 
@@ -153,7 +160,7 @@ mod tests {
 
     fn ledger() -> Ledger {
         let mut ledger = Ledger::new(24_000);
-        ledger.rebase(48_000);
+        ledger.set_rate(48_000);
         ledger
     }
 
@@ -164,10 +171,10 @@ mod tests {
         ledger.received(B, 100);
         ledger.poured(A, 0, 9_600);
         let heard = ledger.cut(4_800);
-        assert_eq!(heard, [
-            Heard { item: A, duration: Duration::from_millis(100) },
-            Heard { item: B, duration: Duration::ZERO },
-        ]);
+        assert_eq!(
+            heard,
+            [Heard { item: A, duration: Duration::from_millis(100) }, Heard { item: B, duration: Duration::ZERO },]
+        );
         assert_eq!(ledger.heard(A, 0), Duration::from_millis(100));
         assert!(ledger.cut(9_600).is_empty());
     }
@@ -208,8 +215,20 @@ mod tests {
         let mut ledger = ledger();
         ledger.received(A, 24_000);
         ledger.poured(A, 0, 9_600);
-        ledger.rebase(16_000);
+        ledger.rebase(9_600);
+        ledger.set_rate(16_000);
         ledger.poured(A, 0, 1_600);
         assert_eq!(ledger.heard(A, 800), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn a_new_ring_can_repeat_what_was_not_heard() {
+        let mut ledger = ledger();
+        ledger.received(A, 24_000);
+        ledger.poured(A, 0, 9_600);
+        ledger.rebase(4_800);
+        assert_eq!(ledger.heard(A, 0), Duration::from_millis(100));
+        assert_eq!(ledger.heard(A, 2_400), Duration::from_millis(150));
+        assert_eq!(ledger.heard(A, 9_600), Duration::from_millis(200));
     }
 }

@@ -115,7 +115,8 @@ impl Pipeline {
                 return;
             }
             tracing::error!("the audio pipeline failed");
-            let error = Error::Lost { direction: Direction::Input, detail: "internal error in the audio pipeline".into() };
+            let error =
+                Error::Lost { direction: Direction::Input, detail: "internal error in the audio pipeline".into() };
             self.shared.bell.ring(Notice::Lost { direction: Direction::Input, error });
         }
     }

@@ -1,5 +1,6 @@
 //! The speaker side of the pipeline: from queued items to the playout ring.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::{Heard, ItemKey, Notice};
 const DEPTH: Duration = Duration::from_millis(40);
 /// Room that must be free in the ring before another step is poured into it.
 const STEP: Duration = Duration::from_millis(10);
+/// What is remembered of the ring: its depth and a slow device's own buffer.
+const RECENT: Duration = Duration::from_millis(300);
 /// Longest queue.
 const MOST: Duration = Duration::from_secs(300);
 
@@ -31,6 +34,8 @@ struct Speaker {
     resampler: Resampler,
     pushed: u64,
     cut: u64,
+    /// The last samples that went into the ring: what another speaker has to repeat.
+    recent: VecDeque<f32>,
 }
 
 impl Speaker {
@@ -52,6 +57,24 @@ impl Speaker {
         self.fill() < depth && self.mouth.ring.slots() as u64 > 2 * self.samples(STEP)
     }
 
+    /// Puts samples into the ring; returns from where to where they went.
+    fn push(&mut self, samples: &[f32]) -> (u64, u64) {
+        let (pushed, _) = self.mouth.ring.push_partial_slice(samples);
+        let from = self.pushed;
+        self.pushed += pushed.len() as u64;
+        self.recent.extend(pushed.iter());
+        let excess = self.recent.len().saturating_sub(self.samples(RECENT) as usize);
+        self.recent.drain(..excess);
+        (from, self.pushed)
+    }
+
+    /// What was pushed and neither heard nor cut, as far as it is remembered; and where it begins.
+    fn unheard(&self) -> (u64, Vec<f32>) {
+        let first = self.audible().max(self.cut).max(self.pushed - self.recent.len() as u64);
+        let known = self.recent.len() - (self.pushed - first) as usize;
+        (first, self.recent.iter().skip(known).copied().collect())
+    }
+
     /// Where the ear is: what was popped, less what is still on its way through the device.
     fn audible(&self) -> u64 {
         self.mouth.line.popped().saturating_sub(u64::from(self.mouth.line.lag()))
@@ -64,6 +87,9 @@ pub(crate) struct Playout {
     jitter: JitterBuffer,
     ledger: Ledger,
     speaker: Option<Speaker>,
+    /// What a lost speaker still held, with its rate, and the resampler that made it.
+    unheard: Option<(u32, Vec<f32>)>,
+    resampler: Option<Resampler>,
     is_off: bool,
     notices: Vec<Notice>,
     samples: Vec<f32>,
@@ -78,6 +104,8 @@ impl Playout {
             jitter: JitterBuffer::new(wire_rate),
             ledger: Ledger::new(wire_rate),
             speaker: None,
+            unheard: None,
+            resampler: None,
             is_off: false,
             notices: Vec::new(),
             samples: Vec::new(),
@@ -85,18 +113,32 @@ impl Playout {
         }
     }
 
-    /// Speaks through `mouth` from now on. What was in the ring of the last one is lost.
+    /// Speaks through `mouth` from now on. What the last speaker still held is repeated, if the rates are equal.
     pub(crate) fn attach(&mut self, mouth: Mouth) {
+        self.detach();
         self.is_off = false;
-        self.ledger.rebase(mouth.rate);
-        let resampler = Resampler::new(self.wire_rate, mouth.rate, self.wire_rate as usize / 200, Start::Aligned);
-        self.speaker = Some(Speaker { mouth, resampler, pushed: 0, cut: 0 });
+        let (rate, lost) = self.unheard.take().unwrap_or((mouth.rate, Vec::new()));
+        let repeated = if rate == mouth.rate { lost } else { Vec::new() };
+        if rate != mouth.rate {
+            self.ledger.rebase(u64::MAX);
+        }
+        let resampler = match self.resampler.take() {
+            Some(resampler) if rate == mouth.rate => resampler,
+            Some(_) | None => Resampler::new(self.wire_rate, mouth.rate, self.wire_rate as usize / 200, Start::Aligned),
+        };
+        self.ledger.set_rate(mouth.rate);
+        let mut speaker = Speaker { mouth, resampler, pushed: 0, cut: 0, recent: VecDeque::new() };
+        speaker.push(&repeated);
+        self.speaker = Some(speaker);
     }
 
     /// The speaker is gone; the queue waits for the next one.
     pub(crate) fn detach(&mut self) {
         if let Some(speaker) = self.speaker.take() {
-            self.ledger.rebase(speaker.mouth.rate);
+            let (first, samples) = speaker.unheard();
+            self.ledger.rebase(first);
+            self.unheard = Some((speaker.mouth.rate, samples));
+            self.resampler = Some(speaker.resampler);
         }
     }
 
@@ -127,7 +169,10 @@ impl Playout {
     pub(crate) fn flush(&mut self) -> Vec<Heard> {
         self.settle();
         self.jitter.clear();
-        let Some(speaker) = &mut self.speaker else { return self.ledger.cut(0) };
+        let Some(speaker) = &mut self.speaker else {
+            (self.unheard, self.resampler) = (None, None);
+            return self.ledger.cut(0);
+        };
         let heard = self.ledger.cut(speaker.audible());
         speaker.cut = speaker.pushed;
         speaker.mouth.line.cut(speaker.pushed);
@@ -140,7 +185,8 @@ impl Playout {
     }
 
     pub(crate) fn is_playing(&self) -> bool {
-        self.jitter.queued() > 0 || self.speaker.as_ref().is_some_and(|speaker| speaker.fill() > 0)
+        let is_held = self.unheard.as_ref().is_some_and(|(_, samples)| !samples.is_empty());
+        self.jitter.queued() > 0 || is_held || self.speaker.as_ref().is_some_and(|speaker| speaker.fill() > 0)
     }
 
     /// How long the device still plays what it already has.
@@ -188,10 +234,8 @@ impl Playout {
         if is_last {
             speaker.resampler.finish(&mut self.converted);
         }
-        let (pushed, _) = speaker.mouth.ring.push_partial_slice(&self.converted);
-        let from = speaker.pushed;
-        speaker.pushed += pushed.len() as u64;
-        self.ledger.poured(item, from, speaker.pushed);
+        let (from, to) = speaker.push(&self.converted);
+        self.ledger.poured(item, from, to);
         if is_last {
             self.ledger.is_poured(item);
             self.settle();
@@ -199,8 +243,10 @@ impl Playout {
     }
 
     fn settle(&mut self) {
-        let popped = self.speaker.as_ref().map_or(0, |speaker| speaker.mouth.line.popped());
-        self.ledger.advance(popped, &mut self.notices);
+        // Without a speaker nothing moves.
+        if let Some(speaker) = &self.speaker {
+            self.ledger.advance(speaker.mouth.line.popped(), &mut self.notices);
+        }
     }
 
     fn ahead(&self) -> Duration {

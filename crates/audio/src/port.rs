@@ -13,15 +13,31 @@ use crate::{Choice, DeviceId, Direction, Error};
 
 /// A stream without a callback for this long is dead.
 const SILENT: Duration = Duration::from_millis(500);
+/// The same while the stream is young: a server may first play out what its long buffer was planned for.
+const SILENT_AT_FIRST: Duration = Duration::from_millis(2_500);
+/// How long a stream is young.
+const YOUTH: Duration = Duration::from_secs(4);
 /// How long a device may take to start before another one is tried. A sleeping source needs a second.
 const PATIENCE: Duration = Duration::from_millis(1_300);
 /// First and longest time that a device is left alone after a failure.
 const SHUN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
+/// First and longest period of a speaker. A short one needs a machine that is not too busy.
+const PERIOD: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(80));
+/// A playing speaker that took this much less than real time within [`WINDOW`] has stuttered.
+const STUTTER: Duration = Duration::from_millis(40);
+const WINDOW: Duration = Duration::from_secs(1);
+
 /// What the port's owner has to pass on.
 pub(crate) enum Event {
-    /// A stream runs; `is_again` when it is not the first one.
-    Opened { side: Side, name: String, is_fallback: bool, is_again: bool },
+    /// A stream runs; `is_again` when it is not the first one, `is_same` when it only replaces one of the same device.
+    Opened {
+        side: Side,
+        name: String,
+        is_fallback: bool,
+        is_again: bool,
+        is_same: bool,
+    },
     Lost(Error),
 }
 
@@ -30,8 +46,30 @@ struct Running {
     id: DeviceId,
     heartbeat: Arc<Heartbeat>,
     trouble: Arc<OnceLock<Error>>,
+    opened: Instant,
     beats: u64,
     beaten: Instant,
+    rate: u32,
+    /// Start of the present window of the stutter watch: when, and frames until then.
+    window: Option<(Instant, u64)>,
+    has_stuttered: bool,
+}
+
+impl Running {
+    /// Compares what the speaker took with the time that passed, while something plays.
+    fn watch_pace(&mut self, is_playing: bool, period: Duration, now: Instant) {
+        let frames = self.heartbeat.frames();
+        let Some((since, before)) = self.window.filter(|_| is_playing) else {
+            self.window = is_playing.then_some((now, frames));
+            return;
+        };
+        let passed = now.saturating_duration_since(since);
+        let taken = Duration::from_secs_f64((frames - before) as f64 / f64::from(self.rate));
+        self.has_stuttered |= passed.saturating_sub(taken) > STUTTER.max(3 * period);
+        if passed >= WINDOW {
+            self.window = Some((now, frames));
+        }
+    }
 }
 
 struct Opening {
@@ -57,6 +95,7 @@ pub(crate) struct Port {
     shunned: Vec<Shunned>,
     error: Option<Error>,
     has_run: bool,
+    period: Duration,
 }
 
 impl Port {
@@ -70,6 +109,7 @@ impl Port {
             shunned: Vec::new(),
             error: None,
             has_run: false,
+            period: PERIOD.0,
         }
     }
 
@@ -127,6 +167,7 @@ impl Port {
         listing: Option<&Listing>,
         gauges: &Arc<Gauges>,
         pipeline: &Thread,
+        is_playing: bool,
         now: Instant,
     ) -> Vec<Event> {
         let mut events = Vec::new();
@@ -134,9 +175,22 @@ impl Port {
             self.close();
             events.push(Event::Lost(error));
         }
+        self.pace(is_playing, now);
         self.collect(now, &mut events);
         self.reopen(listing, gauges, pipeline, now);
         events
+    }
+
+    /// A speaker that stutters on a busy machine gets a longer period.
+    fn pace(&mut self, is_playing: bool, now: Instant) {
+        let Some(running) = self.running.as_mut().filter(|_| self.direction == Direction::Output) else { return };
+        running.watch_pace(is_playing, self.period, now);
+        if running.has_stuttered && self.opening.is_none() && self.period < PERIOD.1 {
+            self.period *= 2;
+            tracing::info!(period_ms = self.period.as_millis(), "the speaker stutters: its buffer grows");
+        } else if self.opening.is_none() {
+            running.has_stuttered = false;
+        }
     }
 
     fn ailment(&mut self, listing: Option<&Listing>, now: Instant) -> Option<Error> {
@@ -146,21 +200,27 @@ impl Port {
         if beats != running.beats {
             (running.beats, running.beaten) = (beats, now);
         }
+        let is_young = now.saturating_duration_since(running.opened) < YOUTH;
+        let limit = if is_young { SILENT_AT_FIRST } else { SILENT };
         let is_unplugged = listing.is_some_and(|listing| {
             listing.is_watchable && !listing.devices.iter().any(|device| device.id == running.id)
         });
         match running.trouble.get() {
             Some(error) => Some(error.clone()),
             None if is_unplugged => Some(lost("the device was removed")),
-            None if now.saturating_duration_since(running.beaten) >= SILENT => Some(lost("the device stopped")),
+            None if now.saturating_duration_since(running.beaten) >= limit => Some(lost("the device stopped")),
             None => None,
         }
     }
 
     /// Takes what the opening threads have achieved.
     fn collect(&mut self, now: Instant, events: &mut Vec<Event>) {
-        let waiting: Vec<(bool, Opening)> =
-            self.late.drain(..).map(|late| (true, late)).chain(self.opening.take().map(|opening| (false, opening))).collect();
+        let waiting: Vec<(bool, Opening)> = self
+            .late
+            .drain(..)
+            .map(|late| (true, late))
+            .chain(self.opening.take().map(|opening| (false, opening)))
+            .collect();
         for (is_late, opening) in waiting {
             match opening.reply.try_recv() {
                 Ok(Ok(opened)) => self.accept(opening.pick, opened, is_late, now, events),
@@ -185,20 +245,37 @@ impl Port {
         if (is_late && !is_asked_for && self.running.is_some()) || self.choice == Choice::Off {
             return retire(opened.stream);
         }
+        let is_same = self.running.as_ref().is_some_and(|running| running.id == pick.id);
         self.close();
         self.shunned.retain(|shunned| shunned.id != pick.id);
         self.error = None;
         let Opened { stream, side, heartbeat, trouble } = opened;
-        let beats = heartbeat.count();
-        self.running = Some(Running { stream, id: pick.id, heartbeat, trouble, beats, beaten: now });
+        self.running = Some(Running {
+            stream,
+            id: pick.id,
+            beats: heartbeat.count(),
+            heartbeat,
+            trouble,
+            opened: now,
+            beaten: now,
+            rate: side.rate(),
+            window: None,
+            has_stuttered: false,
+        });
         let is_again = std::mem::replace(&mut self.has_run, true);
-        events.push(Event::Opened { side, name: pick.name, is_fallback: !is_asked_for, is_again });
+        events.push(Event::Opened { side, name: pick.name, is_fallback: !is_asked_for, is_again, is_same });
     }
 
     fn fail(&mut self, id: DeviceId, error: Error, now: Instant) {
         tracing::debug!(direction = ?self.direction, id = id.0, %error, "audio device not opened");
+        if let Some(running) = self.running.as_mut().filter(|running| running.id == id) {
+            // It could not get a longer period, but it runs.
+            running.has_stuttered = false;
+            return;
+        }
         self.error = Some(error);
-        let last = self.shunned.iter().position(|shunned| shunned.id == id).map(|index| self.shunned.swap_remove(index));
+        let last =
+            self.shunned.iter().position(|shunned| shunned.id == id).map(|index| self.shunned.swap_remove(index));
         let pause = last.map_or(SHUN.0, |shunned| (shunned.pause * 2).min(SHUN.1));
         self.shunned.push(Shunned { id, until: now + pause, pause });
     }
@@ -208,13 +285,14 @@ impl Port {
         let resting = self.shunned.iter().filter(|shunned| shunned.until > now).map(|shunned| &shunned.id);
         let shunned: Vec<&DeviceId> = resting.chain(self.late.iter().map(|late| &late.pick.id)).collect();
         let Some(pick) = pick(&self.choice, self.direction, &listing.devices, &shunned) else { return };
-        if self.running.as_ref().is_some_and(|running| running.id == pick.id) {
+        if self.running.as_ref().is_some_and(|running| running.id == pick.id && !running.has_stuttered) {
             return;
         }
         let (outbox, reply) = sync_channel(1);
         let (direction, id, gauges, pipeline) = (self.direction, pick.id.clone(), Arc::clone(gauges), pipeline.clone());
+        let period = self.period;
         let open = move || {
-            if let Err(unwanted) = outbox.send(stream::open(direction, &id, &gauges, &pipeline)) {
+            if let Err(unwanted) = outbox.send(stream::open(direction, &id, period, &gauges, &pipeline)) {
                 drop(unwanted);
             }
         };

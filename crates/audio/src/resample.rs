@@ -1,9 +1,7 @@
 //! Mono sample-rate conversion for pieces of any length.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
-};
+use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 /// What happens to the converter's own delay at the start of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +35,7 @@ impl Resampler {
         let sinc = (from != to).then(|| sinc(from, to, chunk)).flatten();
         let buffer = vec![0.0; sinc.as_ref().map_or(0, rubato::Resampler::output_frames_max)];
         let pending = Vec::with_capacity(chunk * 4);
-        let mut this =
-            Self { sinc, chunk, ratio, start, is_fresh: true, skip: 0, taken: 0, given: 0, pending, buffer };
+        let mut this = Self { sinc, chunk, ratio, start, is_fresh: true, skip: 0, taken: 0, given: 0, pending, buffer };
         this.reset();
         this
     }
@@ -115,8 +112,8 @@ fn sinc(from: u32, to: u32, chunk: usize) -> Option<Async<f32>> {
         (_, ..22_050) => 64,
         _ => 128,
     };
-    let parameters =
-        SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2).interpolation(SincInterpolationType::Linear);
+    let parameters = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2)
+        .interpolation(SincInterpolationType::Linear);
     // Two positive rates always give a usable ratio.
     Async::new_sinc(f64::from(to) / f64::from(from), 1.0, &parameters, chunk, 1, FixedAsync::Input).ok()
 }
@@ -158,7 +155,9 @@ mod tests {
 
     #[test]
     fn aligned_conversion_keeps_time_and_length_at_every_rate() {
-        for (from, to) in [(24_000, 48_000), (24_000, 44_100), (24_000, 8_000), (8_000, 48_000), (24_000, 192_000), (24_000, 11_025)] {
+        for (from, to) in
+            [(24_000, 48_000), (24_000, 44_100), (24_000, 8_000), (8_000, 48_000), (24_000, 192_000), (24_000, 11_025)]
+        {
             let input = sine(from, 200.0, from as usize / 2);
             let mut resampler = Resampler::new(from, to, from as usize / 200, Start::Aligned);
             let mut out = Vec::new();
@@ -178,7 +177,14 @@ mod tests {
 
     #[test]
     fn live_conversion_gives_a_whole_frame_for_each_frame_from_the_first() {
-        for (from, to) in [(48_000, 24_000), (44_100, 48_000), (16_000, 48_000), (96_000, 48_000), (192_000, 48_000), (48_000, 16_000)] {
+        for (from, to) in [
+            (48_000, 24_000),
+            (44_100, 48_000),
+            (16_000, 48_000),
+            (96_000, 48_000),
+            (192_000, 48_000),
+            (48_000, 16_000),
+        ] {
             let mut resampler = Resampler::new(from, to, from as usize / 100, Start::Live);
             let mut out = Vec::new();
             for frame in 1..=500 {

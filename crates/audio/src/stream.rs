@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
+use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{
-    BufferSize, Data, ErrorKind, FromSample, I24, InputCallbackInfo, OutputCallbackInfo, Sample, SampleFormat, SizedSample,
-    StreamConfig, SupportedBufferSize, SupportedStreamConfig, U24,
+    BufferSize, Data, ErrorKind, FromSample, I24, InputCallbackInfo, OutputCallbackInfo, Sample, SampleFormat,
+    SizedSample, StreamConfig, SupportedBufferSize, SupportedStreamConfig, U24,
 };
 
 use crate::callback::{CaptureEnd, Gauges, Heartbeat, PlaybackEnd, capture, microphone, playback, speaker};
@@ -32,8 +33,24 @@ pub(crate) enum Side {
     Mouth(Mouth),
 }
 
+impl Side {
+    /// Frames per second of the device, in Hz.
+    pub(crate) fn rate(&self) -> u32 {
+        match self {
+            Self::Ear(ear) => ear.rate,
+            Self::Mouth(mouth) => mouth.rate,
+        }
+    }
+}
+
 /// Opens a device and starts it. May block for ever (a source without data never starts): only on a thread of its own.
-pub(crate) fn open(direction: Direction, id: &DeviceId, gauges: &Arc<Gauges>, pipeline: &Thread) -> Result<Opened, Error> {
+pub(crate) fn open(
+    direction: Direction,
+    id: &DeviceId,
+    period: Duration,
+    gauges: &Arc<Gauges>,
+    pipeline: &Thread,
+) -> Result<Opened, Error> {
     let device = device::find(direction, id)?;
     let supported = match direction {
         Direction::Input => device.default_input_config(),
@@ -41,8 +58,9 @@ pub(crate) fn open(direction: Direction, id: &DeviceId, gauges: &Arc<Gauges>, pi
     }
     .map_err(|error| refusal(direction, &error))?;
     let mut refused = Error::NoDevice(direction);
-    for size in buffer_sizes(&supported, device::is_pulse(id)) {
-        let config = StreamConfig { channels: supported.channels(), sample_rate: supported.sample_rate(), buffer_size: size };
+    for size in buffer_sizes(&supported, period, device::is_pulse(id)) {
+        let config =
+            StreamConfig { channels: supported.channels(), sample_rate: supported.sample_rate(), buffer_size: size };
         match start(direction, &device, config, supported.sample_format(), gauges, pipeline) {
             Ok(opened) => return Ok(opened),
             Err(error) => refused = refusal(direction, &error),
@@ -51,13 +69,13 @@ pub(crate) fn open(direction: Direction, id: &DeviceId, gauges: &Arc<Gauges>, pi
     Err(refused)
 }
 
-/// 10 ms, then 20 ms, then what the system likes; but never the latter on PulseAudio, where it means 2 s.
-fn buffer_sizes(supported: &SupportedStreamConfig, is_pulse: bool) -> Vec<BufferSize> {
+/// The wanted period, then twice that, then what the system likes; but never the latter on PulseAudio, where it means 2 s.
+fn buffer_sizes(supported: &SupportedStreamConfig, period: Duration, is_pulse: bool) -> Vec<BufferSize> {
     let fixed = |frames: u32| match supported.buffer_size() {
         SupportedBufferSize::Range { min, max } => BufferSize::Fixed(frames.max(*min).min(*max)),
         SupportedBufferSize::Unknown => BufferSize::Fixed(frames),
     };
-    let frame = supported.sample_rate().div_ceil(100);
+    let frame = (f64::from(supported.sample_rate()) * period.as_secs_f64()).ceil() as u32;
     let mut sizes = vec![fixed(frame), fixed(2 * frame)];
     if !is_pulse {
         sizes.push(BufferSize::Default);
@@ -80,11 +98,17 @@ fn start(
     let (stream, side) = match direction {
         Direction::Input => {
             let (end, ring) = microphone(rate, channels, gauges, &heartbeat, pipeline.clone());
-            (device.build_input_stream_raw(config, format, listener(format, channels, end)?, report, None)?, Side::Ear(Ear { ring, rate }))
+            (
+                device.build_input_stream_raw(config, format, listener(format, channels, end)?, report, None)?,
+                Side::Ear(Ear { ring, rate }),
+            )
         }
         Direction::Output => {
             let (end, ring, line) = speaker(rate, gauges, &heartbeat, pipeline.clone());
-            (device.build_output_stream_raw(config, format, talker(format, channels, end)?, report, None)?, Side::Mouth(Mouth { ring, line, rate }))
+            (
+                device.build_output_stream_raw(config, format, talker(format, channels, end)?, report, None)?,
+                Side::Mouth(Mouth { ring, line, rate }),
+            )
         }
     };
     stream.play()?;
@@ -95,7 +119,8 @@ fn start(
 fn watch(direction: Direction, trouble: Arc<OnceLock<Error>>) -> impl FnMut(cpal::Error) + Send + 'static {
     move |error| {
         // Lost samples, a lower priority, or a route that the system already changed: the stream goes on.
-        let is_harmless = matches!(error.kind(), ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged);
+        let is_harmless =
+            matches!(error.kind(), ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged);
         if !is_harmless {
             trouble.set(Error::Lost { direction, detail: error.to_string() }).ok();
         }

@@ -1,7 +1,9 @@
 //! A whole duplex on files: no sound system is needed.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use audio::{Captured, Card, Config, Direction, Duplex, Error, ItemKey, Notice, devices};
@@ -17,16 +19,12 @@ struct Rig {
 }
 
 fn open(input: Option<&Path>, output: Option<&Path>) -> Result<Rig, Error> {
-    let (sink, captured) = channel();
-    let (bell, notices) = channel();
+    let (sink, captured) = sync_channel(100_000);
+    let (bell, notices) = sync_channel(100_000);
     let card = Card::Files { input: input.map(Into::into), output: output.map(Into::into) };
     let config =
         Config { card, wire_rate: 24_000, pre_roll: Duration::from_millis(500), tail: Duration::from_millis(150) };
-    let duplex = Duplex::open(
-        config,
-        move |frame| drop(sink.send(frame)),
-        move |notice| drop(bell.send(notice)),
-    )?;
+    let duplex = Duplex::open(config, move |frame| drop(sink.send(frame)), move |notice| drop(bell.send(notice)))?;
     Ok(Rig { duplex, captured, notices })
 }
 
@@ -71,7 +69,7 @@ fn until(captured: &Receiver<Captured>, last: &Captured) -> Vec<f32> {
                 assert_eq!(frame.len(), 240);
                 samples.extend(frame.iter().map(|sample| f32::from(*sample) / 32_768.0));
             }
-            other => {
+            other @ (Captured::End | Captured::InputEnded) => {
                 assert_eq!(other, *last);
                 return samples;
             }
@@ -94,7 +92,15 @@ fn wait_for(notices: &Receiver<Notice>, wanted: &Notice) {
 #[test]
 fn files_of_any_format_are_spoken_whole_once_the_gate_opens() {
     let folder = tempfile::tempdir().unwrap();
-    for (rate, channels, bits) in [(48_000, 1, 16), (8_000, 1, 8), (11_025, 2, 16), (16_000, 8, 24), (44_100, 2, 32), (96_000, 3, 33), (192_000, 1, 16)] {
+    for (rate, channels, bits) in [
+        (48_000, 1, 16),
+        (8_000, 1, 8),
+        (11_025, 2, 16),
+        (16_000, 8, 24),
+        (44_100, 2, 32),
+        (96_000, 3, 33),
+        (192_000, 1, 16),
+    ] {
         let path = folder.path().join(format!("{rate}-{channels}-{bits}.wav"));
         write(&path, rate, channels, bits, 0.5);
         let rig = open(Some(&path), None).unwrap();
@@ -196,7 +202,12 @@ fn a_muted_turn_is_zeros() {
 fn a_silent_microphone_is_told_after_3_s_and_so_is_its_recovery() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("silence.wav");
-    let spec = hound::WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
     for n in 0..56_000 {
         writer.write_sample(if n < 54_400 { 0_i16 } else { 8_000 }).unwrap();
@@ -210,8 +221,8 @@ fn a_silent_microphone_is_told_after_3_s_and_so_is_its_recovery() {
 
 #[test]
 fn a_panicking_sink_is_reported_and_survived() {
-    let (bell, notices) = channel();
-    let (sink, captured) = channel();
+    let (bell, notices) = sync_channel(100_000);
+    let (sink, captured) = sync_channel(100_000);
     let config = Config {
         card: Card::Files { input: None, output: None },
         wire_rate: 24_000,

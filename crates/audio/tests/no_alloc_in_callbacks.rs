@@ -1,5 +1,7 @@
 //! The callbacks must not allocate, whatever sizes the sound system asks for.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
