@@ -15,16 +15,19 @@ pub(super) struct Complaint {
 impl Complaint {
     /// A race of ordinary use that nobody needs to hear of.
     pub(super) fn is_benign(&self) -> bool {
-        matches!(
-            self.code.as_deref(),
-            Some(
-                "response_cancel_not_active"
-                    | "conversation_already_has_active_response"
-                    | "input_audio_buffer_commit_empty"
-                    | "item_truncate_invalid_item_id"
-                    | "item_delete_invalid_item_id"
+        // A truncation that came too late: "Audio content of X ms is already shorter than Y ms".
+        let is_overshoot = self.message.contains("already shorter than");
+        is_overshoot
+            || matches!(
+                self.code.as_deref(),
+                Some(
+                    "response_cancel_not_active"
+                        | "conversation_already_has_active_response"
+                        | "input_audio_buffer_commit_empty"
+                        | "item_truncate_invalid_item_id"
+                        | "item_delete_invalid_item_id"
+                )
             )
-        )
     }
 
     pub(super) fn has_code(&self, code: &str) -> bool {

@@ -363,8 +363,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_order_of_events_breaks_the_rules(is_open: bool, deeds in prop::collection::vec(deed(any_frame()), 1..120)) {
+    fn no_order_of_events_breaks_the_rules(
+        is_open: bool,
+        is_connected: bool,
+        deeds in prop::collection::vec(deed(any_frame()), 1..120),
+    ) {
         let mut watch = Watch::new(is_open);
+        if is_connected {
+            watch.do_deed(&Deed::Open);
+            watch.frame(&server::created().to_string());
+            watch.frame(&server::updated().to_string());
+            prop_assert!(watch.is_ready);
+        }
         for deed in &deeds {
             watch.do_deed(deed);
         }
@@ -378,9 +388,10 @@ proptest! {
         let mut watch = Watch::new(is_open);
         watch.connect();
         for deed in &deeds {
-            match deed {
-                Deed::Open => watch.connect(),
-                deed => watch.do_deed(deed),
+            if matches!(deed, Deed::Open) {
+                watch.connect();
+            } else {
+                watch.do_deed(deed);
             }
         }
         // Quiet at last: the key is released, the connection holds.

@@ -155,7 +155,6 @@ fn garbage_is_ignored() {
         r#"{"type":"made.up","item":{"id":"x"}}"#,
         r#"{"type":"error"}"#,
         r#"{"type":"response.done"}"#,
-        r#"{"type":"response.done","response":{"id":7}}"#,
         r#"{"type":"response.created","response":null}"#,
         r#"{"type":"response.output_audio.delta","item_id":"item_a","delta":7}"#,
         r#"{"type":"response.output_audio.delta","item_id":"item_a","delta":"%%%"}"#,
@@ -168,9 +167,6 @@ fn garbage_is_ignored() {
         deep.as_str(),
     ];
     for frame in frames {
-        if frame == r#"{"type":"response.done","response":{"id":7}}"# {
-            continue;
-        }
         rig.frame(frame);
     }
     rig.input(Input::Binary(&[0, 255]));

@@ -219,6 +219,22 @@ fn a_cut_at_every_step_loses_no_utterance() {
 }
 
 #[test]
+fn an_answer_cut_after_its_connection_was_replaced_is_told_anew() {
+    let mut rig = Rig::ready(config());
+    rig.say("count");
+    rig.serve_all(server::answer("resp_1", "item_a", None, 1_000, "one two three four"));
+    rig.connect();
+    rig.take_sent();
+    rig.input(Input::Press);
+    let item = rig.items()[1].id;
+    rig.input(Input::Interrupted { item, heard: Duration::from_millis(500) });
+    let sent = rig.take_sent();
+    let kinds: Vec<&str> = sent.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["input_audio_buffer.clear", "conversation.item.delete", "conversation.item.create"]);
+    assert_eq!(sent[2]["item"]["content"][0]["text"], "one two");
+}
+
+#[test]
 fn a_socket_opened_over_another_starts_anew() {
     let mut rig = Rig::ready(config());
     rig.turn(200);
