@@ -211,6 +211,7 @@ fn a_killed_sound_server_is_survived() {
         call.duplex.open_gate();
         call.duplex.play(A, tone(60.0));
         call.wait_for("the start", |notice| *notice == Notice::Started(A));
+        wait_until("something was heard", || call.duplex.heard(A) > Duration::ZERO);
         rig.kill();
         let mut lost = vec![call.notice(), call.notice()];
         lost.sort_by_key(|notice| is_lost(notice, Direction::Output));

@@ -32,6 +32,9 @@ pub(crate) fn with_server(name: &str, devices: &str, body: impl FnOnce(Rig)) {
         rig.start();
         return body(rig);
     }
+    // One server at a time, also among test processes: real time does not stretch.
+    let turn = fs::File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("sound-server.lock")).unwrap();
+    turn.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let socket = format!("unix:{}", folder.path().join("native").display());
     let output = Command::new(env::current_exe().unwrap())
