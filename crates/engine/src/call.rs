@@ -276,24 +276,27 @@ impl Call {
             LinkEvent::Text(text) => self.input(Input::Text(&text), board),
             LinkEvent::Binary(bytes) => self.input(Input::Binary(&bytes), board),
             LinkEvent::Closed { code, reason } => {
-                self.input(Input::Closed { code, reason: &reason }, board);
-                self.lost(code, board);
+                self.lost(code, &reason, board);
             }
             LinkEvent::Refused { problem, is_transient } => self.refused(problem, is_transient, board),
         }
     }
 
     /// The connection is gone: another form of the keys, another try, or the end.
-    fn lost(&mut self, code: Option<u16>, board: &mut Board) {
-        let fault = self.fault.take();
+    fn lost(&mut self, code: Option<u16>, reason: &str, board: &mut Board) {
+        let told = self.fault.take();
+        self.input(Input::Closed { code, reason }, board);
+        let closing = self.fault.take();
         self.forget_connection();
         if !self.link.is_ready() {
-            let failure = fault.as_ref().map_or(Failure::Closed { code }, Failure::Fault);
+            // What the server said tells more than its close, and the close's reason more than its number.
+            let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
+            let failure = said.map_or(Failure::Closed { code }, Failure::Fault);
             if self.link.step(&failure, board.settings()) {
                 return;
             }
         }
-        match fault {
+        match told.or(closing) {
             Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
             Some(fault) => self.try_again(view::problem(&fault), board),
             None => {
@@ -456,8 +459,7 @@ impl Call {
     /// Consequences that can follow from anything: an abandoned connection, the view.
     fn settle(&mut self, board: &mut Board) {
         if std::mem::take(&mut self.is_abandoned) {
-            self.input(Input::Closed { code: None, reason: "" }, board);
-            self.lost(None, board);
+            self.lost(None, "", board);
         }
         let view = self.view(board.settings(), board.problem());
         board.set_call(view);
