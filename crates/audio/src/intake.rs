@@ -13,6 +13,8 @@ const CORE_FRAME: usize = 480;
 const SILENT: f32 = -80.0;
 /// Silent frames until the user is told (3 s).
 const SILENT_FRAMES: u32 = 300;
+/// The same once something was heard (30 s): headsets with a noise gate are silent between words.
+const GATED_FRAMES: u32 = 3000;
 
 /// The pipeline's end of an open microphone.
 pub(crate) struct Ear {
@@ -83,21 +85,26 @@ impl Intake {
 pub(crate) struct SilenceWatch {
     frames: u32,
     is_silent: bool,
+    /// Something was heard since the watch began.
+    was_audible: bool,
 }
 
 impl SilenceWatch {
-    /// Takes the level of a frame in dBFS; `Some(true)` when 3 s of silence are over, `Some(false)` when sound is back.
+    /// Takes the level of a frame in dBFS; `Some(true)` when it was silent for too long, `Some(false)` when sound is back.
     pub(crate) fn frame(&mut self, level: f32, is_watched: bool) -> Option<bool> {
         if level >= SILENT {
             self.frames = 0;
+            self.was_audible = is_watched;
             return std::mem::take(&mut self.is_silent).then_some(false);
         }
         if !is_watched {
             self.frames = 0;
+            self.was_audible = false;
             return None;
         }
         self.frames = self.frames.saturating_add(1);
-        if self.is_silent || self.frames < SILENT_FRAMES {
+        let limit = if self.was_audible { GATED_FRAMES } else { SILENT_FRAMES };
+        if self.is_silent || self.frames < limit {
             return None;
         }
         self.is_silent = true;
@@ -163,5 +170,13 @@ mod tests {
         assert_eq!(watch.frame(-40.0, true), Some(false));
         assert_eq!(watch.frame(-40.0, true), None);
         assert!((0..1_000).all(|_| watch.frame(-90.0, false).is_none()));
+    }
+
+    #[test]
+    fn a_pause_after_speech_is_no_silent_microphone() {
+        let mut watch = SilenceWatch::default();
+        watch.frame(-30.0, true);
+        assert!((0..2_999).all(|_| watch.frame(-90.0, true).is_none()));
+        assert_eq!(watch.frame(-90.0, true), Some(true), "30 s of digital silence are");
     }
 }
