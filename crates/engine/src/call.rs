@@ -51,6 +51,8 @@ pub(crate) struct Call {
     is_audible: bool,
     /// When the user's last turn ended; taken by the first sound of the answer.
     turn_ended: Option<Instant>,
+    /// When the microphone last heard a voice (open microphone: that is where the turn ended).
+    last_voice: Option<Instant>,
     first_sound_ms: Option<u32>,
     /// What the provider said went wrong on this connection.
     fault: Option<Fault>,
@@ -82,6 +84,7 @@ impl Call {
             queued: BTreeSet::new(),
             is_audible: false,
             turn_ended: None,
+            last_voice: None,
             first_sound_ms: None,
             fault: None,
             renew_at: None,
@@ -446,7 +449,12 @@ impl Call {
             board.note(Note::NetworkTooSlow);
         }
         match captured {
-            Captured::Frame(pcm) => self.input(Input::Audio(&pcm), board),
+            Captured::Frame(pcm) => {
+                if is_voiced(&pcm) {
+                    self.last_voice = Some(Instant::now());
+                }
+                self.input(Input::Audio(&pcm), board);
+            }
             Captured::End => self.turn_captured(board),
             Captured::InputEnded => {
                 if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
@@ -464,6 +472,13 @@ impl Call {
         let view = self.view(board.settings(), board.problem());
         board.set_call(view);
     }
+}
+
+/// Louder than the noise of a quiet room (-46 dBFS): good enough to time a turn by, not to detect speech.
+fn is_voiced(pcm: &[i16]) -> bool {
+    const THRESHOLD: f64 = 164.0;
+    let power: f64 = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    power > THRESHOLD.powi(2) * pcm.len() as f64
 }
 
 fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {

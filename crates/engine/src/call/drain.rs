@@ -61,7 +61,7 @@ impl Call {
             Event::SpeechStarted => self.is_speech = true,
             Event::SpeechStopped => {
                 self.is_speech = false;
-                self.turn_ended = Some(Instant::now());
+                self.turn_ended = self.last_voice.or_else(|| Some(Instant::now()));
             }
             Event::ResponseStarted => {
                 self.is_answering = true;
