@@ -1,0 +1,114 @@
+//! The call as shells see it.
+
+use serde::{Deserialize, Serialize};
+
+/// The call's state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Call {
+    /// Who answers.
+    pub provider: Provider,
+    /// Which model.
+    pub model: String,
+    /// Which voice.
+    pub voice: String,
+    /// Which way.
+    pub route: Route,
+    /// The connection.
+    pub link: Link,
+    /// The talk button.
+    pub talk: Talk,
+    /// Who ends a turn.
+    pub mode: Mode,
+    /// Push to talk was locked by a tap: it goes on without a finger.
+    pub is_locked: bool,
+    /// The microphone is muted by the user.
+    pub is_muted: bool,
+    /// The microphone runs (pre-roll is kept in memory).
+    pub is_armed: bool,
+    /// Microphone audio is being sent right now.
+    pub is_live: bool,
+    /// When the call began, unix ms; null without a call.
+    pub started_at: Option<i64>,
+    /// From the end of the user's last turn to the first audible sound of the answer, ms.
+    pub first_sound_ms: Option<u32>,
+    /// Utterances and messages that wait for an answer.
+    pub waiting: u32,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Provider {
+    /// The built-in practice partner: no key, no network, no cost.
+    #[default]
+    Practice,
+    /// `OpenAI` Realtime, or a server that speaks its protocol (by [`Route`]).
+    Openai,
+}
+
+/// Which way the call goes (not for the practice partner).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Route {
+    /// Straight to the provider.
+    #[default]
+    Direct,
+    /// Through Cloudflare AI Gateway.
+    Gateway,
+    /// To a server of the user's choice that speaks the Realtime protocol.
+    Endpoint,
+}
+
+/// The connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Link {
+    /// No call.
+    Idle,
+    /// First connection under way.
+    Connecting,
+    /// Ready to talk.
+    Live,
+    /// Lost, trying again.
+    Reconnecting {
+        /// This try, from 1.
+        attempt: u32,
+        /// Tries before giving up.
+        of: u32,
+    },
+}
+
+/// What the talk button shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Talk {
+    /// Press to talk (or, in open mode with a call: just speak).
+    Ready,
+    /// The user's turn is being captured.
+    Listening,
+    /// The answer is awaited.
+    Thinking,
+    /// The answer is audible.
+    Speaking,
+    /// The user muted the microphone.
+    Muted,
+    /// It cannot work now; see the problem.
+    Blocked,
+}
+
+/// Who ends a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Mode {
+    /// Push to talk: hold, or tap to lock.
+    #[default]
+    Ptt,
+    /// Open microphone.
+    Open,
+}

@@ -1,0 +1,72 @@
+//! What shells may know of keys.
+
+use serde::{Deserialize, Serialize};
+
+/// State of one key. The key itself never leaves the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Credential {
+    /// Whose key.
+    pub holder: Holder,
+    /// Where it is.
+    pub place: Place,
+    /// Name of the environment variable, when it comes from there.
+    pub variable: Option<String>,
+    /// Result of the last test.
+    pub test: Option<KeyTest>,
+}
+
+/// Whose key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Holder {
+    /// The `OpenAI` API key.
+    Openai,
+    /// The Cloudflare AI Gateway token.
+    Gateway,
+    /// The key of the user's own endpoint.
+    Endpoint,
+}
+
+impl Holder {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Openai, Self::Gateway, Self::Endpoint];
+}
+
+/// Where a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Place {
+    /// Not looked for yet (the keychain is not touched before the user asks).
+    Unknown,
+    /// Nowhere.
+    Missing,
+    /// In the OS keychain.
+    Stored,
+    /// In an environment variable.
+    Environment,
+    /// In memory until the app ends.
+    SessionOnly,
+    /// The keychain is locked.
+    Locked,
+    /// There is no keychain on this system.
+    NoKeychain,
+}
+
+/// Result of a key test; each check is told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct KeyTest {
+    /// A test runs now.
+    pub is_running: bool,
+    /// The provider accepts the key.
+    pub is_valid: Option<bool>,
+    /// The account has credit.
+    pub has_credit: Option<bool>,
+    /// The realtime model may be used.
+    pub allows_voice: Option<bool>,
+    /// Particulars, never the key.
+    pub detail: String,
+}
