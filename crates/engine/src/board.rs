@@ -2,9 +2,7 @@
 
 use tokio::sync::broadcast;
 
-use crate::api::{
-    About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Snapshot, SoundCheck,
-};
+use crate::api::{About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Snapshot, SoundCheck};
 use crate::config::Settings;
 
 /// What the shells see.

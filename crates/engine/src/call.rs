@@ -1,6 +1,8 @@
 //! The call: one conversation over one connection at a time and one pair of devices. Everything here runs on the
 //! engine's task and never blocks; what takes time is a job of [`Link`] or [`Sound`].
 
+mod connection;
+mod devices;
 mod drain;
 mod gate;
 mod link;
@@ -9,15 +11,13 @@ mod turn;
 mod view;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use audio::{Captured, Notice as SoundNotice};
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Mode, Note, Problem, Provider, Route, Talk};
+use crate::api::{self, Code, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::Settings;
-use crate::route::Failure;
 
 use gate::Gate;
 pub(crate) use link::Exchange;
@@ -26,11 +26,6 @@ use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 pub(crate) use view::sound_problem;
 use view::{Marks, session_config};
-
-/// A fresh connection is made this long before the provider ends the old one.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
-/// While something is going on at that moment, it is looked at again after this long.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The conversation with what carries it.
 pub(crate) struct Call {
@@ -270,87 +265,6 @@ impl Call {
         board.set_problem(None);
     }
 
-    fn link_event(&mut self, event: LinkEvent, board: &mut Board) {
-        match event {
-            LinkEvent::Opened => {
-                self.fault = None;
-                self.input(Input::Opened, board);
-            }
-            LinkEvent::Text(text) => self.input(Input::Text(&text), board),
-            LinkEvent::Binary(bytes) => self.input(Input::Binary(&bytes), board),
-            LinkEvent::Closed { code, reason } => {
-                self.lost(code, &reason, board);
-            }
-            LinkEvent::Refused { problem, is_transient } => self.refused(problem, is_transient, board),
-        }
-    }
-
-    /// The connection is gone: another form of the keys, another try, or the end.
-    fn lost(&mut self, code: Option<u16>, reason: &str, board: &mut Board) {
-        let told = self.fault.take();
-        self.input(Input::Closed { code, reason }, board);
-        let closing = self.fault.take();
-        self.forget_connection();
-        if !self.link.is_ready() {
-            // What the server said tells more than its close, and the close's reason more than its number.
-            let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
-            let failure = said.map_or(Failure::Closed { code }, Failure::Fault);
-            if self.link.step(&failure, board.settings()) {
-                return;
-            }
-        }
-        match told.or(closing) {
-            Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
-            Some(fault) => self.try_again(view::problem(&fault), board),
-            None => {
-                let detail = code.map_or_else(|| "the connection broke".to_owned(), |code| format!("closed ({code})"));
-                self.try_again(Problem { code: Code::ProviderTrouble, detail }, board);
-            }
-        }
-    }
-
-    fn refused(&mut self, problem: Problem, is_transient: bool, board: &mut Board) {
-        self.input(Input::Closed { code: None, reason: "" }, board);
-        if is_transient { self.try_again(problem, board) } else { self.give_up(problem, board) }
-    }
-
-    fn try_again(&mut self, problem: Problem, board: &mut Board) {
-        if !self.link.retry(board.settings()) {
-            self.give_up(problem, board);
-        }
-    }
-
-    fn give_up(&mut self, problem: Problem, board: &mut Board) {
-        self.link.close();
-        self.link.settle();
-        board.set_problem(Some(problem));
-    }
-
-    /// Gives up the connection without a word from the other side.
-    fn drop_connection(&mut self, board: &mut Board) {
-        self.link.close();
-        self.fault = None;
-        self.forget_connection();
-        self.input(Input::Closed { code: None, reason: "" }, board);
-    }
-
-    fn forget_connection(&mut self) {
-        self.is_answering = false;
-        self.is_speech = false;
-        self.renew_at = None;
-        self.is_abandoned = false;
-    }
-
-    fn change_way(&mut self, board: &mut Board) {
-        let was_idle = self.link.is_idle();
-        self.drop_connection(board);
-        self.link.settle();
-        board.set_problem(None);
-        if !was_idle {
-            self.link.dial(board.settings());
-        }
-    }
-
     fn time(&mut self, board: &mut Board) {
         let now = Instant::now();
         if self.session.deadline().is_some_and(|(at, _)| at <= now) {
@@ -364,106 +278,6 @@ impl Call {
         }
     }
 
-    /// Continues on a fresh connection before the provider ends this one, between turns.
-    fn renew(&mut self, now: Instant, board: &mut Board) {
-        if self.session.is_busy() || !self.queued.is_empty() {
-            self.renew_at = Some(now + RENEWAL_PATIENCE);
-            return;
-        }
-        self.drop_connection(board);
-        self.link.dial(board.settings());
-        board.note(Note::Renewed);
-    }
-
-    fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {
-        if let Some(note) = self.link.ready(board.settings()) {
-            board.note(note);
-        }
-        if board.problem().is_some_and(|problem| !is_about_devices(problem.code)) {
-            board.set_problem(None);
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.renew_at = expires_at
-            .map(|at| Duration::from_secs(at).saturating_sub(now).saturating_sub(RENEWAL_MARGIN))
-            .filter(|left| !left.is_zero())
-            .map(|left| Instant::now() + left);
-    }
-
-    fn sound_opened(&mut self, board: &mut Board) {
-        self.sound.mute(self.is_muted);
-        if board.problem().is_some_and(|problem| is_about_devices(problem.code)) {
-            board.set_problem(None);
-        }
-        match board.settings().call.mode {
-            Mode::Ptt => {
-                if self.gate.microphone_opened() {
-                    self.sound.open_gate();
-                }
-            }
-            Mode::Open => self.open_microphone(),
-        }
-    }
-
-    fn sound_failed(&mut self, error: &audio::Error, board: &mut Board) {
-        self.discard_recording(board);
-        board.set_problem(Some(sound_problem(error)));
-    }
-
-    fn sound_notice(&mut self, notice: SoundNotice, board: &mut Board) {
-        match notice {
-            SoundNotice::Started(key) => self.first_sound(ItemId(key.0), board),
-            SoundNotice::Finished(key) => {
-                let item = ItemId(key.0);
-                self.queued.remove(&item);
-                self.is_audible = self.is_audible && !self.queued.is_empty();
-                self.input(Input::Played(item), board);
-            }
-            SoundNotice::Opened { direction, name, is_fallback } => device_opened(direction, name, is_fallback, board),
-            SoundNotice::Lost { error, .. } => board.set_problem(Some(sound_problem(&error))),
-            SoundNotice::Silent => board.set_problem(Some(Problem {
-                code: Code::MicrophoneSilent,
-                detail: "three seconds of silence".into(),
-            })),
-            SoundNotice::Audible => {
-                if board.problem().is_some_and(|problem| problem.code == Code::MicrophoneSilent) {
-                    board.set_problem(None);
-                }
-            }
-        }
-    }
-
-    fn first_sound(&mut self, item: ItemId, board: &mut Board) {
-        if !self.queued.contains(&item) {
-            return; // it was flushed meanwhile
-        }
-        self.is_audible = true;
-        let Some(ended) = self.turn_ended.take() else { return };
-        let latency = view::millis(ended.elapsed());
-        self.first_sound_ms = Some(latency);
-        self.marks.of(item).first_sound_ms = Some(latency);
-        self.publish_item(item, board);
-    }
-
-    fn captured(&mut self, captured: Captured, board: &mut Board) {
-        if self.sound.has_overflowed() {
-            board.note(Note::NetworkTooSlow);
-        }
-        match captured {
-            Captured::Frame(pcm) => {
-                if is_voiced(&pcm) {
-                    self.last_voice = Some(Instant::now());
-                }
-                self.input(Input::Audio(&pcm), board);
-            }
-            Captured::End => self.turn_captured(board),
-            Captured::InputEnded => {
-                if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
-                    self.end_turn();
-                }
-            }
-        }
-    }
-
     /// Consequences that can follow from anything: an abandoned connection, the view.
     fn settle(&mut self, board: &mut Board) {
         if std::mem::take(&mut self.is_abandoned) {
@@ -474,26 +288,6 @@ impl Call {
     }
 }
 
-/// Louder than the noise of a quiet room (-46 dBFS): good enough to time a turn by, not to detect speech.
-fn is_voiced(pcm: &[i16]) -> bool {
-    const THRESHOLD: f64 = 164.0;
-    let power: f64 = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    power > THRESHOLD.powi(2) * pcm.len() as f64
-}
-
-fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {
-    if board.problem().is_some_and(|problem| problem.code != Code::MicrophoneSilent && is_about_devices(problem.code)) {
-        board.set_problem(None);
-    }
-    if is_fallback {
-        board.note(Note::DeviceReplaced { name: name.clone() });
-    }
-    board.set_devices(|devices| match direction {
-        audio::Direction::Input => devices.input_in_use = Some(name),
-        audio::Direction::Output => devices.output_in_use = Some(name),
-    });
-}
-
 /// Model and voice as the user knows them.
 fn names(settings: &Settings) -> (String, String) {
     let openai = &settings.providers.openai;
@@ -502,9 +296,7 @@ fn names(settings: &Settings) -> (String, String) {
     match (settings.call.provider, settings.call.route) {
         (Provider::Practice, _) => ("practice".into(), "practice".into()),
         (Provider::Openai, Route::Direct | Route::Gateway) => (openai.model.clone(), openai.voice.clone()),
-        (Provider::Openai, Route::Endpoint) => {
-            (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice))
-        }
+        (Provider::Openai, Route::Endpoint) => (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice)),
     }
 }
 
@@ -517,13 +309,6 @@ fn way(settings: &Settings) -> impl PartialEq {
         settings.providers.openai.model.clone(),
         settings.gateway.clone(),
         settings.endpoint.clone(),
-    )
-}
-
-fn is_about_devices(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NoMicrophone | Code::MicrophoneRefused | Code::MicrophoneSilent | Code::NoSpeaker | Code::DeviceLost
     )
 }
 

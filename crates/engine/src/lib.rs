@@ -18,8 +18,8 @@ mod sound_check;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod typescript;
 
-pub use handle::{Closed, Handle, Options, Paths};
 pub use audio::Card;
+pub use handle::{Closed, Handle, Options, Paths};
 pub use secrecy::SecretString;
 
 pub use crate::core::Engine;

@@ -44,10 +44,9 @@ async fn open(card: Card) -> Result<(Arc<Duplex>, mpsc::Receiver<Vec<i16>>), aud
         }
     };
     let opening = tokio::task::spawn_blocking(move || Duplex::open(sound_config(card), sink, |_| {}));
-    let duplex = opening.await.map_err(|error| audio::Error::Lost {
-        direction: audio::Direction::Input,
-        detail: error.to_string(),
-    })??;
+    let duplex = opening
+        .await
+        .map_err(|error| audio::Error::Lost { direction: audio::Direction::Input, detail: error.to_string() })??;
     Ok((Arc::new(duplex), frames))
 }
 

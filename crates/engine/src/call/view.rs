@@ -103,9 +103,9 @@ pub(crate) fn sound_problem(error: &audio::Error) -> Problem {
         audio::Error::NoHost | audio::Error::NoDevice(audio::Direction::Input) => Code::NoMicrophone,
         audio::Error::NoDevice(audio::Direction::Output) => Code::NoSpeaker,
         audio::Error::Refused(audio::Direction::Input) => Code::MicrophoneRefused,
-        audio::Error::Refused(audio::Direction::Output)
-        | audio::Error::Stuck(_)
-        | audio::Error::Lost { .. } => Code::DeviceLost,
+        audio::Error::Refused(audio::Direction::Output) | audio::Error::Stuck(_) | audio::Error::Lost { .. } => {
+            Code::DeviceLost
+        }
         audio::Error::File(_) => Code::Internal,
     };
     Problem { code, detail: error.to_string() }
@@ -114,8 +114,8 @@ pub(crate) fn sound_problem(error: &audio::Error) -> Problem {
 /// The session's part of the settings.
 pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
     let openai = &settings.providers.openai;
-    let is_endpoint = settings.call.provider == crate::api::Provider::Openai
-        && settings.call.route == crate::api::Route::Endpoint;
+    let is_endpoint =
+        settings.call.provider == crate::api::Provider::Openai && settings.call.route == crate::api::Route::Endpoint;
     let voice = &settings.voice;
     protocol::Config {
         voice: match settings.endpoint.voice.trim() {

@@ -1,0 +1,126 @@
+//! What becomes of a call when its connection opens, breaks or grows old.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use protocol::Input;
+
+use crate::api::{Code, Note, Problem};
+use crate::board::Board;
+use crate::route::Failure;
+
+use super::devices::is_about_devices;
+use super::link::LinkEvent;
+use super::{Call, view};
+
+/// A fresh connection is made this long before the provider ends the old one.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+/// While something is going on at that moment, it is looked at again after this long.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
+
+impl Call {
+    pub(super) fn link_event(&mut self, event: LinkEvent, board: &mut Board) {
+        match event {
+            LinkEvent::Opened => {
+                self.fault = None;
+                self.input(Input::Opened, board);
+            }
+            LinkEvent::Text(text) => self.input(Input::Text(&text), board),
+            LinkEvent::Binary(bytes) => self.input(Input::Binary(&bytes), board),
+            LinkEvent::Closed { code, reason } => {
+                self.lost(code, &reason, board);
+            }
+            LinkEvent::Refused { problem, is_transient } => self.refused(problem, is_transient, board),
+        }
+    }
+
+    /// The connection is gone: another form of the keys, another try, or the end.
+    pub(super) fn lost(&mut self, code: Option<u16>, reason: &str, board: &mut Board) {
+        let told = self.fault.take();
+        self.input(Input::Closed { code, reason }, board);
+        let closing = self.fault.take();
+        self.forget_connection();
+        if !self.link.is_ready() {
+            // What the server said tells more than its close, and the close's reason more than its number.
+            let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
+            let failure = said.map_or(Failure::Closed { code }, Failure::Fault);
+            if self.link.step(&failure, board.settings()) {
+                return;
+            }
+        }
+        match told.or(closing) {
+            Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
+            Some(fault) => self.try_again(view::problem(&fault), board),
+            None => {
+                let detail = code.map_or_else(|| "the connection broke".to_owned(), |code| format!("closed ({code})"));
+                self.try_again(Problem { code: Code::ProviderTrouble, detail }, board);
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, problem: Problem, is_transient: bool, board: &mut Board) {
+        self.input(Input::Closed { code: None, reason: "" }, board);
+        if is_transient { self.try_again(problem, board) } else { self.give_up(problem, board) }
+    }
+
+    pub(super) fn try_again(&mut self, problem: Problem, board: &mut Board) {
+        if !self.link.retry(board.settings()) {
+            self.give_up(problem, board);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, problem: Problem, board: &mut Board) {
+        self.link.close();
+        self.link.settle();
+        board.set_problem(Some(problem));
+    }
+
+    /// Gives up the connection without a word from the other side.
+    pub(super) fn drop_connection(&mut self, board: &mut Board) {
+        self.link.close();
+        self.fault = None;
+        self.forget_connection();
+        self.input(Input::Closed { code: None, reason: "" }, board);
+    }
+
+    pub(super) fn forget_connection(&mut self) {
+        self.is_answering = false;
+        self.is_speech = false;
+        self.renew_at = None;
+        self.is_abandoned = false;
+    }
+
+    pub(super) fn change_way(&mut self, board: &mut Board) {
+        let was_idle = self.link.is_idle();
+        self.drop_connection(board);
+        self.link.settle();
+        board.set_problem(None);
+        if !was_idle {
+            self.link.dial(board.settings());
+        }
+    }
+
+    /// Continues on a fresh connection before the provider ends this one, between turns.
+    pub(super) fn renew(&mut self, now: Instant, board: &mut Board) {
+        if self.session.is_busy() || !self.queued.is_empty() {
+            self.renew_at = Some(now + RENEWAL_PATIENCE);
+            return;
+        }
+        self.drop_connection(board);
+        self.link.dial(board.settings());
+        board.note(Note::Renewed);
+    }
+
+    pub(super) fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {
+        if let Some(note) = self.link.ready(board.settings()) {
+            board.note(note);
+        }
+        if board.problem().is_some_and(|problem| !is_about_devices(problem.code)) {
+            board.set_problem(None);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.renew_at = expires_at
+            .map(|at| Duration::from_secs(at).saturating_sub(now).saturating_sub(RENEWAL_MARGIN))
+            .filter(|left| !left.is_zero())
+            .map(|left| Instant::now() + left);
+    }
+}

@@ -1,0 +1,113 @@
+//! What becomes of a call when its devices open, fail, capture and play.
+
+use std::time::Instant;
+
+use audio::{Captured, Notice as SoundNotice};
+use protocol::{Input, ItemId};
+
+use crate::api::{Code, Mode, Note, Problem};
+use crate::board::Board;
+
+use super::{Call, sound_problem, view};
+
+impl Call {
+    pub(super) fn sound_opened(&mut self, board: &mut Board) {
+        self.sound.mute(self.is_muted);
+        if board.problem().is_some_and(|problem| is_about_devices(problem.code)) {
+            board.set_problem(None);
+        }
+        match board.settings().call.mode {
+            Mode::Ptt => {
+                if self.gate.microphone_opened() {
+                    self.sound.open_gate();
+                }
+            }
+            Mode::Open => self.open_microphone(),
+        }
+    }
+
+    pub(super) fn sound_failed(&mut self, error: &audio::Error, board: &mut Board) {
+        self.discard_recording(board);
+        board.set_problem(Some(sound_problem(error)));
+    }
+
+    pub(super) fn sound_notice(&mut self, notice: SoundNotice, board: &mut Board) {
+        match notice {
+            SoundNotice::Started(key) => self.first_sound(ItemId(key.0), board),
+            SoundNotice::Finished(key) => {
+                let item = ItemId(key.0);
+                self.queued.remove(&item);
+                self.is_audible = self.is_audible && !self.queued.is_empty();
+                self.input(Input::Played(item), board);
+            }
+            SoundNotice::Opened { direction, name, is_fallback } => device_opened(direction, name, is_fallback, board),
+            SoundNotice::Lost { error, .. } => board.set_problem(Some(sound_problem(&error))),
+            SoundNotice::Silent => board
+                .set_problem(Some(Problem { code: Code::MicrophoneSilent, detail: "three seconds of silence".into() })),
+            SoundNotice::Audible => {
+                if board.problem().is_some_and(|problem| problem.code == Code::MicrophoneSilent) {
+                    board.set_problem(None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn first_sound(&mut self, item: ItemId, board: &mut Board) {
+        if !self.queued.contains(&item) {
+            return; // it was flushed meanwhile
+        }
+        self.is_audible = true;
+        let Some(ended) = self.turn_ended.take() else { return };
+        let latency = view::millis(ended.elapsed());
+        self.first_sound_ms = Some(latency);
+        self.marks.of(item).first_sound_ms = Some(latency);
+        self.publish_item(item, board);
+    }
+
+    pub(super) fn captured(&mut self, captured: Captured, board: &mut Board) {
+        if self.sound.has_overflowed() {
+            board.note(Note::NetworkTooSlow);
+        }
+        match captured {
+            Captured::Frame(pcm) => {
+                if is_voiced(&pcm) {
+                    self.last_voice = Some(Instant::now());
+                }
+                self.input(Input::Audio(&pcm), board);
+            }
+            Captured::End => self.turn_captured(board),
+            Captured::InputEnded => {
+                if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
+                    self.end_turn();
+                }
+            }
+        }
+    }
+}
+
+/// Louder than the noise of a quiet room (-46 dBFS): good enough to time a turn by, not to detect speech.
+fn is_voiced(pcm: &[i16]) -> bool {
+    const THRESHOLD: f64 = 164.0;
+    let power: f64 = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    power > THRESHOLD.powi(2) * pcm.len() as f64
+}
+
+fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {
+    if board.problem().is_some_and(|problem| problem.code != Code::MicrophoneSilent && is_about_devices(problem.code)) {
+        board.set_problem(None);
+    }
+    if is_fallback {
+        board.note(Note::DeviceReplaced { name: name.clone() });
+    }
+    board.set_devices(|devices| match direction {
+        audio::Direction::Input => devices.input_in_use = Some(name),
+        audio::Direction::Output => devices.output_in_use = Some(name),
+    });
+}
+
+pub(super) fn is_about_devices(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoMicrophone | Code::MicrophoneRefused | Code::MicrophoneSilent | Code::NoSpeaker | Code::DeviceLost
+    )
+}
