@@ -98,8 +98,18 @@ async fn sidetone(stage: &Stage, floor: &Floor, rounds: usize, rows: &mut Vec<Ro
     server.until_connected().await;
     tokio::time::sleep(SETTLE).await;
     let latency = latency(stage, &server, rounds).await;
-    rows.push(Row::new("mouth to wire", latency.mouth_to_wire.above(&floor.mouth), "ms above floor", "p50 ≤ 12, p95 ≤ 20"));
-    rows.push(Row::new("wire to ear, steady link", latency.wire_to_ear.above(&floor.ear), "ms above floor", "p50 ≤ 20"));
+    rows.push(Row::new(
+        "mouth to wire",
+        latency.mouth_to_wire.above(&floor.mouth),
+        "ms above floor",
+        "p50 ≤ 12, p95 ≤ 20",
+    ));
+    rows.push(Row::new(
+        "wire to ear, steady link",
+        latency.wire_to_ear.above(&floor.ear),
+        "ms above floor",
+        "p50 ≤ 20",
+    ));
     rows.push(Row::new("audio in one message", latency.append, "ms", ""));
     let ear = Ear::open(stage, "vspk.monitor");
     let silence = barge_ins(&server, &ear, rounds.min(10)).await;
@@ -179,7 +189,12 @@ async fn peer(stage: &Stage, floor: &Floor, rounds: usize, name: &str, command: 
     server.until_connected().await;
     tokio::time::sleep(SETTLE).await;
     let latency = latency(stage, &server, rounds).await;
-    rows.push(Row::new(&format!("{name}: mouth to wire"), latency.mouth_to_wire.above(&floor.mouth), "ms above floor", ""));
+    rows.push(Row::new(
+        &format!("{name}: mouth to wire"),
+        latency.mouth_to_wire.above(&floor.mouth),
+        "ms above floor",
+        "",
+    ));
     rows.push(Row::new(&format!("{name}: wire to ear"), latency.wire_to_ear.above(&floor.ear), "ms above floor", ""));
     let use_of = usage::over(&[child.id()], Duration::from_secs(5)).await;
     rows.push(Row::new(&format!("{name}: memory"), Samples::of([Some(use_of.memory)]), "MB (PSS)", ""));

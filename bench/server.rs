@@ -62,7 +62,10 @@ impl Server {
     }
 
     pub(crate) async fn until_connected(&self) {
-        tests::until("the client to configure its session", async || self.seen.lock().expect("the server").is_ready.then_some(())).await;
+        tests::until("the client to configure its session", async || {
+            self.seen.lock().expect("the server").is_ready.then_some(())
+        })
+        .await;
     }
 
     /// When the first marker after `since` came in.
@@ -115,7 +118,11 @@ impl Server {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let late = (random >> 33) as i64 % (2 * SPREAD + 1) - SPREAD;
             let due = start + PIECE * index;
-            let due = if late < 0 { due - Duration::from_millis(late.unsigned_abs()) } else { due + Duration::from_millis(late.unsigned_abs()) };
+            let due = if late < 0 {
+                due - Duration::from_millis(late.unsigned_abs())
+            } else {
+                due + Duration::from_millis(late.unsigned_abs())
+            };
             tokio::time::sleep_until(due.into()).await;
             self.delta(answer, &tone(index as usize * samples, samples));
             if start.elapsed() > Duration::from_secs(5)
@@ -128,7 +135,9 @@ impl Server {
     }
 
     pub(crate) async fn speech_started(&self) -> Instant {
-        self.event(&json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_user" }));
+        self.event(
+            &json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_user" }),
+        );
         tokio::task::yield_now().await;
         Instant::now()
     }
@@ -144,7 +153,9 @@ impl Server {
         let (response, item) = (response(*answers, "in_progress"), item(*answers, "in_progress"));
         let id = &response["id"];
         self.event(&json!({ "type": "response.created", "response": response }));
-        self.event(&json!({ "type": "response.output_item.added", "response_id": id, "output_index": 0, "item": item }));
+        self.event(
+            &json!({ "type": "response.output_item.added", "response_id": id, "output_index": 0, "item": item }),
+        );
         self.event(&json!({ "type": "conversation.item.added", "previous_item_id": null, "item": item }));
         self.event(&json!({ "type": "response.content_part.added", "response_id": id, "item_id": item["id"],
             "output_index": 0, "content_index": 0, "part": { "type": "audio", "transcript": "" } }));
@@ -196,7 +207,8 @@ async fn serve(stream: TcpStream, mut outbox: broadcast::Receiver<String>, seen:
     let _ = stream.set_nodelay(true);
     #[expect(clippy::result_large_err, reason = "the library's own type")]
     let choose = |request: &Request, mut response: Response| {
-        let offered = request.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok()).unwrap_or("");
+        let offered =
+            request.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok()).unwrap_or("");
         if offered.split(',').any(|name| name.trim() == "realtime") {
             response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("realtime"));
         }

@@ -36,7 +36,12 @@ async fn a_change_is_written_and_read_again() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;
     window.click("button", "Settings").await;
-    window.script("[...document.querySelectorAll('input[type=radio]')].find((field) => field.value === 'dark').click()", &[]).await;
+    window
+        .script(
+            "[...document.querySelectorAll('input[type=radio]')].find((field) => field.value === 'dark').click()",
+            &[],
+        )
+        .await;
     window.until("the dark theme", "return document.documentElement.dataset.theme === 'dark'").await;
     window.close().await;
     assert!(fs::read_to_string(stage.settings_file()).unwrap().contains("dark"));

@@ -21,6 +21,12 @@ async fn open_keys(window: &Window) {
     window.click("button", "Keys").await;
 }
 
+/// Waits until the card of the OpenAI key tells this place.
+async fn until_place(window: &Window, place: &str) {
+    let script = format!("return !!document.querySelector('[data-holder=openai] [data-place={place}]')");
+    window.until(&format!("the key's place to be {place}"), &script).await;
+}
+
 async fn paste(window: &Window, key: &str) {
     window.fill("OpenAI key", key).await;
     window.click("button", "Save").await;
@@ -42,7 +48,7 @@ async fn a_pasted_key_is_stored_tested_and_read_back_after_a_restart() {
     let stage = Stage::new().with_keychain(Keychain::Unlocked).with_settings(&settings(&server));
     let window = Window::open(&stage).await;
     open_keys(&window).await;
-    window.until_text("No key").await;
+    until_place(&window, "missing").await;
     paste(&window, KEY).await;
     window.until_text("In the system keychain").await;
     window.until_text("The key is valid").await;
@@ -58,7 +64,7 @@ async fn a_pasted_key_is_stored_tested_and_read_back_after_a_restart() {
     open_keys(&again).await;
     again.click("button", "Delete").await;
     again.click("button", "Delete it").await;
-    again.until_text("No key").await;
+    until_place(&again, "missing").await;
     assert_eq!(stage.secret(IN_KEYCHAIN), None, "a deleted key is gone");
     again.close().await;
 }

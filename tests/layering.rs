@@ -11,9 +11,29 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/engine",
         &[
-            "audio", "backon", "fastrand", "futures-util", "keyring", "keyring-core", "protocol", "reqwest", "rustls",
-            "secrecy", "secret-service", "serde", "serde_json", "thiserror", "tokio", "tokio-tungstenite", "toml",
-            "tracing", "tracing-appender", "tracing-subscriber", "url", "zbus-secret-service-keyring-store",
+            "audio",
+            "backon",
+            "fastrand",
+            "futures-util",
+            "hyper-util",
+            "keyring",
+            "keyring-core",
+            "protocol",
+            "reqwest",
+            "rustls",
+            "secrecy",
+            "secret-service",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio-tungstenite",
+            "toml",
+            "tracing",
+            "tracing-appender",
+            "tracing-subscriber",
+            "url",
+            "zbus-secret-service-keyring-store",
         ],
     ),
     (
@@ -23,8 +43,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "src-tauri",
         &[
-            "anyhow", "clap", "emulator", "engine", "rpassword", "serde", "serde_json", "tauri", "tauri-plugin-opener",
-            "tauri-plugin-single-instance", "tokio", "tracing",
+            "anyhow",
+            "clap",
+            "emulator",
+            "engine",
+            "gtk",
+            "rpassword",
+            "serde",
+            "serde_json",
+            "tauri",
+            "tauri-plugin-opener",
+            "tauri-plugin-single-instance",
+            "tokio",
+            "tracing",
         ],
     ),
 ];
@@ -34,7 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cpal::", &["crates/audio/src"]),
     ("rubato::", &["crates/audio/src"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
-    ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
+    ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net", "crates/engine/src/call/link.rs"]),
     ("keyring", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),
     ("tauri::", &["src-tauri"]),
     ("Instant::now", &["crates/audio", "crates/engine", "crates/emulator", "src-tauri"]),
@@ -72,13 +103,16 @@ fn code(text: &str) -> String {
 #[test]
 fn each_crate_depends_only_on_what_it_may() {
     for (folder, allowed) in ALLOWED {
-        let manifest: toml::Table = fs::read_to_string(project().join(folder).join("Cargo.toml")).unwrap().parse().unwrap();
+        let manifest: toml::Table =
+            fs::read_to_string(project().join(folder).join("Cargo.toml")).unwrap().parse().unwrap();
         let mut used = BTreeSet::new();
         let mut take = |table: Option<&toml::Value>| {
             used.extend(table.and_then(toml::Value::as_table).into_iter().flat_map(|table| table.keys().cloned()));
         };
         take(manifest.get("dependencies"));
-        for target in manifest.get("target").and_then(toml::Value::as_table).into_iter().flat_map(|table| table.values()) {
+        for target in
+            manifest.get("target").and_then(toml::Value::as_table).into_iter().flat_map(|table| table.values())
+        {
             take(target.get("dependencies"));
         }
         let excess: Vec<_> = used.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
@@ -89,7 +123,8 @@ fn each_crate_depends_only_on_what_it_may() {
 
 #[test]
 fn what_belongs_to_one_place_is_used_only_there() {
-    let folders = ["crates/audio/src", "crates/protocol/src", "crates/engine/src", "crates/emulator/src", "src-tauri/src"];
+    let folders =
+        ["crates/audio/src", "crates/protocol/src", "crates/engine/src", "crates/emulator/src", "src-tauri/src"];
     for (name, text) in folders.iter().flat_map(|folder| sources(folder, "rs")) {
         let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
         for (word, owners) in OWNERS {
@@ -109,8 +144,10 @@ fn one_file_of_the_page_talks_to_the_program() {
 
 #[test]
 fn files_stay_small_enough_to_read() {
-    let rust = ["crates", "src-tauri/src", "tests"].into_iter().flat_map(|folder| sources(folder, "rs"));
+    let rust = ["crates", "src-tauri/src", "tests", "bench"].into_iter().flat_map(|folder| sources(folder, "rs"));
     for (name, text) in rust.chain(sources("ui", "js")) {
-        assert!(text.lines().count() <= 600, "{name} has {} lines", text.lines().count());
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+        let lines = text.lines().filter(is_code).count();
+        assert!(lines <= 500, "{name} has {lines} lines of code");
     }
 }

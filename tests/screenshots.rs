@@ -36,7 +36,8 @@ async fn converse(stage: &Stage, window: &Window) {
 
 /// Nothing sticks out sideways.
 async fn fits(window: &Window) {
-    let excess = window.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]).await;
+    let excess =
+        window.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]).await;
     assert_eq!(excess, 0, "the page is wider than its window");
 }
 
@@ -79,7 +80,8 @@ async fn a_narrow_window_keeps_everything_needed() {
     converse(&stage, &window).await;
     window.screenshot("narrow").await;
     fits(&window).await;
-    for (role, name) in [("button", "Hold to talk"), ("textbox", "Message"), ("button", "Settings"), ("button", "Mute")] {
+    for (role, name) in [("button", "Hold to talk"), ("textbox", "Message"), ("button", "Settings"), ("button", "Mute")]
+    {
         window.find(role, name).await;
     }
     window.close().await;
@@ -96,7 +98,8 @@ async fn twice_the_size_loses_nothing() {
     converse(&stage, &window).await;
     window.screenshot("zoom-200").await;
     fits(&window).await;
-    for (role, name) in [("button", "Hold to talk"), ("textbox", "Message"), ("button", "Settings"), ("button", "Mute")] {
+    for (role, name) in [("button", "Hold to talk"), ("textbox", "Message"), ("button", "Settings"), ("button", "Mute")]
+    {
         window.find(role, name).await;
     }
     window.close().await;

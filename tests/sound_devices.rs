@@ -77,7 +77,8 @@ async fn devices_are_listed_by_readable_names() {
     let listed = stage.run(&["devices", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{listed:?}");
     let devices = &listed.json_lines()[0];
-    let names = |side: &str| devices[side].as_array().unwrap().iter().map(|one| one["name"].to_string()).collect::<Vec<_>>();
+    let names =
+        |side: &str| devices[side].as_array().unwrap().iter().map(|one| one["name"].to_string()).collect::<Vec<_>>();
     assert!(names("inputs")[0].contains("TestMicrophone"), "{devices}");
     assert!(names("outputs")[0].contains("TestSpeaker"), "{devices}");
     let doctor = stage.run(&["doctor", "audio"]).await;

@@ -62,13 +62,9 @@ mod tests {
     async fn what_is_played_is_recorded() {
         let stage = Stage::new().with_sound_card();
         let recording = stage.card().record().await;
-        let chirp = Sound::chirp(200, 48_000);
-        stage.card().play_on_speaker(&chirp).await;
-        until("the chirp", async || {
-            let found = recording.so_far().find(&chirp);
-            found.filter(|(_, alike)| *alike > 0.9)
-        })
-        .await;
+        let words = Sound::fixture("interruption.wav");
+        stage.card().play_on_speaker(&words).await;
+        recording.until_heard(&words).await;
         assert_eq!(stage.card().listeners(), 0);
     }
 
@@ -79,7 +75,7 @@ mod tests {
         assert_eq!(stage.card().listeners(), 1);
         let words = Sound::fixture("question.wav");
         stage.card().say(&words).await;
-        until("the words", async || recording.so_far().find(&words).filter(|(_, alike)| *alike > 0.9)).await;
+        recording.until_heard(&words).await;
     }
 
     #[test]

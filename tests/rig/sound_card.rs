@@ -5,9 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::daemon::{Daemon, output, spawn};
-use crate::{Sound, Stage, until, until_blocking};
+use crate::{LIMIT, Sound, Stage, until, until_blocking};
 
 /// The program sees the microphone `vmic` and the speaker `vspk`, at 48 kHz, both the default.
 const DEVICES: &str = "\
@@ -80,7 +81,8 @@ impl SoundCard {
 
     fn start_playing(&self, device: &str, sound: &Sound) -> Speech {
         let mut command = self.tool("pacat");
-        command.args(["--playback", "--raw", "--latency-msec=20", "--format=s16le", "--channels=1"]);
+        // A long buffer: a busy machine must not tear holes into the words.
+        command.args(["--playback", "--raw", "--latency-msec=500", "--format=s16le", "--channels=1"]);
         command.args([format!("--device={device}"), format!("--rate={}", sound.rate)]).stdin(Stdio::piped());
         let mut child = spawn(&mut command, "pulseaudio-utils");
         let bytes = sound.bytes();
@@ -131,7 +133,8 @@ impl SoundCard {
     /// How many programs have a microphone open now. (Recordings of the speaker do not count.)
     pub fn listeners(&self) -> usize {
         let sources = self.pactl(&["list", "short", "sources"]).expect("the sound server answers");
-        let speaker = sources.lines().find(|line| line.contains("vspk.monitor")).and_then(|line| line.split('\t').next());
+        let speaker =
+            sources.lines().find(|line| line.contains("vspk.monitor")).and_then(|line| line.split('\t').next());
         let open = self.pactl(&["list", "short", "source-outputs"]).expect("the sound server answers");
         let columns = open.lines().map(|line| line.split('\t').collect::<Vec<_>>());
         // Without a client: one of the server's own modules, the feed of the microphone.
@@ -190,6 +193,27 @@ impl Recording {
     /// What was heard so far.
     pub fn so_far(&self) -> Sound {
         Sound { samples: self.samples.lock().expect("the recording").clone(), rate: 48_000 }
+    }
+
+    /// Waits until `sound` was heard; gives where it began, in seconds.
+    ///
+    /// # Panics
+    /// It was not heard; the recording is kept for a person to listen to.
+    pub async fn until_heard(&self, sound: &Sound) -> f64 {
+        let start = Instant::now();
+        loop {
+            let heard = self.so_far();
+            let (at, share) = heard.find(sound).unwrap_or_default();
+            if share >= 0.6 {
+                return at;
+            }
+            if start.elapsed() > LIMIT {
+                let file = std::env::temp_dir().join(format!("sidetone-not-heard-{}.wav", std::process::id()));
+                heard.write(&file);
+                panic!("not heard (only {share:.2} of it, at {at:.2} s); the recording is {}", file.display());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// What was heard in the last `ms` milliseconds.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource as _, KeyAction, KeyActions, MouseActions, PointerAction};
+use fantoccini::actions::{Actions, InputSource as _, KeyAction, KeyActions, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
@@ -50,7 +50,9 @@ impl Window {
             .expect("the window opens within 30 s")
             .unwrap_or_else(|error| panic!("the window did not open: {error}"));
         let window = Self { client, _driver: driver, display };
-        window.until("the page", "return document.readyState === 'complete' && !!document.body?.innerText.trim()").await;
+        window
+            .until("the page", "return document.readyState === 'complete' && !!document.body?.innerText.trim()")
+            .await;
         window
     }
 
@@ -61,7 +63,8 @@ impl Window {
 
     /// What a script returns.
     pub async fn script(&self, script: &str, arguments: &[Value]) -> Value {
-        let result = self.client.execute(script, arguments.to_vec()).await;
+        let executing = tokio::time::timeout(crate::LIMIT, self.client.execute(script, arguments.to_vec()));
+        let result = executing.await.unwrap_or_else(|_| panic!("no answer to script {script}"));
         result.unwrap_or_else(|error| panic!("{error} in script {script}"))
     }
 
@@ -89,7 +92,9 @@ impl Window {
     /// Clicks the element of this role and name.
     pub async fn click(&self, role: Role, name: &str) {
         let element = self.find(role, name).await;
-        element.click().await.unwrap_or_else(|error| panic!("{role} {name:?} cannot be clicked: {error}"));
+        let clicking = tokio::time::timeout(crate::LIMIT, element.click()).await;
+        let clicking = clicking.unwrap_or_else(|_| panic!("no answer to a click on {role} {name:?}"));
+        clicking.unwrap_or_else(|error| panic!("{role} {name:?} cannot be clicked: {error}"));
     }
 
     /// Types into the text box of this name.
@@ -103,25 +108,25 @@ impl Window {
         let element = self.find(role, name).await;
         let moved = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
         let actions = MouseActions::new("mouse".into()).then(moved).then(PointerAction::Down { button: 0 });
-        self.client.perform_actions(actions).await.expect("the pointer goes down");
+        self.perform("the pointer goes down", actions).await;
     }
 
     /// Lets the pointer's button go.
     pub async fn let_go(&self) {
         let actions = MouseActions::new("mouse".into()).then(PointerAction::Up { button: 0 });
-        self.client.perform_actions(actions).await.expect("the pointer goes up");
+        self.perform("the pointer goes up", actions).await;
     }
 
     /// Presses a key and leaves it down.
     pub async fn key_down(&self, key: char) {
         let actions = KeyActions::new("keys".into()).then(KeyAction::Down { value: key });
-        self.client.perform_actions(actions).await.expect("the key goes down");
+        self.perform("the key goes down", actions).await;
     }
 
     /// Lets a key go.
     pub async fn key_up(&self, key: char) {
         let actions = KeyActions::new("keys".into()).then(KeyAction::Up { value: key });
-        self.client.perform_actions(actions).await.expect("the key goes up");
+        self.perform("the key goes up", actions).await;
     }
 
     /// Presses keys together, the last one briefly.
@@ -133,7 +138,12 @@ impl Window {
         for key in keys.iter().rev() {
             actions = actions.then(KeyAction::Up { value: *key });
         }
-        self.client.perform_actions(actions).await.expect("keys are pressed");
+        self.perform("keys are pressed", actions).await;
+    }
+
+    async fn perform(&self, what: &str, actions: impl Into<Actions>) {
+        let performing = tokio::time::timeout(crate::LIMIT, self.client.perform_actions(actions)).await;
+        performing.unwrap_or_else(|_| panic!("{what}: no answer")).unwrap_or_else(|error| panic!("{what}: {error}"));
     }
 
     /// The words of the status region: the state of the talk button.
@@ -153,6 +163,15 @@ impl Window {
             assert!(start.elapsed() < crate::LIMIT, "waited in vain for {what}; it is {last:?}");
             last = self.status().await;
         }
+    }
+
+    /// Waits until the call is connected.
+    pub async fn until_connected(&self) {
+        until("the call to be connected", async || {
+            let snapshot = self.invoke("snapshot", json!({})).await.ok()?;
+            (snapshot["call"]["link"]["state"] == "live").then_some(())
+        })
+        .await;
     }
 
     /// The text of the conversation.
@@ -223,10 +242,22 @@ impl Window {
     /// Keeps a picture of the page in `target/screenshots`.
     pub async fn screenshot(&self, name: &str) -> PathBuf {
         let program = program();
-        let folder = program.parent().and_then(|folder| folder.parent()).expect("the target folder").join("screenshots");
+        let folder =
+            program.parent().and_then(|folder| folder.parent()).expect("the target folder").join("screenshots");
         fs::create_dir_all(&folder).expect("the folder of the screenshots");
         let path = folder.join(format!("{name}.png"));
-        let picture = self.client.screenshot().await.expect("a picture of the page");
+        // The engine takes its picture with the next frame, and a page at rest has no next frame.
+        let stir = "const speck = document.body.appendChild(document.createElement('i'));
+            Object.assign(speck.style, { position: 'fixed', width: '1px', height: '1px' });
+            let frames = 0;
+            const stir = () => {
+              speck.style.opacity = String(frames % 2 / 100);
+              if (frames++ < 60) requestAnimationFrame(stir); else speck.remove();
+            };
+            stir();";
+        self.script(stir, &[]).await;
+        let picture = tokio::time::timeout(crate::LIMIT, self.client.screenshot()).await;
+        let picture = picture.expect("no answer to the wish for a picture").expect("a picture of the page");
         fs::write(&path, picture).expect("the picture is written");
         path
     }
