@@ -155,14 +155,14 @@ async fn latency(stage: &Stage, server: &Server, rounds: usize) -> Latency {
 /// The server hears the user begin while a long answer plays; how long until the speaker is silent.
 async fn barge_ins(server: &Server, ear: &Ear, rounds: usize) -> Samples {
     let mut found = Vec::new();
-    for _ in 0..rounds {
+    for turn in 0..rounds {
         let sent = server.play_tone(Duration::from_secs(4)).await;
         tokio::task::block_in_place(|| ear.marker_after(sent, LOST));
         tokio::time::sleep(Duration::from_millis(800)).await;
-        let interrupted = server.speech_started().await;
+        let interrupted = server.speech_started(turn).await;
         tokio::time::sleep(Duration::from_millis(600)).await;
         found.push(ear.last_loud().filter(|at| *at > interrupted).map(|at| millis(at - interrupted)));
-        server.speech_stopped().await;
+        server.speech_stopped(turn).await;
         tokio::time::sleep(PAUSE).await;
     }
     Samples::of(found)

@@ -8,6 +8,8 @@ use tests::{Sound, Stage};
 
 const RATE: u32 = 48_000;
 const PIECE: Duration = Duration::from_millis(5);
+/// Time for pacat to connect.
+const CONNECTING: Duration = Duration::from_millis(700);
 
 #[derive(Debug)]
 pub(crate) struct Mouth {
@@ -46,6 +48,8 @@ fn speak(mut pipe: impl std::io::Write, inbox: &Receiver<SyncSender<Instant>>) {
     let marker = Sound::chirp(120, RATE).samples;
     let mut rest: &[i16] = &[];
     let mut noise = 1u32;
+    // What is written before pacat takes anything would stay in front of every later sample.
+    std::thread::sleep(CONNECTING);
     let start = Instant::now();
     for count in 1u32.. {
         if rest.is_empty()

@@ -134,16 +134,18 @@ impl Server {
         self.end(answer);
     }
 
-    pub(crate) async fn speech_started(&self) -> Instant {
-        self.event(
-            &json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_user" }),
-        );
+    /// The user begins to speak, as the server hears it; gives the moment it was said.
+    pub(crate) async fn speech_started(&self, turn: usize) -> Instant {
+        self.event(&json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": format!("user_{turn}") }));
         tokio::task::yield_now().await;
         Instant::now()
     }
 
-    pub(crate) async fn speech_stopped(&self) {
-        self.event(&json!({ "type": "input_audio_buffer.speech_stopped", "audio_end_ms": 0, "item_id": "item_user" }));
+    /// The user is done.
+    pub(crate) async fn speech_stopped(&self, turn: usize) {
+        let item = format!("user_{turn}");
+        self.event(&json!({ "type": "input_audio_buffer.speech_stopped", "audio_end_ms": 500, "item_id": item }));
+        self.event(&json!({ "type": "input_audio_buffer.committed", "previous_item_id": null, "item_id": item }));
         tokio::task::yield_now().await;
     }
 
