@@ -33,6 +33,20 @@ pub enum Cause {
 }
 
 impl Fault {
+    /// The same as a matter of one answer, where the connection stays: only the user can ask again.
+    pub(crate) fn of_answer(self) -> Self {
+        match self.cause {
+            Cause::Server => Self { cause: Cause::Response, ..self },
+            Cause::Credential
+            | Cause::Permission
+            | Cause::Quota
+            | Cause::RateLimited
+            | Cause::Refused
+            | Cause::Expired
+            | Cause::Response => self,
+        }
+    }
+
     /// Whether opening another connection can help.
     pub fn is_transient(&self) -> bool {
         match self.cause {

@@ -25,7 +25,8 @@ pub enum Input<'a> {
     Press,
     /// Microphone audio at [`crate::SAMPLE_RATE`]. In push-to-talk only between `Press` and `Release`.
     Audio(&'a [i16]),
-    /// The push-to-talk turn is over and all its audio was handed in.
+    /// The push-to-talk turn is over and all its audio was handed in. Open microphone: it was closed for good, and
+    /// what was being said waits as it stands; to be told after [`Input::Closed`].
     Release,
     /// The user drops the push-to-talk turn that is being recorded.
     Discard,
@@ -106,7 +107,7 @@ pub enum Event {
     SpeechStopped,
     /// The utterance or message reached the provider and its answer is being made.
     ResponseStarted,
-    /// The answer is complete on the wire (its audio may still be playing).
+    /// The answer is over on the wire (its audio may still be playing). Not told when the connection dies under it.
     ResponseDone,
     /// Something went wrong. If the socket closes next, [`Fault::is_transient`] says whether to open another one.
     Fault(Fault),
@@ -155,6 +156,16 @@ impl Session {
     /// How many utterances and messages wait for an answer.
     pub fn unanswered(&self) -> usize {
         self.realtime.unanswered()
+    }
+
+    /// Whether an answer will be asked for without another word of the user, now or on the next connection.
+    pub fn is_answer_owed(&self) -> bool {
+        self.realtime.is_answer_owed()
+    }
+
+    /// Whether the provider refused the settings: this connection will never be ready by itself.
+    pub fn is_refused(&self) -> bool {
+        self.realtime.is_refused()
     }
 
     /// Whether a response is being generated or a turn is being recorded: not the moment to change sockets.

@@ -138,6 +138,7 @@ impl Realtime {
                 running.has_spoken = true;
             }
             self.output(Output::Play { item: id, pcm });
+            self.streamed(now);
         }
         if is_new {
             self.tell(id);

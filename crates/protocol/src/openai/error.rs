@@ -78,7 +78,7 @@ impl Realtime {
             // The provider missed the audio (a race with a clear): it is still here.
             utterance.stage = Stage::Waiting;
         } else {
-            let fault = complaint.into_fault();
+            let fault = complaint.into_fault().of_answer();
             utterance.stage = Stage::Held;
             item.delivery = Delivery::Kept;
             item.fault = Some(fault.clone());
@@ -94,7 +94,7 @@ impl Realtime {
             return;
         }
         self.withdraw_request(id);
-        let fault = complaint.into_fault();
+        let fault = complaint.into_fault().of_answer();
         if let Some(entry) = self.timeline.find_mut(id) {
             entry.is_gone = true;
         }

@@ -22,6 +22,7 @@ pub(super) const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
 /// How often an utterance goes out by itself before it waits for the user: a bound on what a provider that
 /// fails at the same place every time can cost.
 pub(super) const ATTEMPTS: u8 = 5;
+pub(super) const UNANSWERED: &str = "This was sent five times and not answered.";
 
 /// How far the connection has come.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub(super) struct Commit {
 #[derive(Debug, Default)]
 pub(super) struct Link {
     sent: VecDeque<(u64, Purpose)>,
+    /// The newest event.
+    newest: String,
     pub(super) slot: Slot,
     /// `response.create` refused in a row because another response was active.
     pub(super) collisions: u8,
@@ -115,6 +118,16 @@ impl Link {
                 self.sent.pop_front();
             }
         }
+    }
+
+    /// Whether this is the very event that came before it, which would sound or read twice.
+    pub(super) fn is_repeated(&mut self, event_id: Option<&str>, text: &str) -> bool {
+        let is_named = event_id.is_some_and(|id| !id.is_empty());
+        if is_named && self.newest == text {
+            return true;
+        }
+        text.clone_into(&mut self.newest);
+        false
     }
 
     pub(super) fn purpose(&self, event_id: &str) -> Option<Purpose> {
@@ -246,7 +259,11 @@ impl Realtime {
             if !matches!(utterance.stage, Stage::Waiting | Stage::OnServer { .. } | Stage::Held) {
                 continue;
             }
-            utterance.stage = if utterance.attempts < ATTEMPTS { Stage::Waiting } else { Stage::Held };
+            if utterance.attempts >= ATTEMPTS {
+                self.keep_for_user(id, UNANSWERED);
+                continue;
+            }
+            utterance.stage = Stage::Waiting;
             if item.delivery != Delivery::Kept {
                 item.delivery = Delivery::Kept;
                 changed.push(id);
@@ -266,7 +283,7 @@ impl Realtime {
             State::Configuring { until } => return Some((until, "session.updated")),
             State::Ready => {}
         }
-        let commit = self.link.commits.iter().find_map(|commit| commit.until);
+        let commit = self.commit_deadline();
         let resending = self.link.resending.as_ref().map(|resending| resending.until);
         [
             commit.map(|at| (at, "the utterance to be taken")),
@@ -279,6 +296,13 @@ impl Realtime {
         .min()
     }
 
+    /// Until when a turn that has ended must have become an item, by our commit or by the provider's own.
+    fn commit_deadline(&self) -> Option<Instant> {
+        let ours = self.link.commits.iter().filter_map(|commit| commit.until).min();
+        let theirs = self.link.speech.as_ref().and_then(|speech| speech.until);
+        [ours, theirs].into_iter().flatten().min()
+    }
+
     pub(super) fn timeout(&mut self, now: Instant) {
         match self.state {
             State::Opening { until } if until <= now => return self.give_up("no session.created"),
@@ -286,7 +310,7 @@ impl Realtime {
             State::Configuring { until } if until <= now => return self.ready(now),
             State::Closed | State::Refused | State::Opening { .. } | State::Configuring { .. } | State::Ready => {}
         }
-        if self.link.commits.iter().any(|commit| commit.until.is_some_and(|until| until <= now)) {
+        if self.commit_deadline().is_some_and(|until| until <= now) {
             return self.give_up("the utterance was not taken");
         }
         if self.link.slot.deadline().is_some_and(|(until, _)| until <= now) {

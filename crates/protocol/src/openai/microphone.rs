@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::link::{ACKNOWLEDGEMENT, ATTEMPTS};
+use super::link::{ACKNOWLEDGEMENT, ATTEMPTS, UNANSWERED};
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
 use super::timeline::{Side, Stage, Utterance, duration_of};
@@ -23,6 +23,8 @@ pub(super) struct Speech {
     wire: String,
     start: u64,
     stop: Option<u64>,
+    /// When its end has to be committed.
+    pub(super) until: Option<Instant>,
 }
 
 /// An unanswered utterance that is put through the provider's ear again.
@@ -100,19 +102,20 @@ impl Realtime {
         self.link.resumed_at = None;
         let end = self.link.ring.end();
         let start = position(at_ms).unwrap_or(end).min(end);
-        self.link.speech = Some(Speech { item: id, wire: wire.to_owned(), start, stop: None });
+        self.link.speech = Some(Speech { item: id, wire: wire.to_owned(), start, stop: None, until: None });
         self.timeline.bind(id, wire);
         self.emit(Event::SpeechStarted);
         self.tell(id);
     }
 
-    pub(super) fn speech_stopped(&mut self, wire: &str, at_ms: Option<f64>) {
+    pub(super) fn speech_stopped(&mut self, wire: &str, at_ms: Option<f64>, now: Instant) {
         let end = self.link.ring.end();
         let Some(speech) = self.link.speech.as_mut() else { return };
         if speech.wire != wire || speech.stop.is_some() {
             return;
         }
         speech.stop = Some(position(at_ms).unwrap_or(end).clamp(speech.start, end));
+        speech.until = Some(now + ACKNOWLEDGEMENT);
         let id = speech.item;
         self.keep_speech(id);
         self.emit(Event::SpeechStopped);
@@ -192,7 +195,7 @@ impl Realtime {
         let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
         self.timeline.bind(id, wire);
         let start = self.link.committed_at;
-        self.link.speech = Some(Speech { item: id, wire: wire.to_owned(), start, stop: None });
+        self.link.speech = Some(Speech { item: id, wire: wire.to_owned(), start, stop: None, until: None });
         self.keep_speech(id);
         if let Some(speech) = self.link.speech.as_mut() {
             speech.stop = Some(self.link.ring.end());
@@ -223,11 +226,7 @@ impl Realtime {
     /// The detector did not take it for speech: it waits for the user.
     pub(super) fn resending_unnoticed(&mut self, now: Instant) {
         let Some(resending) = self.link.resending.take() else { return };
-        if let Some((item, utterance)) = self.timeline.utterance_mut(resending.item) {
-            utterance.stage = Stage::Held;
-            item.delivery = Delivery::Kept;
-        }
-        self.tell(resending.item);
+        self.keep_for_user(resending.item, "The provider heard no speech in this.");
         self.release_backlog();
         self.pump(now);
     }
@@ -256,9 +255,7 @@ impl Realtime {
         let is_heard = self.is_open_microphone();
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
         if utterance.attempts >= ATTEMPTS {
-            utterance.stage = Stage::Held;
-            item.delivery = Delivery::Kept;
-            return;
+            return self.keep_for_user(id, UNANSWERED);
         }
         utterance.attempts += u8::from(!was_asked);
         let ask = !(is_heard && item.kind == Kind::Spoken);

@@ -53,6 +53,7 @@ impl Realtime {
             Input::Closed { code, reason } => self.closed(code, reason),
             Input::Press => self.press(now),
             Input::Audio(pcm) => self.audio(pcm),
+            Input::Release if self.is_open_microphone() => self.end_speech(),
             Input::Release => self.release(now),
             Input::Discard => self.discard(now),
             Input::Say { text, aloud } => self.say(text, aloud, now),
@@ -77,6 +78,15 @@ impl Realtime {
     pub(crate) fn unanswered(&self) -> usize {
         let owes = |stage| matches!(stage, Stage::Waiting | Stage::OnServer { .. } | Stage::Held);
         self.timeline.entries().iter().filter(|entry| entry.stage().is_some_and(owes)).count()
+    }
+
+    pub(crate) fn is_answer_owed(&self) -> bool {
+        let owes = |stage| matches!(stage, Stage::Waiting | Stage::OnServer { .. });
+        self.timeline.entries().iter().any(|entry| entry.stage().is_some_and(owes))
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
     }
 
     pub(crate) fn is_busy(&self) -> bool {
@@ -138,6 +148,9 @@ impl Realtime {
             return;
         }
         match serde_json::from_str::<Frame<'_>>(text) {
+            Ok(frame) if self.link.is_repeated(frame.event_id.as_deref(), text) => {
+                tracing::debug!("repeated event ignored");
+            }
             Ok(frame) => self.frame(&frame, now),
             Err(error) => tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored"),
         }
@@ -157,7 +170,7 @@ impl Realtime {
             "session.updated" => self.session_updated(frame.session.as_ref(), now),
             "error" => self.error(frame.error.as_ref(), now),
             "input_audio_buffer.speech_started" => self.speech_started(item_id, frame.audio_start_ms, now),
-            "input_audio_buffer.speech_stopped" => self.speech_stopped(item_id, frame.audio_end_ms),
+            "input_audio_buffer.speech_stopped" => self.speech_stopped(item_id, frame.audio_end_ms, now),
             "input_audio_buffer.committed" => self.committed(item_id, previous, now),
             "conversation.item.added" | "conversation.item.created" => {
                 if let Some(item) = frame.item.as_ref().and_then(WireItem::read) {

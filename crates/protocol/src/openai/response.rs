@@ -13,6 +13,8 @@ use crate::{Cause, Delivery, Event, Fault, ItemId, Kind, Usage};
 
 const BEGINNING: Duration = Duration::from_secs(20);
 const PROGRESS: Duration = Duration::from_secs(45);
+/// In the middle of an item, whose pieces come faster than they are heard.
+const STREAMING: Duration = Duration::from_secs(15);
 const CANCELLING: Duration = Duration::from_secs(10);
 
 /// The place for the one response of the conversation.
@@ -134,8 +136,17 @@ impl Realtime {
 
     /// Something came of the running response.
     pub(super) fn progressed(&mut self, now: Instant) {
+        self.expect_more(now + PROGRESS);
+    }
+
+    /// A piece of a sentence came of it.
+    pub(super) fn streamed(&mut self, now: Instant) {
+        self.expect_more(now + STREAMING);
+    }
+
+    fn expect_more(&mut self, until: Instant) {
         if let Some(response) = self.link.slot.active_mut().filter(|response| !response.is_cancelling) {
-            response.until = now + PROGRESS;
+            response.until = until;
         }
     }
 
@@ -154,7 +165,7 @@ impl Realtime {
         } else {
             self.link.slot = Slot::Free;
         }
-        let fault = complaint.into_fault();
+        let fault = complaint.into_fault().of_answer();
         for id in self.open_questions() {
             if cut == Cut::Stopped {
                 self.answered(id);
@@ -232,7 +243,6 @@ impl Realtime {
                 self.answered(id);
             }
         }
-        self.emit(Event::ResponseDone);
     }
 
     /// A response is over, however.
@@ -295,6 +305,16 @@ impl Realtime {
         }
     }
 
+    /// Only the user sends it again.
+    pub(super) fn keep_for_user(&mut self, id: ItemId, why: &str) {
+        let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
+        utterance.stage = Stage::Held;
+        item.delivery = Delivery::Kept;
+        let fault = || Fault { cause: Cause::Response, code: None, message: why.to_owned() };
+        item.fault.get_or_insert_with(fault);
+        self.tell(id);
+    }
+
     /// The item waits for the user or for the next connection.
     pub(super) fn hold(&mut self, id: ItemId, fault: Option<Fault>) {
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
@@ -331,7 +351,7 @@ fn fault_of(wire: &WireResponse) -> Option<Fault> {
         |message: &str| Fault { cause: Cause::Response, code: wire.reason.clone(), message: message.to_owned() };
     match (wire.ending, &wire.complaint) {
         (Ending::Completed | Ending::Cancelled, _) => None,
-        (Ending::Failed | Ending::Incomplete, Some(complaint)) => Some(complaint.clone().into_fault()),
+        (Ending::Failed | Ending::Incomplete, Some(complaint)) => Some(complaint.clone().into_fault().of_answer()),
         (Ending::Failed, None) => Some(of_response("The provider could not make this answer.")),
         (Ending::Incomplete, None) => Some(match wire.reason.as_deref() {
             Some("content_filter") => of_response("The provider's content filter ended this answer."),

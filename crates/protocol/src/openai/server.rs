@@ -17,6 +17,8 @@ pub(super) struct Frame<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Cow<'a, str>,
     #[serde(borrow)]
+    pub(super) event_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     pub(super) response_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) item_id: Option<Cow<'a, str>>,

@@ -86,7 +86,7 @@ fn a_failed_answer_keeps_the_question_and_tells_why() {
     let cases = [
         ("insufficient_quota", Some("insufficient_quota"), Cause::Quota),
         ("tokens", Some("rate_limit_exceeded"), Cause::RateLimited),
-        ("server_error", None, Cause::Server),
+        ("server_error", None, Cause::Response),
     ];
     for (kind, code, cause) in cases {
         let mut rig = Rig::ready(config());
@@ -237,4 +237,29 @@ fn frames_of_an_earlier_connection_are_ignored() {
     let outputs = rig.take();
     assert!(played(&outputs).is_empty());
     assert!(events(&outputs).is_empty());
+}
+
+#[test]
+fn a_question_that_no_connection_answers_is_kept_with_a_reason() {
+    let mut rig = Rig::ready(config());
+    rig.turn(200);
+    for _ in 0..5 {
+        rig.drop_connection();
+        rig.connect();
+    }
+    let item = rig.items().remove(0);
+    assert_eq!(item.delivery, Delivery::Kept);
+    assert!(item.fault.unwrap().message.contains("five times"));
+    assert!(!rig.session.is_answer_owed() && rig.session.unanswered() == 1);
+}
+
+#[test]
+fn refused_settings_are_told_apart_from_a_slow_start() {
+    let mut rig = Rig::new(config());
+    rig.input(Input::Opened);
+    rig.serve(server::created());
+    assert!(!rig.session.is_refused());
+    let update = rig.take_sent().remove(0)["event_id"].clone();
+    rig.serve(server::error(Some("invalid_value"), update.as_str()));
+    assert!(rig.session.is_refused());
 }

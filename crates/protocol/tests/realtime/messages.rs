@@ -3,7 +3,7 @@
 use protocol::{Cause, Delivery, Input, Kind};
 use serde_json::json;
 
-use crate::rig::{Rig, config, faults, has_flush};
+use crate::rig::{Rig, config, faults, has_flush, played};
 use crate::server;
 
 #[test]
@@ -136,4 +136,18 @@ fn a_message_written_while_speaking_waits_for_the_turn() {
     Assistant Complete: Yes.
     User Sent: and this
     ");
+}
+
+#[test]
+fn an_event_that_comes_twice_counts_once() {
+    let mut rig = Rig::ready(config());
+    rig.say("Hello");
+    rig.serve(server::response_created("resp_1"));
+    rig.take();
+    let audio = server::audio("resp_1", "item_a", 100);
+    rig.serve(audio.clone());
+    rig.serve(audio);
+    assert_eq!(played(&rig.take()).len(), 1);
+    rig.serve(server::audio("resp_1", "item_a", 100));
+    assert_eq!(played(&rig.take()).len(), 1, "another event with the same sound");
 }

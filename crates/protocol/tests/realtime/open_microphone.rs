@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::{Config, Delivery, Detector, Event, Input, Role, TurnTaking};
 
-use crate::rig::{Rig, config, events, has_flush, played};
+use crate::rig::{Rig, config, events, has_flush, played, reconnects};
 use crate::server;
 
 fn open() -> Config {
@@ -214,4 +214,33 @@ fn changing_to_the_microphone_ends_the_turn_of_the_key() {
     assert_eq!(rig.sent(), "commit, response.create, session.update, clear");
     rig.speak(100);
     assert_eq!(rig.sent(), "append 100");
+}
+
+#[test]
+fn closing_the_microphone_in_mid_speech_keeps_what_was_said_as_a_question() {
+    let mut rig = Rig::ready(open());
+    rig.speak(600);
+    rig.serve(server::speech_started("item_u", 400));
+    rig.speak(1_000);
+    rig.drop_connection();
+    rig.input(Input::Release);
+    let item = rig.items().remove(0);
+    assert_eq!((item.delivery, item.duration), (Delivery::Kept, Duration::from_millis(1_200)));
+    assert_eq!(rig.session.unanswered(), 1);
+    rig.take_sent();
+    rig.connect();
+    assert_eq!(rig.sent(), "session.update, append 2000", "with silence behind it, and nothing of the old stream");
+}
+
+#[test]
+fn a_turn_that_ends_and_is_not_taken_means_a_dead_connection() {
+    let mut rig = Rig::ready(open());
+    rig.speak(600);
+    rig.serve(server::speech_started("item_u", 400));
+    rig.speak(1_200);
+    rig.serve(server::speech_stopped("item_u", 1_400));
+    assert_eq!(rig.session.deadline().map(|(at, _)| at), Some(rig.now + Duration::from_secs(10)));
+    rig.wait(Duration::from_secs(10));
+    assert!(reconnects(&rig.take()));
+    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
 }

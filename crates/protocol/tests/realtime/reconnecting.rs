@@ -125,7 +125,7 @@ fn half_an_answer_plays_out_and_its_question_is_asked_again() {
     let outputs = rig.take();
     let half = rig.items()[1].id;
     assert!(outputs.contains(&Output::PlayEnd(half)));
-    assert!(events(&outputs).contains(&&Event::ResponseDone));
+    assert!(!events(&outputs).contains(&&Event::ResponseDone), "that would be a sign of a good connection");
     insta::assert_snapshot!(rig.lines(), @r"
     User Kept: 
     Assistant Failed: Half an

@@ -1,7 +1,12 @@
 //! What the provider says, event by event.
 
 use base64::Engine as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value, json};
+
+/// Names every event differently, as servers do.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn session() -> Value {
     json!({
@@ -18,7 +23,7 @@ pub(crate) fn session() -> Value {
 }
 
 fn event(kind: &str, keys: Value) -> Value {
-    let mut event = json!({"type": kind, "event_id": "event_s"});
+    let mut event = json!({"type": kind, "event_id": format!("event_{}", LAST.fetch_add(1, Ordering::Relaxed))});
     event.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
     event
 }
