@@ -7,6 +7,8 @@ mod drain;
 mod gate;
 mod link;
 mod sound;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod view;
 
@@ -15,10 +17,11 @@ use std::time::Instant;
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Problem, Provider, Route, Talk};
+use crate::api::{self, Code, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::Settings;
 
+use devices::is_about_devices;
 use gate::Gate;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
@@ -135,6 +138,9 @@ impl Call {
         self.flush(board);
         let closing = self.sound.close();
         self.drop_connection(board);
+        if board.settings().call.mode == Mode::Open {
+            self.input(Input::Release, board);
+        }
         self.link.settle();
         self.started_at = None;
         self.first_sound_ms = None;
@@ -151,6 +157,7 @@ impl Call {
         self.hang_up(board);
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
+        self.turn_ended = None;
         board.cleared();
         self.settle(board);
     }
@@ -180,6 +187,7 @@ impl Call {
     /// Sends what waits again.
     pub(crate) fn resend(&mut self, board: &mut Board) {
         self.begin(board);
+        self.turn_ended = None;
         self.input(Input::Resend, board);
         self.link.dial(board.settings());
         self.settle(board);
@@ -206,8 +214,23 @@ impl Call {
         self.input(Input::Configure(&session_config(&new)), board);
         if way(old) != way(&new) {
             self.change_way(board);
-        } else if old.call.mode != new.call.mode {
+        }
+        if old.call.mode != new.call.mode {
             self.change_mode(new.call.mode, board);
+        }
+        self.settle(board);
+    }
+
+    /// A key was replaced: what stood in the way because of one need not any more.
+    pub(crate) fn key_replaced(&mut self, board: &mut Board) {
+        let is_about_keys = |code| {
+            matches!(
+                code,
+                Code::NoCredential | Code::CredentialRefused | Code::NotPermitted | Code::Quota | Code::GatewayRefused
+            )
+        };
+        if board.problem().is_some_and(|problem| is_about_keys(problem.code)) {
+            board.set_problem(None);
         }
         self.settle(board);
     }
@@ -240,7 +263,7 @@ impl Call {
     }
 
     fn talk(&self, problem: Option<&Problem>) -> Talk {
-        let is_waiting = self.session.unanswered() > 0 && !self.link.is_idle();
+        let is_waiting = self.session.is_answer_owed() && !self.link.is_idle();
         if problem.is_some_and(|problem| blocks(problem.code)) {
             Talk::Blocked
         } else if self.gate.has_audio() || self.is_speech {
@@ -262,7 +285,10 @@ impl Call {
 
     fn begin(&mut self, board: &mut Board) {
         self.started_at.get_or_insert_with(view::unix_ms);
-        board.set_problem(None);
+        // An open device that is lost or silent stays so until it says otherwise.
+        if !(self.sound.is_open() && board.problem().is_some_and(|problem| is_about_devices(problem.code))) {
+            board.set_problem(None);
+        }
     }
 
     fn time(&mut self, board: &mut Board) {
@@ -278,9 +304,9 @@ impl Call {
         }
     }
 
-    /// Consequences that can follow from anything: an abandoned connection, the view.
+    /// Consequences that can follow from anything: an abandoned or useless connection, the view.
     fn settle(&mut self, board: &mut Board) {
-        if std::mem::take(&mut self.is_abandoned) {
+        if std::mem::take(&mut self.is_abandoned) || self.session.is_refused() {
             self.lost(None, "", board);
         }
         let view = self.view(board.settings(), board.problem());

@@ -94,7 +94,7 @@ struct Check {
 /// What a job found out.
 enum Done {
     Devices(Result<Vec<audio::Device>, audio::Error>),
-    Key { holder: Holder, found: Found },
+    Key { holder: Holder, found: Found, is_replaced: bool },
     Tested { holder: Holder, test: KeyTest },
     Deleted { holder: Holder, result: Result<(), Problem> },
     Checked(Result<SoundCheck, Problem>),
@@ -148,9 +148,10 @@ impl Core {
                 let credentials = self.credentials.clone();
                 self.jobs.spawn(async move {
                     let stored = credentials.store(holder, key).await;
+                    let is_replaced = stored.is_ok();
                     let found = credentials.find(holder).await;
                     let _ = reply.send(stored.map(|_| credential(holder, &found)));
-                    Done::Key { holder, found }
+                    Done::Key { holder, found, is_replaced }
                 });
             }
             Request::Snapshot(reply) => {
@@ -163,6 +164,10 @@ impl Core {
     }
 
     fn command(&mut self, command: Command) {
+        // The devices belong to the check or to a call.
+        if matches!(command, Command::Press | Command::Call) && self.check.is_some() {
+            self.end_check();
+        }
         let board = &mut self.board;
         match command {
             Command::Press => self.call.press(board),
@@ -207,7 +212,7 @@ impl Core {
         let credentials = self.credentials.clone();
         self.jobs.spawn(async move {
             let found = credentials.find(holder).await;
-            Done::Key { holder, found }
+            Done::Key { holder, found, is_replaced: false }
         });
     }
 
@@ -257,7 +262,10 @@ impl Core {
     fn done(&mut self, done: Done) {
         match done {
             Done::Devices(found) => self.found_devices(found),
-            Done::Key { holder, found } => {
+            Done::Key { holder, found, is_replaced } => {
+                if is_replaced {
+                    self.call.key_replaced(&mut self.board);
+                }
                 if found.place == Place::SessionOnly {
                     self.board.note(Note::SessionOnlyKey);
                 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::Input;
+use protocol::{Cause, Fault, Input};
 
 use crate::api::{Code, Note, Problem};
 use crate::board::Board;
@@ -16,6 +16,12 @@ use super::{Call, view};
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 /// While something is going on at that moment, it is looked at again after this long.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why a connection ended. A refused detail of a call that went on is no reason any more.
+fn cause_of_end(told: Option<Fault>, closing: Option<Fault>, was_ready: bool) -> Option<Fault> {
+    let is_past = |told: &Fault| was_ready && told.cause == Cause::Refused && closing.is_some();
+    told.filter(|told| !is_past(told)).or(closing)
+}
 
 impl Call {
     pub(super) fn link_event(&mut self, event: LinkEvent, board: &mut Board) {
@@ -47,7 +53,7 @@ impl Call {
                 return;
             }
         }
-        match told.or(closing) {
+        match cause_of_end(told, closing, self.link.is_ready()) {
             Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
             Some(fault) => self.try_again(view::problem(&fault), board),
             None => {

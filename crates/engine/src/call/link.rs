@@ -25,6 +25,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 const DIAL_LIMIT: Duration = Duration::from_secs(15);
 /// How long the practice partner may take to start with the app.
 const PRACTICE_LIMIT: Duration = Duration::from_secs(10);
+/// A connection that was ready for this long was a good one.
+const PROVEN: Duration = Duration::from_secs(60);
+/// A close frame without a code (RFC 6455, 7.4.1).
+const NO_STATUS: u16 = 1005;
 /// Frames that may wait for the network: 20 s of microphone. When they do not fit, the socket is as good as dead.
 const OUTGOING_FRAMES: usize = 2048;
 
@@ -76,7 +80,7 @@ struct Wire {
     incoming: SplitStream<Socket>,
     outgoing: mpsc::Sender<Message>,
     close: (Option<u16>, String),
-    is_ready: bool,
+    ready_since: Option<Instant>,
 }
 
 type Dialed = Result<(Socket, Ladder), Refused>;
@@ -174,14 +178,14 @@ impl Link {
     /// The session is ready: remembers the form that worked and tells what the user should know about it.
     pub(crate) fn ready(&mut self, settings: &Settings) -> Option<Note> {
         let State::Open(wire) = &mut self.state else { return None };
-        wire.is_ready = true;
+        wire.ready_since.get_or_insert_with(Instant::now);
         let ladder = self.ladder.as_ref()?;
         self.remembered = Some((gateway_name(settings), ladder.form()));
         ladder.note()
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Open(wire) if wire.is_ready)
+        matches!(&self.state, State::Open(wire) if wire.ready_since.is_some())
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -208,6 +212,9 @@ impl Link {
 
     /// Plans the next try after a pause. `false`: all tries are used up.
     pub(crate) fn retry(&mut self, settings: &Settings) -> bool {
+        if matches!(&self.state, State::Open(wire) if wire.ready_since.is_some_and(|at| at.elapsed() >= PROVEN)) {
+            self.settle();
+        }
         self.close();
         let Some(delay) = self.delays.next().filter(|_| self.tries < TRIES) else {
             self.settle();
@@ -220,7 +227,7 @@ impl Link {
 
     pub(crate) fn view(&self) -> api::Link {
         match &self.state {
-            State::Open(wire) if wire.is_ready => api::Link::Live,
+            State::Open(wire) if wire.ready_since.is_some() => api::Link::Live,
             State::Idle => api::Link::Idle,
             State::Open(_) | State::Dialing | State::Waiting { .. } if self.tries == 0 => api::Link::Connecting,
             State::Open(_) | State::Dialing | State::Waiting { .. } => {
@@ -235,7 +242,7 @@ impl Wire {
         let (sink, incoming) = socket.split();
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         tokio::spawn(write(sink, frames));
-        Self { incoming, outgoing, close: (None, String::new()), is_ready: false }
+        Self { incoming, outgoing, close: (None, String::new()), ready_since: None }
     }
 
     /// The next frame; `None` when the socket is gone.
@@ -244,10 +251,14 @@ impl Wire {
             match self.incoming.next().await? {
                 Ok(Message::Text(text)) => return Some(LinkEvent::Text(text)),
                 Ok(Message::Binary(bytes)) => return Some(LinkEvent::Binary(bytes.to_vec())),
-                Ok(Message::Close(Some(frame))) => {
-                    self.close = (Some(frame.code.into()), frame.reason.to_string());
+                Ok(Message::Close(frame)) => {
+                    // Nothing may follow, and not every server hangs up then.
+                    self.close = frame.map_or((Some(NO_STATUS), String::new()), |frame| {
+                        (Some(frame.code.into()), frame.reason.to_string())
+                    });
+                    return None;
                 }
-                Ok(Message::Close(None) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(error) => {
                     tracing::debug!(%error, "socket failed");
                     return None;

@@ -15,7 +15,7 @@ impl Call {
     pub(crate) fn press(&mut self, board: &mut Board) {
         match board.settings().call.mode {
             Mode::Ptt => self.press_to_talk(board),
-            Mode::Open if self.started_at.is_none() || self.link.is_idle() => self.start(board),
+            Mode::Open if !self.sound.is_open() || self.link.is_idle() => self.start(board),
             Mode::Open => self.stop(board),
         }
         self.settle(board);
