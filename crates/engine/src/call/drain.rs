@@ -76,6 +76,7 @@ impl Call {
     }
 
     fn fault(&mut self, fault: Fault, board: &mut Board) {
+        let fault = Fault { message: self.link.redact(&fault.message), ..fault };
         let is_told_at_once = match fault.cause {
             Cause::Credential
             | Cause::Permission

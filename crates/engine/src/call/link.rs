@@ -184,6 +184,11 @@ impl Link {
         ladder.note()
     }
 
+    /// A server's words without the keys of this connection, should it have repeated one.
+    pub(crate) fn redact(&self, words: &str) -> String {
+        self.ladder.as_ref().map_or_else(|| words.to_owned(), |ladder| ladder.dial().redact(words))
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         matches!(&self.state, State::Open(wire) if wire.ready_since.is_some())
     }

@@ -336,3 +336,36 @@ async fn provider_and_mode_can_change_at_once() {
     let now = rig.until("the other one is there", |now| now.call.link == Link::Live).await;
     assert!(now.call.is_armed && !now.call.is_live, "nobody holds the key");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_server_repeats_is_not_shown() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, openai(&partner), 600);
+    rig.set_key("sk-repeated").await;
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+    partner.inject(emulator::Command::Event(json!({
+        "type": "error",
+        "error": { "type": "invalid_request_error", "code": "invalid_api_key", "message": "sk-repeated is wrong" },
+    })));
+    let now = rig.until("it is told", |now| problem(now) == Some(Code::CredentialRefused)).await;
+    assert_eq!(now.problem.unwrap().detail, "[key] is wrong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_detail_does_not_end_the_call_when_its_connection_breaks_later() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 600);
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+    partner.inject(emulator::Command::Event(json!({
+        "type": "error",
+        "error": { "type": "invalid_request_error", "code": "invalid_value", "message": "no such thing" },
+    })));
+    rig.until("it is told", |now| problem(now) == Some(Code::Refused)).await;
+    partner.inject(emulator::Command::Event(json!({ "type": "rate_limits.updated", "rate_limits": [] })));
+    partner.inject(emulator::Command::Cut);
+    rig.until("it reconnects", |now| matches!(now.call.link, Link::Reconnecting { .. })).await;
+    let now = rig.until("it is back", |now| now.call.link == Link::Live).await;
+    assert_eq!(problem(&now), None);
+}

@@ -33,7 +33,7 @@ impl Dial {
     }
 
     /// `text` without any secret of this dial.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         self.secrets().fold(text.to_owned(), |text, secret| text.replace(&secret, "[key]"))
     }
 
