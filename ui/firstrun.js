@@ -107,11 +107,13 @@ export function firstRun(app) {
     sound.draw();
     microphones.draw();
     const check = app.snapshot.sound_check;
-    const isChecked = check?.phase === 'done';
-    microphones.element.hidden = !(isInTheWay(app.snapshot) && !check) && !(isChecked && check.verdict !== 'good');
-    sound.button.classList.toggle('primary', check === null);
-    next.classList.toggle('primary', isChecked);
-    say(next, isChecked ? 'Continue' : 'Skip for now');
+    const isDone = check?.phase === 'done';
+    const isGood = isDone && check.verdict === 'good';
+    microphones.element.hidden = !(isInTheWay(app.snapshot) && !check) && !(isDone && !isGood);
+    sound.button.classList.toggle('primary', !check || (isDone && !isGood));
+    if (isGood && !next.classList.contains('primary') && document.activeElement === sound.button) next.focus();
+    next.classList.toggle('primary', isGood);
+    say(next, isGood ? 'Continue' : isDone ? 'Continue anyway' : 'Skip for now');
   }
 
   return {

@@ -22,6 +22,12 @@ const resend = (/** @type {App} */ app) => app.send({ do: 'resend' });
 /** What waits goes out again; with nothing waiting it is the call that is tried again. @param {App} app */
 const retry = (app) => app.send(app.snapshot.call.waiting > 0 ? { do: 'resend' } : { do: 'call' });
 
+/** Whose words say it all: what the system or the engine adds helps nobody. @type {Set<Code>} */
+const WHOLE = new Set(['no_credential', 'no_microphone', 'microphone_silent', 'no_speaker', 'device_lost', 'no_keychain', 'keychain_locked']);
+
+/** What the provider or the system adds, where it helps. @param {Problem} problem */
+export const particulars = ({ code, detail }) => (WHOLE.has(code) ? '' : detail);
+
 /** Who answers, by name. @param {Snapshot} snapshot */
 function provider({ call }) {
   if (call.provider === 'practice') return 'The practice partner';
@@ -80,9 +86,10 @@ export function problems(app) {
       shown = signature;
       if (!problem) return fill(slot);
       const words = wording(problem, app.snapshot);
+      const detail = particulars(problem);
       fill(slot, h('div', { class: 'problem', 'data-code': problem.code },
         icon('warning'),
-        h('p', {}, h('b', {}, words.what), words.todo, problem.detail && h('span', { class: 'detail' }, problem.detail)),
+        h('p', {}, h('b', {}, words.what), words.todo, detail && h('span', { class: 'detail' }, detail)),
         h('button', { type: 'button', class: 'button small', onclick: () => words.act(app) }, words.button),
         h('button', { type: 'button', class: 'tool', 'aria-label': 'Dismiss', title: 'Dismiss', onclick: () => app.send({ do: 'dismiss' }) }, icon('close'))));
     },

@@ -2,7 +2,7 @@
 // The conversation: one column, speaker and time in the margin, nothing hidden.
 /** @import {Item} from './types' */
 import { byId, fill, h, icon, kbd, say } from './dom.js';
-import { wording } from './problems.js';
+import { particulars, wording } from './problems.js';
 import { dateOf, isReadable, latency, partner, seconds, timeOf, tokens } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -177,7 +177,7 @@ function meta(item) {
 function lag(ms) {
   const bar = h('i');
   bar.style.setProperty('--share', `${Math.min(100, Math.round((ms / SLOW_MS) * 100))}%`);
-  return h('span', { class: 'pair', title: 'From your last word to the first sound' }, h('span', { class: 'lag', 'aria-hidden': 'true' }, bar), `${latency(ms)} to first sound`);
+  return h('span', { class: 'pair', title: 'From the end of your turn to the first sound' }, h('span', { class: 'lag', 'aria-hidden': 'true' }, bar), `${latency(ms)} to first sound`);
 }
 
 /** @param {Item} item @param {App} app */
@@ -187,7 +187,7 @@ function trouble(item, app) {
   const reason = item.problem && wording(item.problem, app.snapshot).what;
   const line = isKept
     ? ['Kept here. It goes out with the next connection.', reason]
-    : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem?.detail];
+    : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
   return h('div', { class: isKept ? 'kept' : 'kept failed' },
     h('p', {}, line[0], line[1] && h('span', { class: 'detail' }, line[1])),
     h('span', { class: 'actions' },
