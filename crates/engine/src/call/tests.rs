@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use audio::Card;
-use emulator::{Answer, Emulator, FaultKind, GatewayCredentials, Keys, Script, Verdict};
+use emulator::{Answer, Emulator, FaultKind, GatewayCredentials, Keys, Script, TokenForms, Verdict};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
@@ -368,4 +368,98 @@ async fn a_refused_detail_does_not_end_the_call_when_its_connection_breaks_later
     rig.until("it reconnects", |now| matches!(now.call.link, Link::Reconnecting { .. })).await;
     let now = rig.until("it is back", |now| now.call.link == Link::Live).await;
     assert_eq!(problem(&now), None);
+}
+
+/// One row: how the gateway behaves, which token is kept, what the user is told (`None`: an answer).
+type Way = (&'static str, emulator::Gateway, Option<&'static str>, Option<Code>);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_is_reached_in_each_of_its_forms_or_says_what_is_wrong() {
+    let plain = emulator::Gateway::default();
+    let with_token = emulator::Gateway { tokens: Some(vec!["cf-good".into()]), ..plain.clone() };
+    let bare = emulator::Gateway { forms: TokenForms::Bare, ..with_token.clone() };
+    let elsewhere = emulator::Gateway { exists: Some(("a".into(), "other".into())), ..plain.clone() };
+    let lossy = emulator::Gateway { credentials: GatewayCredentials::Seed003, ..with_token.clone() };
+    let ways: [Way; 7] = [
+        ("no token asked for", plain, None, None),
+        ("token", with_token.clone(), Some("cf-good"), None),
+        ("token without Bearer", bare, Some("cf-good"), None),
+        ("lost headers", lossy, Some("cf-good"), None),
+        ("wrong token", with_token.clone(), Some("cf-wrong"), Some(Code::GatewayRefused)),
+        ("no token", with_token, None, Some(Code::GatewayRefused)),
+        ("no such gateway", elsewhere, None, Some(Code::GatewayMissing)),
+    ];
+    for (name, gateway, token, refusal) in ways {
+        let script = Script { keys: Keys::only("sk-good"), gateway, ..Script::openai() };
+        let emulator = Emulator::start(script).await.unwrap();
+        let settings = json!({
+            "call": { "provider": "openai", "route": "gateway" },
+            "gateway": { "base_url": emulator.gateway_url(), "account_id": "a", "gateway_id": "g" },
+        });
+        let mut rig = Rig::new(&emulator, settings, 600);
+        rig.set_key("sk-good").await;
+        if let Some(token) = token {
+            rig.credentials.store(Holder::Gateway, SecretString::from(token)).await.unwrap();
+        }
+        rig.call.say("Hello", &mut rig.board);
+        let is_over = |now: &Snapshot| now.problem.is_some() || delivery(now, 0) == Some(Delivery::Answered);
+        let now = rig.until(name, is_over).await;
+        assert_eq!(problem(&now), refusal, "{name}: {:?}", now.problem);
+        let kept = refusal.map_or(Delivery::Answered, |_| Delivery::Kept);
+        assert_eq!(delivery(&now, 0), Some(kept), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_always_breaks_off_is_given_up_and_the_question_kept() {
+    let fault = emulator::Fault::new(FaultKind::CutMidAudio).always();
+    let partner = Emulator::start(Script::default().fault(fault)).await.unwrap();
+    let mut rig = Rig::new(&partner, json!({}), 600);
+    rig.call.say("Hello", &mut rig.board);
+    let attempt = |now: &Snapshot, wanted| now.call.link == Link::Reconnecting { attempt: wanted, of: 6 };
+    rig.until("it counts its tries", |now| attempt(now, 3)).await;
+    let is_kept = |now: &Snapshot| now.items.first().is_some_and(|item| item.problem.is_some());
+    let now = rig.until("it is kept with a reason", is_kept).await;
+    assert_eq!((delivery(&now, 0), now.call.waiting), (Some(Delivery::Kept), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_order_of_the_talk_key_leaves_a_call_stuck() {
+    let partner = practice().await;
+    for seed in 0_u32..4 {
+        let mut rig = Rig::new(&partner, json!({}), 60_000);
+        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
+        for _ in 0..60 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (call, board) = (&mut rig.call, &mut rig.board);
+            match (state >> 16) % 12 {
+                0..3 => call.press(board),
+                3..6 => call.release(board),
+                6 => call.discard(board),
+                7 => call.stop(board),
+                8 => call.say("Hello", board),
+                9 => drop(call.hang_up(board)),
+                10 => partner.inject(emulator::Command::Cut),
+                _ => {
+                    let mode = if state & 1 == 0 { "open" } else { "ptt" };
+                    rig.configure(json!({ "call": { "mode": mode } }));
+                }
+            }
+            // A few things happen in between, however many are ready.
+            for _ in 0..state % 7 {
+                if let Ok(happening) = tokio::time::timeout(Duration::from_millis(20), rig.call.next()).await {
+                    rig.call.happen(happening, &mut rig.board);
+                }
+            }
+        }
+        rig.call.hang_up(&mut rig.board);
+        let now = rig.now();
+        assert_eq!((now.call.talk, now.call.link), (Talk::Ready, Link::Idle), "{seed}");
+        let is_open = |item: &crate::api::Item| matches!(item.delivery, Delivery::Recording | Delivery::Arriving);
+        assert!(!now.items.iter().any(is_open), "{seed}: {:#?}", now.items);
+        rig.configure(json!({ "call": { "mode": "ptt" } }));
+        rig.call.resend(&mut rig.board);
+        rig.until("nothing waits", |now| now.call.waiting == 0 && now.call.talk == Talk::Ready).await;
+    }
+    assert!(partner.record().violations.is_empty());
 }
