@@ -463,3 +463,17 @@ async fn no_order_of_the_talk_key_leaves_a_call_stuck() {
     }
     assert!(partner.record().violations.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_moves_to_a_fresh_connection_before_the_provider_ends_the_old_one() {
+    let script = Script { session_seconds: 62, ..Script::default() };
+    let partner = Emulator::start(script).await.unwrap();
+    let mut rig = Rig::new(&partner, json!({}), 600);
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+    let is_renewed = |now: &Snapshot| now.call.link == Link::Live && partner.record().connections.len() == 2;
+    let now = rig.until("it is renewed", is_renewed).await;
+    assert_eq!((problem(&now), now.call.waiting), (None, 0));
+    assert!(rig.notes().contains(&Note::Renewed));
+    partner.wait_for(|seen| seen.count("conversation.item.create") == 3, LIMIT).await.unwrap();
+}
