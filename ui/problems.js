@@ -53,7 +53,9 @@ const TABLE = {
   tls: () => ['No secure connection could be made.', 'Check the clock of this computer, and whether its network inspects connections.', 'Try again', retry],
   provider_trouble: (s) => [`${provider(s)} has a problem.`, `All tries are used up. ${kept(s)}`, 'Try again', retry],
   answer_failed: () => ['This answer failed.', 'The call goes on.', 'Ask again', resend],
-  gateway_missing: () => ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', routing],
+  gateway_missing: ({ settings: { gateway } }) => (gateway.account_id && gateway.gateway_id
+    ? ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', routing]
+    : ['The gateway is not set up yet.', 'Set its account id and gateway id.', 'Set it up', routing]),
   gateway_refused: () => ['Cloudflare refused the gateway token.', 'An account token does not do: the gateway needs its own.', 'Open keys', keys],
   endpoint_missing: () => ['The address of your server is missing.', 'Set one such as ws://localhost:8765/v1.', 'Set the address', routing],
   insecure_route: () => ['Not connected: the key would have gone out unprotected.', 'Use an address that starts with https or wss.', 'Open routing', routing],
