@@ -8,8 +8,8 @@ use tests::{Sound, Stage};
 
 const RATE: u32 = 48_000;
 const PIECE: Duration = Duration::from_millis(5);
-/// Time for pacat to connect.
-const CONNECTING: Duration = Duration::from_millis(700);
+/// Who is later than this does not catch up: what is written at once would stay in front of every later sample.
+const LATE: Duration = Duration::from_millis(15);
 
 #[derive(Debug)]
 pub(crate) struct Mouth {
@@ -21,7 +21,12 @@ impl Mouth {
     pub(crate) fn open(stage: &Stage, sink: &str) -> Self {
         let mut command = stage.command("pacat");
         command.args(["--playback", "--raw", "--latency-msec=10", "--rate=48000", "--channels=1", "--format=s16le"]);
+        let before = streams(stage);
         let mut child = command.args(["-d", sink]).stdin(Stdio::piped()).spawn().expect("pacat");
+        // What is written before pacat takes anything would stay in front of every later sample, too.
+        while streams(stage) == before {
+            std::thread::sleep(PIECE);
+        }
         let pipe = child.stdin.take().expect("standard input of pacat");
         let (requests, inbox) = sync_channel(1);
         std::thread::spawn(move || speak(pipe, &inbox));
@@ -43,14 +48,19 @@ impl Drop for Mouth {
     }
 }
 
+/// How many streams play now.
+fn streams(stage: &Stage) -> usize {
+    let mut command = stage.command("pactl");
+    let output = command.args(["list", "short", "sink-inputs"]).stdout(Stdio::piped()).output().expect("pactl");
+    String::from_utf8_lossy(&output.stdout).lines().count()
+}
+
 fn speak(mut pipe: impl std::io::Write, inbox: &Receiver<SyncSender<Instant>>) {
     let step = (RATE / 200) as usize;
     let marker = Sound::chirp(120, RATE).samples;
     let mut rest: &[i16] = &[];
     let mut noise = 1u32;
-    // What is written before pacat takes anything would stay in front of every later sample.
-    std::thread::sleep(CONNECTING);
-    let start = Instant::now();
+    let mut start = Instant::now();
     for count in 1u32.. {
         if rest.is_empty()
             && let Ok(reply) = inbox.try_recv()
@@ -69,6 +79,10 @@ fn speak(mut pipe: impl std::io::Write, inbox: &Receiver<SyncSender<Instant>>) {
         if pipe.write_all(&bytes).and_then(|()| pipe.flush()).is_err() {
             return;
         }
-        std::thread::sleep((start + PIECE * count).saturating_duration_since(Instant::now()));
+        let due = start + PIECE * count;
+        if due.elapsed() > LATE {
+            start += due.elapsed();
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }

@@ -22,8 +22,12 @@ impl Samples {
 
     /// The same, with the median of `floor` taken away.
     pub(crate) fn above(&self, floor: &Self) -> Self {
-        let base = floor.quantile(0.5).unwrap_or(0.0);
+        let base = floor.median();
         Self { values: self.values.iter().map(|value| value - base).collect(), lost: self.lost }
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5).unwrap_or(f64::INFINITY)
     }
 
     fn quantile(&self, share: f64) -> Option<f64> {
