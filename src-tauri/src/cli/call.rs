@@ -128,7 +128,8 @@ impl Conversation {
         self.engine.send(Command::Call).await?;
         let mut enter = keyboard();
         loop {
-            if let Some(problem) = self.turn.obstacle().filter(|_| self.turn.call.link == Link::Idle) {
+            let is_hopeless = self.turn.call.link == Link::Idle || self.turn.lacks_devices();
+            if let Some(problem) = self.turn.obstacle().filter(|_| is_hopeless) {
                 return Err(problem.clone().into());
             }
             tokio::select! {

@@ -41,8 +41,7 @@ impl Turn {
 
     /// Something was answered (or cannot be), nothing waits, and the speaker is silent.
     pub(crate) fn is_over(&self) -> bool {
-        let is_busy = matches!(self.call.talk, Talk::Listening | Talk::Thinking | Talk::Speaking);
-        let is_idle = !is_busy && self.call.waiting == 0;
+        let is_idle = !self.is_busy() && self.call.waiting == 0;
         is_idle && self.items.iter().any(is_answer) && !self.items.iter().any(is_under_way)
     }
 
@@ -53,7 +52,24 @@ impl Turn {
 
     /// What keeps the turn from being answered.
     pub(crate) fn obstacle(&self) -> Option<&Problem> {
-        self.problem.as_ref().filter(|problem| ends_a_call(problem.code))
+        self.problem.as_ref().filter(|problem| ends_a_call(problem.code)).or_else(|| self.refusal())
+    }
+
+    /// No microphone or speaker: a live call cannot begin.
+    pub(crate) fn lacks_devices(&self) -> bool {
+        let is_about_devices = |code| matches!(code, Code::NoMicrophone | Code::MicrophoneRefused | Code::NoSpeaker);
+        !self.call.is_armed && self.problem.as_ref().is_some_and(|problem| is_about_devices(problem.code))
+    }
+
+    /// Why a question is kept although the connection is good: it does not go out again by itself.
+    fn refusal(&self) -> Option<&Problem> {
+        let is_quiet = self.call.link == Link::Live && !self.is_busy();
+        let kept = self.items.iter().find(|item| item.delivery == Delivery::Kept && item.problem.is_some());
+        kept.filter(|_| is_quiet)?.problem.as_ref()
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.call.talk, Talk::Listening | Talk::Thinking | Talk::Speaking)
     }
 
     /// What went wrong with the answer.
@@ -220,6 +236,26 @@ mod tests {
         turn.apply(&Change::Item { item: answer, after: None });
         assert!(turn.is_over());
         assert_eq!(turn.failure(), Some(problem(Code::Quota)));
+    }
+
+    #[test]
+    fn a_question_kept_on_a_good_connection_ends_the_turn_with_its_reason() {
+        let mut turn = turn();
+        let mut question = item(1, Role::User, Delivery::Kept);
+        question.problem = Some(problem(Code::AnswerFailed));
+        turn.apply(&Change::Item { item: question, after: None });
+        assert_eq!(turn.obstacle(), Some(&problem(Code::AnswerFailed)));
+        turn.call.link = Link::Reconnecting { attempt: 1, of: 6 };
+        assert_eq!(turn.obstacle(), None, "it goes out with the next connection");
+    }
+
+    #[test]
+    fn a_live_call_without_a_microphone_cannot_begin() {
+        let mut turn = turn();
+        turn.apply(&Change::Problem(Some(problem(Code::NoMicrophone))));
+        assert!(!turn.lacks_devices(), "it is being reopened");
+        turn.call.is_armed = false;
+        assert!(turn.lacks_devices());
     }
 
     #[test]
