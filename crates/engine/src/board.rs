@@ -21,7 +21,7 @@ pub(crate) struct Board {
 impl Board {
     pub(crate) fn new(
         events: broadcast::Sender<Event>,
-        call: &crate::call::Call,
+        call: Call,
         settings: Settings,
         credentials: Vec<Credential>,
         about: About,
@@ -29,7 +29,7 @@ impl Board {
         Self {
             events,
             seq: 0,
-            call: call.view(&settings, None),
+            call,
             problem: None,
             settings,
             credentials,

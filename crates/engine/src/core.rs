@@ -48,7 +48,7 @@ impl Engine {
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
         let call = Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()));
-        let board = Board::new(events, &call, settings, unknown_keys(), about(&paths));
+        let board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
         let core = Core {
             settings_file: options.overrides.is_none().then(|| settings_file(&paths)),
             stored,

@@ -45,7 +45,7 @@ impl Rig {
         let call = Call::new(&settings, exchange, Sound::new(Some(card), watch::channel(Default::default()).0));
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
-        let board = Board::new(sender, &call, settings, Vec::new(), about);
+        let board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
         Self { call, board, events, credentials, _practice: url, _folder: folder }
     }
 
