@@ -39,6 +39,11 @@ pub(crate) struct Call {
     marks: Marks,
     started_at: Option<i64>,
     is_muted: bool,
+    /// A device that failed, and how long its return is awaited.
+    lost_device: Option<(Instant, Problem)>,
+    /// Another device stands in for the chosen one.
+    has_other_microphone: bool,
+    has_other_speaker: bool,
     /// The server hears speech (open microphone).
     is_speech: bool,
     /// A response is being generated.
@@ -77,6 +82,9 @@ impl Call {
             marks: Marks::default(),
             started_at: None,
             is_muted: false,
+            lost_device: None,
+            has_other_microphone: false,
+            has_other_speaker: false,
             is_speech: false,
             is_answering: false,
             queued: BTreeSet::new(),
@@ -92,7 +100,8 @@ impl Call {
 
     /// The next thing that happens; safe to drop and call again.
     pub(crate) async fn next(&mut self) -> Happening {
-        let wake = [self.session.deadline().map(|(at, _)| at), self.gate.deadline(), self.renew_at]
+        let lost_device = self.lost_device.as_ref().map(|(until, _)| *until);
+        let wake = [self.session.deadline().map(|(at, _)| at), self.gate.deadline(), self.renew_at, lost_device]
             .into_iter()
             .flatten()
             .min();
@@ -137,6 +146,8 @@ impl Call {
         self.gate = Gate::default();
         self.flush(board);
         let closing = self.sound.close();
+        self.lost_device = None;
+        (self.has_other_microphone, self.has_other_speaker) = (false, false);
         self.drop_connection(board);
         if board.settings().call.mode == Mode::Open {
             self.input(Input::Release, board);
@@ -301,6 +312,9 @@ impl Call {
         }
         if self.renew_at.is_some_and(|at| at <= now) {
             self.renew(now, board);
+        }
+        if self.lost_device.as_ref().is_some_and(|(until, _)| *until <= now) {
+            self.device_stays_lost(board);
         }
     }
 

@@ -77,6 +77,9 @@ impl Call {
     pub(super) fn give_up(&mut self, problem: Problem, board: &mut Board) {
         self.link.close();
         self.link.settle();
+        if !self.sound.is_open() {
+            self.started_at = None;
+        }
         board.set_problem(Some(problem));
     }
 

@@ -1,14 +1,17 @@
 //! What becomes of a call when its devices open, fail, capture and play.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use audio::{Captured, Notice as SoundNotice};
+use audio::{Captured, Direction, Notice as SoundNotice};
 use protocol::{Input, ItemId};
 
 use crate::api::{Code, Mode, Note, Problem};
 use crate::board::Board;
 
 use super::{Call, sound_problem, view};
+
+/// A device that failed is reopened or replaced within this time; only then is there something to tell.
+const REOPENING: Duration = Duration::from_secs(2);
 
 impl Call {
     pub(super) fn sound_opened(&mut self, board: &mut Board) {
@@ -40,8 +43,15 @@ impl Call {
                 self.is_audible = self.is_audible && !self.queued.is_empty();
                 self.input(Input::Played(item), board);
             }
-            SoundNotice::Opened { direction, name, is_fallback } => device_opened(direction, name, is_fallback, board),
-            SoundNotice::Lost { error, .. } => board.set_problem(Some(sound_problem(&error))),
+            SoundNotice::Opened { direction, name, is_fallback } => {
+                self.device_opened(direction, name, is_fallback, board);
+            }
+            SoundNotice::Lost { error, .. } => {
+                // Most devices are back before anybody misses them.
+                let patience =
+                    self.lost_device.as_ref().map_or_else(|| Instant::now() + REOPENING, |(until, _)| *until);
+                self.lost_device = Some((patience, sound_problem(&error)));
+            }
             SoundNotice::Silent => board
                 .set_problem(Some(Problem { code: Code::MicrophoneSilent, detail: "three seconds of silence".into() })),
             SoundNotice::Audible => {
@@ -49,6 +59,38 @@ impl Call {
                     board.set_problem(None);
                 }
             }
+        }
+    }
+
+    fn device_opened(&mut self, direction: Direction, name: String, is_fallback: bool, board: &mut Board) {
+        self.lost_device = None;
+        let is_over =
+            |code| is_about_devices(code) && (code != Code::MicrophoneSilent || direction == Direction::Input);
+        if board.problem().is_some_and(|problem| is_over(problem.code)) {
+            board.set_problem(None);
+        }
+        let was_fallback = std::mem::replace(
+            match direction {
+                Direction::Input => &mut self.has_other_microphone,
+                Direction::Output => &mut self.has_other_speaker,
+            },
+            is_fallback,
+        );
+        match (was_fallback, is_fallback) {
+            (_, true) => board.note(Note::DeviceReplaced { name: name.clone() }),
+            (true, false) => board.note(Note::DeviceBack { name: name.clone() }),
+            (false, false) => {}
+        }
+        board.set_devices(|devices| match direction {
+            Direction::Input => devices.input_in_use = Some(name),
+            Direction::Output => devices.output_in_use = Some(name),
+        });
+    }
+
+    /// A device that did not come back in time.
+    pub(super) fn device_stays_lost(&mut self, board: &mut Board) {
+        if let Some((_, problem)) = self.lost_device.take() {
+            board.set_problem(Some(problem));
         }
     }
 
@@ -90,19 +132,6 @@ fn is_voiced(pcm: &[i16]) -> bool {
     const THRESHOLD: f64 = 164.0;
     let power: f64 = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     power > THRESHOLD.powi(2) * pcm.len() as f64
-}
-
-fn device_opened(direction: audio::Direction, name: String, is_fallback: bool, board: &mut Board) {
-    if board.problem().is_some_and(|problem| problem.code != Code::MicrophoneSilent && is_about_devices(problem.code)) {
-        board.set_problem(None);
-    }
-    if is_fallback {
-        board.note(Note::DeviceReplaced { name: name.clone() });
-    }
-    board.set_devices(|devices| match direction {
-        audio::Direction::Input => devices.input_in_use = Some(name),
-        audio::Direction::Output => devices.output_in_use = Some(name),
-    });
 }
 
 pub(super) fn is_about_devices(code: Code) -> bool {

@@ -22,6 +22,9 @@ impl Call {
     }
 
     fn press_to_talk(&mut self, board: &mut Board) {
+        if self.is_muted && !self.gate.is_recording() {
+            return; // silence is no turn
+        }
         match self.gate.press(Instant::now(), self.sound.is_open()) {
             Pressed::Nothing => return,
             Pressed::End => return self.end_turn(),
