@@ -59,13 +59,15 @@ fn main() {
     rows.push(Row::new("bare tools: speaker to ear", floor.ear.clone(), "ms", "the floor"));
     runtime.block_on(async {
         sidetone(&stage, &floor, arguments.rounds, &mut rows).await;
-        for (name, command) in &arguments.peers {
-            peer(&stage, &floor, arguments.rounds, name, command, &mut rows).await;
-        }
         window(&mut rows).await;
     });
     rows.push(Row::new("start to first paint", screen::first_paints(10), "ms", "≤ 700"));
     println!("{}", table::draw(&rows));
+    for (name, command) in &arguments.peers {
+        let mut rows = Vec::new();
+        runtime.block_on(peer(&stage, &floor, arguments.rounds, name, command, &mut rows));
+        println!("{}", table::draw(&rows));
+    }
 }
 
 /// What the way through the sound server costs without any client.
@@ -196,6 +198,7 @@ async fn peer(stage: &Stage, floor: &Floor, rounds: usize, name: &str, command: 
     for (variable, value) in std::env::vars().filter(|(variable, _)| variable.starts_with("BENCH_")) {
         shell.env(variable, value);
     }
+    shell.current_dir(std::env::current_dir().expect("a working folder"));
     shell.args(["-c", &format!("exec {command}")]).env("BENCH_SERVER", server.address()).stderr(Stdio::inherit());
     let mut child = shell.spawn().expect("a shell");
     server.until_connected().await;
