@@ -1,5 +1,5 @@
 // @ts-check
-// Levels are pulled, at most 30 times a second, and only while somebody can see them move.
+// Levels are pulled 20 times a second, and only while somebody can see them move; each pull costs the web engine dear.
 /** @import {Levels} from './types' */
 import { byId } from './dom.js';
 import { levels } from './ipc.js';
@@ -8,8 +8,8 @@ import { loudness } from './words.js';
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{input: number, output: number, clipped: boolean}} Loudness 0…1 */
 
-const PERIOD_MS = 1000 / 30;
-const FALL = 0.8;
+const PERIOD_MS = 50;
+const FALL = 0.72;
 
 /** @param {App} app */
 export function meters(app) {
@@ -20,21 +20,17 @@ export function meters(app) {
   /** @type {Loudness} */
   let now = { input: 0, output: 0, clipped: false };
   let isRunning = false;
-  let isAsking = false;
-  let last = 0;
 
   const isNeeded = () => !document.hidden
     && (app.snapshot.call.link.state !== 'idle' || app.snapshot.call.is_armed || isChecking(app));
 
-  /** @param {number} time */
-  function frame(time) {
-    if (!isNeeded()) { isRunning = false; return show({ input: 0, output: 0, clipped: false }); }
-    requestAnimationFrame(frame);
-    // Half a frame of tolerance, or a 60 Hz screen would be asked at 20 Hz.
-    if (isAsking || time - last < PERIOD_MS - 8) return;
-    last = time;
-    isAsking = true;
-    levels().then(heard, () => {}).finally(() => { isAsking = false; });
+  async function run() {
+    while (isNeeded()) {
+      await levels().then(heard, () => {});
+      await new Promise((resolve) => { setTimeout(resolve, PERIOD_MS); });
+    }
+    isRunning = false;
+    show({ input: 0, output: 0, clipped: false });
   }
 
   /** @param {Levels} fresh */
@@ -55,7 +51,7 @@ export function meters(app) {
   function draw() {
     if (isRunning || !isNeeded()) return;
     isRunning = true;
-    requestAnimationFrame(frame);
+    void run();
   }
 
   document.addEventListener('visibilitychange', draw);
@@ -77,5 +73,7 @@ const fallen = (before, fresh) => Math.max(fresh, before * FALL);
 
 /** @param {HTMLElement} element @param {number} value 0…1 */
 export function level(element, value) {
-  element.style.setProperty('--level', value.toFixed(2));
+  const text = value.toFixed(2);
+  // A property that is set again is painted again, even when nothing changed.
+  if (element.style.getPropertyValue('--level') !== text) element.style.setProperty('--level', text);
 }
