@@ -19,8 +19,9 @@ use crate::route::{Failure, Form, Keys, Ladder};
 /// Tries before a call gives up.
 const TRIES: u32 = 6;
 /// The first try again comes after about this long, each further one after twice as long.
-const FIRST_DELAY: Duration = Duration::from_millis(400);
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+/// Chance adds up to as much again, so that all tries take 13 to 26 s.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// One attempt to open a socket.
 const DIAL_LIMIT: Duration = Duration::from_secs(15);
 /// How long the practice partner may take to start with the app.
