@@ -21,13 +21,13 @@ test: ## Set up, and run every test, the ones in a real window included
 	@scripts/setup build test
 	@scripts/test
 
+# The list of known vulnerabilities lies on the network: .github/workflows/ci.yml looks at it.
 ready: ## The whole gate before a commit: format, lints, tests, documentation, licences
 	@scripts/setup build test ready
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/test
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
-	@: # The list of known vulnerabilities lies on the network: CI looks at it, see .github/workflows/ci.yml.
 	target/tools/bin/cargo-deny --log-level error check bans licenses sources
 
 bench: ## Measure latency, CPU and memory of a release build on a virtual sound card
