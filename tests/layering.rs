@@ -65,7 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("cpal::", &["crates/audio/src"]),
     ("rubato::", &["crates/audio/src"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
-    ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net", "crates/engine/src/call/link.rs"]),
+    ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
     ("keyring", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),
     ("tauri::", &["src-tauri"]),
     ("Instant::now", &["crates/audio", "crates/engine", "crates/emulator", "src-tauri"]),
