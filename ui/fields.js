@@ -79,8 +79,10 @@ export function toggle(app, field) {
 }
 
 /**
- * Text is kept after a pause or when the field is left. What is being typed is never overwritten.
- * @param {App} app @param {Field & {placeholder?: string, lines?: number, isCode?: boolean, suggestions?: string[]}} field
+ * Text is kept after a pause or when the field is left; where a change ends the connection, during a call only when it
+ * is left. What is being typed is never overwritten.
+ * @param {App} app @param {Field & {placeholder?: string, lines?: number, isCode?: boolean, suggestions?: string[], fault?: (value: string) => string}} field
+ *   fault: what is wrong with a value, in words; empty when nothing is
  */
 export function text(app, field) {
   const id = `text-${++ids}`;
@@ -93,19 +95,36 @@ export function text(app, field) {
     clearTimeout(timer);
     if (value() !== read(app.snapshot.settings, field.path)) app.configure(patch(field.path, value()));
   };
-  input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(keep, QUIET_MS); });
+  const canWait = () => field.isCode && app.snapshot.call.link.state !== 'idle';
+  input.addEventListener('input', () => {
+    clearTimeout(timer);
+    judge();
+    if (!canWait()) timer = setTimeout(keep, QUIET_MS);
+  });
   input.addEventListener('change', keep);
-  input.addEventListener('blur', keep);
+  input.addEventListener('blur', () => { keep(); judge(); });
+  const fault = h('p', { class: 'field-fault', id: `${id}-fault`, role: 'alert' });
+  if (field.fault) input.setAttribute('aria-describedby', fault.id);
+
+  /** What is wrong is said once the field is left, and taken back at once. */
+  function judge() {
+    const words = field.fault?.(value()) ?? '';
+    if (words && document.activeElement === input && !fault.textContent) return;
+    say(fault, words);
+    if (words) input.setAttribute('aria-invalid', 'true'); else input.removeAttribute('aria-invalid');
+  }
+
   const suggestions = h('div', { class: 'suggestions', role: 'group', 'aria-label': `Suggestions for ${field.label}` });
   const chips = (field.suggestions ?? []).map((words) => h('button', { type: 'button', class: 'suggestion', onclick: () => { input.value = words; keep(); } }, words));
   fill(suggestions, ...chips);
-  const control = h('div', { class: 'text-slot' }, input, chips.length > 0 && suggestions);
+  const control = h('div', { class: 'text-slot' }, input, field.fault && fault, chips.length > 0 && suggestions);
   return row(app, field, control, {
     isWide: true,
     labelFor: id,
     draw() {
       const kept = read(app.snapshot.settings, field.path);
       if (document.activeElement !== input && input.value !== kept) input.value = kept;
+      judge();
       for (const chip of chips) chip.setAttribute('aria-pressed', String(chip.textContent === kept));
     },
   });

@@ -20,6 +20,7 @@ export function firstRun(app) {
   const microphones = deviceList(app, 'input');
   /** @type {Step} */
   let step = 'welcome';
+  let wasGood = false;
 
   /** @param {string} words @param {() => void} act @param {string} [kind] */
   const button = (words, act, kind = '') => h('button', { type: 'button', class: `button large ${kind}`, onclick: act }, words);
@@ -29,6 +30,7 @@ export function firstRun(app) {
   const next = button('Skip for now', () => go('hello'));
 
   const withKey = button('Skip for now', useKey);
+  const withoutKey = skip('Try without a key', practise);
 
   const pages = {
     welcome: () => [
@@ -43,7 +45,7 @@ export function firstRun(app) {
       h('p', { class: 'lead' }, 'It goes into the keychain of this system and is sent only to OpenAI, or to the gateway you set up.'),
       key.element,
       h('div', { class: 'choices' }, withKey),
-      skip('Try without a key', practise),
+      withoutKey,
     ],
     sound: () => [
       h('h1', {}, 'Can we hear you?'),
@@ -60,10 +62,10 @@ export function firstRun(app) {
     ],
   };
 
-  const hasKey = () => app.snapshot.credentials.some(({ holder, place }) => holder === 'openai' && ['stored', 'environment', 'session_only'].includes(place));
+  const keyThere = () => app.snapshot.credentials.find(({ holder, place }) => holder === 'openai' && ['stored', 'environment', 'session_only'].includes(place));
 
   function useKey() {
-    if (hasKey()) app.configure({ call: { provider: 'openai' } });
+    if (keyThere()) app.configure({ call: { provider: 'openai' } });
     go('sound');
   }
 
@@ -75,6 +77,7 @@ export function firstRun(app) {
   /** @param {Step} next */
   function go(next) {
     if (step === 'sound' && app.snapshot.sound_check) app.send({ do: 'end_sound_check' });
+    key.clear();
     step = next;
     localStorage.setItem(PLACE, step);
     show();
@@ -101,9 +104,7 @@ export function firstRun(app) {
 
   function draw() {
     if (view.hidden) return;
-    key.draw();
-    withKey.classList.toggle('primary', hasKey());
-    say(withKey, hasKey() ? 'Continue' : 'Skip for now');
+    drawKey();
     sound.draw();
     microphones.draw();
     const check = app.snapshot.sound_check;
@@ -114,6 +115,18 @@ export function firstRun(app) {
     if (isGood && !next.classList.contains('primary') && document.activeElement === sound.button) next.focus();
     next.classList.toggle('primary', isGood);
     say(next, isGood ? 'Continue' : isDone ? 'Continue anyway' : 'Skip for now');
+  }
+
+  function drawKey() {
+    key.draw();
+    const there = keyThere();
+    const isRefused = there?.test?.is_valid === false;
+    const isGood = there?.test?.is_valid === true && !key.input.value;
+    if (isGood && !wasGood && document.activeElement === key.input) withKey.focus();
+    wasGood = isGood;
+    withKey.classList.toggle('primary', there !== undefined && !isRefused);
+    say(withKey, !there ? 'Skip for now' : isRefused ? 'Continue anyway' : 'Continue');
+    withoutKey.hidden = !there;
   }
 
   return {

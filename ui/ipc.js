@@ -21,8 +21,19 @@ export function subscribe(onBatch) {
 /** @returns {Promise<Snapshot>} */
 export const snapshot = () => invoke('snapshot');
 
-/** @param {Command} command @returns {Promise<void>} */
-export const send = (command) => invoke('send', { command });
+/** @type {Promise<void>} */
+let last = Promise.resolve();
+
+/**
+ * Commands arrive in the order in which they are given: the shell takes them side by side, and letting go must not
+ * overtake pressing.
+ * @param {Command} command @returns {Promise<void>}
+ */
+export function send(command) {
+  const sent = last.then(() => invoke('send', { command }));
+  last = sent.catch(() => {});
+  return sent;
+}
 
 /**
  * Hands a key to the engine; it never comes back.
@@ -35,6 +46,9 @@ export const levels = () => invoke('levels');
 
 /** @param {PageLink} link @returns {Promise<void>} */
 export const openLink = (link) => invoke('open_link', { link });
+
+/** @param {number} scale 1 is normal size @returns {Promise<void>} */
+export const zoom = (scale) => invoke('zoom', { scale });
 
 /** @returns {Promise<void>} */
 export const showWindow = () => invoke('show_window');

@@ -64,8 +64,7 @@ export function keyCard(app, holder, { isBare = false } = {}) {
     save.disabled = true;
     try {
       const credential = await setKey(holder, key);
-      input.value = '';
-      if (input.type === 'text') reveal();
+      card.clear();
       if (credential.place === 'session_only') fill(error, noteText({ note: 'session_only_key' }));
       app.send({ do: 'test_key', holder });
     } catch (problem) {
@@ -78,14 +77,21 @@ export function keyCard(app, holder, { isBare = false } = {}) {
   function confirm(isAsking) {
     if (!isAsking) { fill(actions, test, remove); remove.focus(); return; }
     const no = h('button', { type: 'button', class: 'button', onclick: () => confirm(false) }, 'Keep it');
-    const yes = h('button', { type: 'button', class: 'button danger', onclick: () => { app.send({ do: 'delete_key', holder }); confirm(false); } }, 'Delete it');
+    const yes = h('button', { type: 'button', class: 'button danger', onclick: () => { app.send({ do: 'delete_key', holder }); confirm(false); input.focus(); } }, 'Delete it');
     fill(actions, h('span', { class: 'ask' }, 'Delete this key?'), yes, no);
     no.focus();
   }
 
-  return {
+  const card = {
     element,
     input,
+    /** Forgets what was typed and not saved. */
+    clear() {
+      input.value = '';
+      save.disabled = true;
+      fill(error);
+      if (input.type === 'text') reveal();
+    },
     draw() {
       const credential = app.snapshot.credentials.find((one) => one.holder === holder);
       const [tone, words] = placeWords(credential);
@@ -96,12 +102,14 @@ export function keyCard(app, holder, { isBare = false } = {}) {
       test.hidden = !isThere;
       test.disabled = credential?.test?.is_running ?? false;
       remove.hidden = !['stored', 'session_only'].includes(credential?.place ?? '');
-      save.textContent = isThere ? 'Replace' : 'Save';
+      save.textContent = ['stored', 'session_only'].includes(credential?.place ?? '') ? 'Replace' : 'Save';
+      input.placeholder = credential?.place === 'environment' ? 'Paste a key to use it instead' : placeholder;
       const signature = JSON.stringify(credential?.test ?? null);
       if (results.dataset.test !== signature) fill(results, ...resultsOf(credential?.test ?? null, holder));
       results.dataset.test = signature;
     },
   };
+  return card;
 }
 
 /** The three checks, told apart. @param {KeyTest | null} test @param {Holder} holder @returns {Node[]} */

@@ -69,6 +69,11 @@ export class App {
 
   /** @param {View} view */
   show(view) {
+    if (view !== this.view) {
+      // A field that disappears keeps what was typed only when it is left.
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+      if (this.view === 'settings') this.settings.leave();
+    }
     this.view = view;
     this.devices.close();
     for (const name of VIEWS) {
@@ -77,11 +82,11 @@ export class App {
     this.draw();
   }
 
-  /** @param {import('./settings.js').GroupName} [group] */
-  openSettings(group) {
+  /** @param {import('./settings.js').GroupName} [group] @param {string} [field] what to begin with: a setting, or whose key */
+  openSettings(group, field) {
     if (this.view === 'talk') this.opener = keyboardFocus();
     this.show('settings');
-    this.settings.open(group);
+    this.settings.open(group, field);
   }
 
   openFirstRun() {

@@ -14,9 +14,11 @@ const MICROPHONE_PATH = isMac
     ? 'Allow desktop apps in Settings → Privacy & security → Microphone.'
     : 'Allow the microphone in the sound settings of the system.';
 
-const keys = (/** @type {App} */ app) => app.openSettings('keys');
-const voice = (/** @type {App} */ app) => app.openSettings('voice');
-const routing = (/** @type {App} */ app) => app.openSettings('routing');
+const keys = (/** @type {App} */ app) => app.openSettings('keys', app.snapshot.call.route === 'endpoint' ? 'endpoint' : 'openai');
+const token = (/** @type {App} */ app) => app.openSettings('keys', 'gateway');
+const voice = (/** @type {App} */ app) => app.openSettings('voice', 'providers.openai.model');
+const gateway = (/** @type {App} */ app) => app.openSettings('routing', app.snapshot.settings.gateway.account_id ? 'gateway.gateway_id' : 'gateway.account_id');
+const address = (/** @type {App} */ app) => app.openSettings('routing', { direct: 'providers.openai.base_url', gateway: 'gateway.base_url', endpoint: 'endpoint.base_url' }[app.snapshot.call.route]);
 const devices = (/** @type {App} */ app) => app.openDevices();
 const resend = (/** @type {App} */ app) => app.send({ do: 'resend' });
 /** What waits goes out again; with nothing waiting it is the call that is tried again. @param {App} app */
@@ -54,11 +56,15 @@ const TABLE = {
   provider_trouble: (s) => [`${provider(s)} has a problem.`, `All tries are used up. ${kept(s)}`, 'Try again', retry],
   answer_failed: () => ['This answer failed.', 'The call goes on.', 'Ask again', resend],
   gateway_missing: ({ settings: { gateway } }) => (gateway.account_id && gateway.gateway_id
-    ? ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', routing]
-    : ['The gateway is not set up yet.', 'Set its account id and gateway id.', 'Set it up', routing]),
-  gateway_refused: () => ['Cloudflare refused the gateway token.', 'An account token does not do: the gateway needs its own.', 'Open keys', keys],
-  endpoint_missing: () => ['The address of your server is missing.', 'Set one such as ws://localhost:8765/v1.', 'Set the address', routing],
-  insecure_route: () => ['Not connected: the key would have gone out unprotected.', 'Use an address that starts with https or wss.', 'Open routing', routing],
+    ? ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', gateway]
+    : ['The gateway is not set up yet.', 'Set its account id and gateway id.', 'Set it up', gateway]),
+  gateway_refused: () => ['Cloudflare refused the gateway token.', 'An account token does not do: the gateway needs its own.', 'Open keys', token],
+  endpoint_missing: ({ call, settings }) => {
+    if (call.route !== 'endpoint') return ['The address for OpenAI cannot be used.', 'It should look like https://api.openai.com/v1.', 'Open the address', address];
+    if (settings.endpoint.base_url.trim()) return ['The address of your server cannot be used.', 'It should look like ws://localhost:8765/v1.', 'Open the address', address];
+    return ['The address of your server is missing.', 'Set one such as ws://localhost:8765/v1.', 'Set the address', address];
+  },
+  insecure_route: () => ['Not connected: the key would have gone out unprotected.', 'Use an address that starts with https or wss.', 'Open the address', address],
   no_microphone: () => ['No microphone found.', 'Connect one and it will be picked up. You can type meanwhile.', 'Open devices', devices],
   microphone_refused: () => ['The system does not let Sidetone use the microphone.', MICROPHONE_PATH, 'Open system settings', (app) => app.link('microphone_settings')],
   microphone_silent: () => ['The microphone is on but silent.', 'It may be muted by a switch of its own.', 'Choose another', devices],

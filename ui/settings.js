@@ -3,6 +3,7 @@
 /** @import {Settings} from './types' */
 import { deviceList } from './devices.js';
 import { byId, fill, h, icon, say } from './dom.js';
+import { accountFault, addressFault } from './faults.js';
 import { choice, select, slider, text, toggle } from './fields.js';
 import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
@@ -17,6 +18,9 @@ const MODELS = ['gpt-realtime-2.1', 'gpt-realtime-2.1-mini', 'gpt-realtime-2', '
 const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'];
 const LANGUAGES = [['', 'Any language'], ['ar', 'Arabic'], ['zh', 'Chinese'], ['cs', 'Czech'], ['da', 'Danish'], ['nl', 'Dutch'], ['en', 'English'], ['fi', 'Finnish'], ['fr', 'French'], ['de', 'German'], ['el', 'Greek'], ['he', 'Hebrew'], ['hi', 'Hindi'], ['hu', 'Hungarian'], ['id', 'Indonesian'], ['it', 'Italian'], ['ja', 'Japanese'], ['ko', 'Korean'], ['no', 'Norwegian'], ['pl', 'Polish'], ['pt', 'Portuguese'], ['ro', 'Romanian'], ['ru', 'Russian'], ['es', 'Spanish'], ['sv', 'Swedish'], ['tr', 'Turkish'], ['uk', 'Ukrainian'], ['vi', 'Vietnamese']];
 
+/** @type {import('./types').Holder[]} */
+const HOLDERS = ['openai', 'gateway', 'endpoint'];
+
 const isOpenai = (/** @type {Settings} */ s) => s.call.provider === 'openai';
 const hasRoute = (/** @type {string} */ route) => (/** @type {Settings} */ s) => isOpenai(s) && s.call.route === route;
 
@@ -30,8 +34,8 @@ function patience({ voice }) {
   return `Waits until the thought sounds finished, at most about ${wait} s.`;
 }
 
-/** @param {App} app @returns {[GroupName, string, Part[]][]} */
-function groups(app) {
+/** @param {App} app @param {Part[]} keyCards @returns {[GroupName, string, Part[]][]} */
+function groups(app, keyCards) {
   return [
     ['voice', 'Voice', [
       choice(app, { label: 'Who answers', about: (s) => (isOpenai(s) ? 'OpenAI answers on your own key.' : 'The practice partner repeats what you say: no key, no network, no cost.'), path: ['call', 'provider'], options: [['practice', 'Practice partner'], ['openai', 'OpenAI']] }),
@@ -54,17 +58,17 @@ function groups(app) {
     ]],
     ['keys', 'Keys', [
       { element: h('p', { class: 'group-note' }, 'Keys go into the keychain of this system and are sent only to the service they belong to. This page never gets them back.'), draw() {} },
-      keyCard(app, 'openai'), keyCard(app, 'gateway'), keyCard(app, 'endpoint'),
+      ...keyCards,
     ]],
     ['routing', 'Gateway and routing', [
-      text(app, { label: 'Account id', about: '32 hex digits, from the Cloudflare dashboard.', path: ['gateway', 'account_id'], isCode: true }),
+      text(app, { label: 'Account id', about: '32 hex digits, from the Cloudflare dashboard.', path: ['gateway', 'account_id'], isCode: true, fault: accountFault }),
       text(app, { label: 'Gateway id', about: 'The name of your AI Gateway.', path: ['gateway', 'gateway_id'], isCode: true }),
       toggle(app, { label: 'Use the key stored at the gateway', about: 'No OpenAI key leaves this computer.', path: ['gateway', 'stored_key'] }),
-      text(app, { label: 'Gateway address', about: 'Account id and gateway id are added to it.', path: ['gateway', 'base_url'], isCode: true }),
-      text(app, { label: 'OpenAI address', about: 'For direct calls; change it only for a proxy of your own.', path: ['providers', 'openai', 'base_url'], isCode: true }),
+      text(app, { label: 'Gateway address', about: 'Account id and gateway id are added to it.', path: ['gateway', 'base_url'], isCode: true, fault: addressFault }),
+      text(app, { label: 'OpenAI address', about: 'For direct calls; change it only for a proxy of your own.', path: ['providers', 'openai', 'base_url'], isCode: true, fault: addressFault }),
       text(app, { label: 'Organization', about: 'OpenAI organization id, if your key belongs to several.', path: ['providers', 'openai', 'organization'], isCode: true }),
       text(app, { label: 'Project', about: 'OpenAI project id, if usage should count there.', path: ['providers', 'openai', 'project'], isCode: true }),
-      text(app, { label: 'Address of my own server', about: 'A server that speaks the Realtime protocol. The OpenAI key is never sent there.', path: ['endpoint', 'base_url'], placeholder: 'ws://localhost:8765/v1', isCode: true }),
+      text(app, { label: 'Address of my own server', about: 'A server that speaks the Realtime protocol. The OpenAI key is never sent there.', path: ['endpoint', 'base_url'], placeholder: 'ws://localhost:8765/v1', isCode: true, fault: addressFault }),
       text(app, { label: 'Model on my server', about: 'Empty: the model named under Voice.', path: ['endpoint', 'model'], isCode: true }),
       text(app, { label: 'Voice on my server', about: 'Empty: the voice named under Voice.', path: ['endpoint', 'voice'], isCode: true }),
     ]],
@@ -98,12 +102,14 @@ export function settingsPage(app) {
   const view = byId('settings-view');
   const search = h('input', { type: 'search', class: 'text', placeholder: 'Search settings', 'aria-label': 'Search settings', autocomplete: 'off' });
   const none = h('p', { class: 'no-match', role: 'note', hidden: true });
+  const keyCards = HOLDERS.map((holder) => keyCard(app, holder));
   /** @type {Group[]} */
-  const all = groups(app).map(([name, title, parts]) => ({
+  const all = groups(app, keyCards).map(([name, title, parts]) => ({
     name, title, parts,
     section: h('section', { class: 'group', id: `group-${name}`, 'aria-labelledby': `group-title-${name}` }, h('h2', { id: `group-title-${name}` }, title), ...parts.map((part) => part.element)),
     link: h('button', { type: 'button', class: 'nav-link', onclick: () => goTo(name) }, title),
   }));
+  const nav = h('nav', { class: 'settings-nav', 'aria-label': 'Settings groups' }, ...all.map((group) => group.link));
   const scroll = h('div', { class: 'settings-scroll', tabindex: '-1' }, ...all.map((group) => group.section), none);
   fill(view,
     h('header', { class: 'bar' },
@@ -111,7 +117,7 @@ export function settingsPage(app) {
       h('h1', { id: 'settings-title' }, 'Settings'),
       h('span', { class: 'live', hidden: true, title: 'Microphone audio is being sent right now' }, h('i'), 'LIVE'),
       h('span', { class: 'search' }, icon('search'), search)),
-    h('div', { class: 'settings-body' }, h('nav', { class: 'settings-nav', 'aria-label': 'Settings groups' }, ...all.map((group) => group.link)), scroll));
+    h('div', { class: 'settings-body' }, nav, scroll));
 
   search.addEventListener('input', filter);
   scroll.addEventListener('scroll', mark, { passive: true });
@@ -129,6 +135,8 @@ export function settingsPage(app) {
   function setCurrent(name) {
     for (const { link, name: own } of all) {
       if (own === name) link.setAttribute('aria-current', 'true'); else link.removeAttribute('aria-current');
+      // In a narrow window the groups are a row that scrolls.
+      if (own === name) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
     }
   }
 
@@ -161,18 +169,23 @@ export function settingsPage(app) {
 
   return {
     view,
-    /** @param {GroupName} [name] */
-    open(name = 'voice') {
+    /** @param {GroupName} [name] @param {string} [field] what to begin with: a setting, or whose key */
+    open(name = 'voice', field) {
       app.send({ do: 'check_keys' });
       app.send({ do: 'find_devices' });
       this.draw();
       goTo(name);
-      (name === 'keys' ? /** @type {HTMLElement} */ (view.querySelector('#key-openai')) : search).focus({ preventScroll: true });
+      const wanted = field && view.querySelector(`[data-setting="${field}"] input, [data-holder="${field}"] input`);
+      if (!(wanted instanceof HTMLElement)) return search.focus({ preventScroll: true });
+      wanted.focus({ preventScroll: true });
+      wanted.scrollIntoView({ block: 'center' });
     },
     draw() {
       if (view.hidden) return;
       for (const group of all) for (const part of group.parts) part.draw();
     },
+    /** What was typed as a key and not saved is not kept. */
+    leave() { for (const card of keyCards) card.clear(); },
     /** Clears the search first. */
     escape() {
       if (!search.value) return false;

@@ -2,6 +2,7 @@
 // Keys of the whole window, and the sheet that lists them.
 import { byId, fill, h, icon, kbd, takesText } from './dom.js';
 import { COMMAND, isMac } from './words.js';
+import { zoom } from './zoom.js';
 
 /** @typedef {import('./main.js').App} App */
 
@@ -14,6 +15,7 @@ const LIST = [
   ['Captions on or off', [COMMAND, 'Shift', 'C']],
   ['New conversation', [COMMAND, 'N']],
   ['Settings', [COMMAND, ',']],
+  ['Larger, smaller, normal size', [COMMAND, '+', '−', '0']],
   ['Send the message', ['Enter']],
   ['New line in the message', ['Shift', 'Enter']],
   ['This list', ['?']],
@@ -30,11 +32,17 @@ export function shortcuts(app) {
     h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', onclick: () => sheet.close() }, icon('close'))), shortcutList());
   sheet.addEventListener('click', (event) => { if (event.target === sheet) sheet.close(); });
 
+  const size = zoom();
   /** @type {Record<string, () => void>} */
   const commands = {
     j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
     n: () => app.newConversation(),
     ',': () => app.openSettings(),
+    '+': () => size.change(1),
+    '=': () => size.change(1),
+    'shift++': () => size.change(1),
+    '-': () => size.change(-1),
+    0: () => size.reset(),
     'shift+m': () => app.send({ do: 'mute', is_muted: !app.snapshot.call.is_muted }),
     'shift+c': () => app.configure({ appearance: { captions: !app.snapshot.settings.appearance.captions } }),
   };

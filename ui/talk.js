@@ -31,8 +31,8 @@ export function talk(app) {
     const signature = JSON.stringify([word, connection, hintKey(app.snapshot), isTyping]);
     if (signature === drawn) return;
     drawn = signature;
-    const spoken = connection ? `${word} ${connection}` : word;
-    if (status.textContent !== spoken) fill(status, word && h('b', {}, word), word && connection && ' ', connection && h('span', { class: 'connection' }, connection));
+    const spoken = [word, connection].filter(Boolean).join(' · ');
+    if (status.textContent !== spoken) fill(status, word && h('b', {}, word), word && connection && ' · ', connection && h('span', { class: 'connection' }, connection));
     fill(hint, ...hintOf(app.snapshot, isTyping));
   }
 

@@ -152,6 +152,7 @@ function words(item, app) {
   if (!item.text && !item.unheard) {
     if (item.delivery === 'recording') return h('p', { class: 'words none' }, 'Listening…');
     if (item.delivery === 'arriving') return h('p', { class: 'words none' }, pulse());
+    if (item.delivery === 'kept' || item.delivery === 'failed') return h('p', { class: 'words none' }, 'Spoken');
     return h('p', { class: 'words none' }, item.is_final ? 'Spoken, without a caption' : '…');
   }
   return h('p', { class: item.is_final ? 'words' : 'words partial' }, item.text,

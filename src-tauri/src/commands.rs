@@ -51,6 +51,12 @@ pub(crate) fn open_link(link: Link) -> Result<(), Problem> {
     link.open().map_err(internal)
 }
 
+/// Shows everything larger or smaller; 1 is normal size.
+#[tauri::command]
+pub(crate) fn zoom<R: Runtime>(window: WebviewWindow<R>, scale: f64) -> Result<(), Problem> {
+    window.set_zoom(scale).map_err(internal)
+}
+
 /// The page has painted: no white flash any more.
 #[tauri::command]
 pub(crate) fn show_window<R: Runtime>(window: WebviewWindow<R>) -> Result<(), Problem> {

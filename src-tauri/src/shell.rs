@@ -56,6 +56,7 @@ pub(crate) fn configure<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         commands::levels,
         commands::open_link,
         commands::show_window,
+        commands::zoom,
     ])
 }
 

@@ -108,6 +108,12 @@ fn the_page_can_show_its_window() {
 }
 
 #[test]
+fn the_page_can_change_its_size() {
+    assert_eq!(Page::open().call("zoom", json!({ "scale": 2.0 })), Ok(Value::Null));
+    assert!(Page::open().call("zoom", json!({ "scale": "large" })).is_err());
+}
+
+#[test]
 fn the_configured_window_is_the_one_with_capabilities() {
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let config = read(include_str!("../../tauri.conf.json"));

@@ -23,7 +23,7 @@ pub(super) fn practice(base_url: &str) -> Result<Url, Problem> {
 
 /// `{base}/realtime?model=…`
 pub(super) fn direct(settings: &OpenaiSettings) -> Result<Url, Problem> {
-    Ok(realtime(base(&settings.base_url, "OpenAI's base URL", Code::Refused)?, &settings.model))
+    Ok(realtime(base(&settings.base_url, "OpenAI's base URL", Code::EndpointMissing)?, &settings.model))
 }
 
 /// `{base}/realtime?model=…`

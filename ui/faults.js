@@ -1,0 +1,19 @@
+// @ts-check
+// What is wrong with a value that was typed, in words; empty when nothing is. Pure functions only.
+
+const SCHEMES = ['http:', 'https:', 'ws:', 'wss:'];
+
+/** @param {string} host */
+const isLoopback = (host) => host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
+
+/** An address as the engine takes it; an empty one stands for the default. @param {string} text */
+export function addressFault(text) {
+  if (!text) return '';
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url || !SCHEMES.includes(url.protocol) || !url.host) return 'An address starts with https://, wss://, http:// or ws:// and names a server.';
+  const isPlain = url.protocol === 'http:' || url.protocol === 'ws:';
+  return isPlain && !isLoopback(url.hostname) ? 'A key is not sent over this plain connection. Use https:// or wss:// for a server elsewhere.' : '';
+}
+
+/** @param {string} text */
+export const accountFault = (text) => (!text || /^[0-9a-f]{32}$/i.test(text) ? '' : 'An account id is 32 hex digits (0–9, a–f).');
