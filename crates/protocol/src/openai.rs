@@ -6,6 +6,7 @@ mod caption;
 mod client;
 pub(crate) mod config;
 mod error;
+mod floor;
 mod interruption;
 mod link;
 mod microphone;

@@ -21,7 +21,7 @@ pub enum Input<'a> {
         /// The peer's reason, empty if it gave none.
         reason: &'a str,
     },
-    /// The user starts a push-to-talk turn (also in open mode: "hold the floor" is later work, ignored there).
+    /// The user starts a push-to-talk turn. Without effect with an open microphone.
     Press,
     /// Microphone audio at [`crate::SAMPLE_RATE`]. In push-to-talk only between `Press` and `Release`.
     Audio(&'a [i16]),
@@ -30,6 +30,9 @@ pub enum Input<'a> {
     Release,
     /// The user drops the push-to-talk turn that is being recorded.
     Discard,
+    /// Open microphone: the talk key went down (`true`) or up. While it is down the user keeps the turn, however long
+    /// the pauses are: nothing is answered. What was said meanwhile is answered when it goes up. Survives the connection.
+    HoldFloor(bool),
     /// A typed message. `aloud`: the answer is spoken, otherwise it is text only.
     Say {
         /// The message.
@@ -64,6 +67,8 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send this text frame.
     Transmit(String),
+    /// Send this text frame; it carries sound of the microphone.
+    TransmitAudio(String),
     /// Play these samples of `item` (mono, [`crate::SAMPLE_RATE`]).
     Play {
         /// The item they belong to.

@@ -20,11 +20,8 @@ impl Call {
 
     fn carry_out(&mut self, output: Output, board: &mut Board) {
         match output {
-            Output::Transmit(text) => {
-                if !self.link.send(text) && !std::mem::replace(&mut self.is_abandoned, true) {
-                    board.note(Note::NetworkTooSlow);
-                }
-            }
+            Output::Transmit(text) => self.transmit(text, false, board),
+            Output::TransmitAudio(text) => self.transmit(text, true, board),
             Output::Play { item, pcm } => {
                 if self.sound.is_open() {
                     self.queued.insert(item);
@@ -38,6 +35,12 @@ impl Call {
                 tracing::info!(reason, "connection given up");
                 self.is_abandoned = true;
             }
+        }
+    }
+
+    fn transmit(&mut self, text: String, is_audio: bool, board: &mut Board) {
+        if !self.link.send(text, is_audio) && !std::mem::replace(&mut self.is_abandoned, true) {
+            board.note(Note::NetworkTooSlow);
         }
     }
 

@@ -76,10 +76,19 @@ enum State {
     Open(Box<Wire>),
 }
 
+/// A frame on its way out.
+struct Frame {
+    message: Message,
+    /// It carries sound of the microphone.
+    is_audio: bool,
+}
+
 /// An open socket.
 struct Wire {
     incoming: SplitStream<Socket>,
-    outgoing: mpsc::Sender<Message>,
+    outgoing: mpsc::Sender<Frame>,
+    /// When sound of the microphone last went out.
+    audio_sent: watch::Receiver<Option<Instant>>,
     close: (Option<u16>, String),
     ready_since: Option<Instant>,
 }
@@ -158,9 +167,10 @@ impl Link {
     }
 
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
-    pub(crate) fn send(&self, text: String) -> bool {
+    pub(crate) fn send(&self, text: String, is_audio: bool) -> bool {
+        let frame = Frame { message: Message::text(text), is_audio };
         match &self.state {
-            State::Open(wire) => !matches!(wire.outgoing.try_send(Message::text(text)), Err(TrySendError::Full(_))),
+            State::Open(wire) => !matches!(wire.outgoing.try_send(frame), Err(TrySendError::Full(_))),
             State::Idle | State::Dialing | State::Waiting { .. } => true,
         }
     }
@@ -192,6 +202,14 @@ impl Link {
 
     pub(crate) fn is_ready(&self) -> bool {
         matches!(&self.state, State::Open(wire) if wire.ready_since.is_some())
+    }
+
+    /// When the network last took sound of the microphone, over this connection.
+    pub(crate) fn audio_sent(&self) -> Option<std::time::Instant> {
+        match &self.state {
+            State::Open(wire) => wire.audio_sent.borrow().map(Instant::into_std),
+            State::Idle | State::Dialing | State::Waiting { .. } => None,
+        }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -247,8 +265,9 @@ impl Wire {
     fn new(socket: Socket) -> Self {
         let (sink, incoming) = socket.split();
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
-        tokio::spawn(write(sink, frames));
-        Self { incoming, outgoing, close: (None, String::new()), ready_since: None }
+        let (pulse, audio_sent) = watch::channel(None);
+        tokio::spawn(write(sink, frames, pulse));
+        Self { incoming, outgoing, audio_sent, close: (None, String::new()), ready_since: None }
     }
 
     /// The next frame; `None` when the socket is gone.
@@ -275,11 +294,18 @@ impl Wire {
 }
 
 /// Writes frames in order until the socket fails or its owner is gone.
-async fn write(mut sink: futures_util::stream::SplitSink<Socket, Message>, mut frames: mpsc::Receiver<Message>) {
-    while let Some(frame) = frames.recv().await {
-        if let Err(error) = sink.send(frame).await {
+async fn write(
+    mut sink: futures_util::stream::SplitSink<Socket, Message>,
+    mut frames: mpsc::Receiver<Frame>,
+    pulse: watch::Sender<Option<Instant>>,
+) {
+    while let Some(Frame { message, is_audio }) = frames.recv().await {
+        if let Err(error) = sink.send(message).await {
             tracing::debug!(%error, "socket refused a frame");
             return;
+        }
+        if is_audio {
+            pulse.send_replace(Some(Instant::now()));
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Cut {
     No,
     /// By another turn of the user: an answer that had not begun is still owed.
     Spoken,
+    /// By the user who still holds the floor: the answer is owed when the floor is free.
+    Early,
     /// By the user's wish for silence: nothing is owed.
     Stopped,
 }
@@ -126,7 +128,10 @@ impl Realtime {
 }
 
 fn stronger(one: Cut, other: Cut) -> Cut {
-    if one == Cut::Stopped { one } else { other }
+    match (one, other) {
+        (Cut::Stopped, _) | (Cut::Early, Cut::Spoken) => one,
+        (Cut::No | Cut::Spoken | Cut::Early, _) => other,
+    }
 }
 
 /// Whole milliseconds, as the wire counts them.

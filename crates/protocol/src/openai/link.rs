@@ -98,6 +98,8 @@ pub(super) struct Link {
     pub(super) answer_due: Option<Instant>,
     /// The user wants that answer no more.
     pub(super) is_due_stopped: bool,
+    /// The floor is free again, and the provider has not confirmed yet that it may answer.
+    pub(super) is_floor_settling: bool,
     /// Tool outputs were sent: the model shall go on.
     pub(super) continues: bool,
     pub(super) tool_rounds: u8,
@@ -165,15 +167,16 @@ impl Realtime {
         self.send_update(true);
     }
 
-    fn send_update(&mut self, is_first: bool) {
+    pub(super) fn send_update(&mut self, is_first: bool) {
         let config = self.config.clone();
-        let session = Box::new(Settings::of(&config, is_first));
+        let session = Box::new(Settings::of(&config, is_first, !self.is_floor_held));
         let purpose = if is_first { Purpose::FirstUpdate } else { Purpose::Update };
         self.transmit(client::Event::Update { session }, purpose);
     }
 
     pub(super) fn session_updated(&mut self, session: Option<&Value>, now: Instant) {
         self.link.learn(session);
+        self.floor_settled(session);
         if self.state.is_configuring() {
             self.ready(now);
         }
@@ -208,6 +211,7 @@ impl Realtime {
         let is_open = |config: &Config| matches!(config.turn_taking, TurnTaking::Open { .. });
         let changes_turns = is_open(&self.config) != is_open(config);
         if changes_turns {
+            self.is_floor_held = false;
             self.release(now);
             self.end_speech();
         }

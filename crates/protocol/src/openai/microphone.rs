@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::interruption::Cut;
 use super::link::{ACKNOWLEDGEMENT, ATTEMPTS, UNANSWERED};
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
@@ -33,6 +34,13 @@ pub(super) struct Resending {
     pub(super) item: ItemId,
     pub(super) until: Instant,
     is_noticed: bool,
+}
+
+impl Speech {
+    /// The provider has not heard it end.
+    pub(super) fn is_going_on(&self) -> bool {
+        self.stop.is_none()
+    }
 }
 
 fn position(ms: Option<f64>) -> Option<u64> {
@@ -184,7 +192,7 @@ impl Realtime {
         if let Some((item, _)) = self.timeline.utterance_mut(id) {
             item.is_final |= !has_captions;
         }
-        self.link.answer_due = Some(now + OWN_ANSWER);
+        self.link.answer_due = self.own_answer_until(now + OWN_ANSWER, now);
         self.link.is_due_stopped = false;
         self.tell(id);
     }
@@ -251,17 +259,18 @@ impl Realtime {
 
     /// An answer was cancelled before it said anything: its question is asked again, by the provider's detector
     /// with the next turn or by us. A provider that cancels unasked does so only so often.
-    pub(super) fn ask_again(&mut self, id: ItemId, was_asked: bool, now: Instant) {
+    pub(super) fn ask_again(&mut self, id: ItemId, cut: Cut, now: Instant) {
         let is_heard = self.is_open_microphone();
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
         if utterance.attempts >= ATTEMPTS {
             return self.keep_for_user(id, UNANSWERED);
         }
-        utterance.attempts += u8::from(!was_asked);
+        utterance.attempts += u8::from(cut == Cut::No);
         let ask = !(is_heard && item.kind == Kind::Spoken);
         utterance.stage = Stage::OnServer { ask };
         if !ask {
-            self.link.answer_due = Some(now + OWN_ANSWER);
+            let patience = if cut == Cut::Early { Duration::ZERO } else { OWN_ANSWER };
+            self.link.answer_due = self.own_answer_until(now + patience, now);
         }
     }
 

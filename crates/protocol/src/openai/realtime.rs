@@ -23,6 +23,8 @@ pub(crate) struct Realtime {
     pub(super) backlog: VecDeque<i16>,
     /// Open microphone: the utterance whose connection died in mid-speech; it begins the backlog.
     pub(super) resumed: Option<ItemId>,
+    /// Open microphone: the talk key is down, so nothing is answered.
+    pub(super) is_floor_held: bool,
     /// Ids of the newest responses that are over: what still comes of them is late.
     pub(super) finished: VecDeque<String>,
     pub(super) last_event: u64,
@@ -39,6 +41,7 @@ impl Realtime {
             recording: None,
             backlog: VecDeque::new(),
             resumed: None,
+            is_floor_held: false,
             finished: VecDeque::new(),
             last_event: 0,
             outputs: VecDeque::new(),
@@ -56,6 +59,7 @@ impl Realtime {
             Input::Release if self.is_open_microphone() => self.end_speech(),
             Input::Release => self.release(now),
             Input::Discard => self.discard(now),
+            Input::HoldFloor(is_held) => self.hold_floor(is_held, now),
             Input::Say { text, aloud } => self.say(text, aloud, now),
             Input::Stop => self.stop(now),
             Input::Interrupted { item, heard } => self.interrupted(item, heard),
@@ -138,7 +142,8 @@ impl Realtime {
             return None;
         };
         self.link.note(number, purpose);
-        self.output(Output::Transmit(text));
+        let is_audio = purpose == Purpose::Append;
+        self.output(if is_audio { Output::TransmitAudio(text) } else { Output::Transmit(text) });
         Some(number)
     }
 

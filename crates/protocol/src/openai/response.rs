@@ -114,6 +114,7 @@ impl Realtime {
                 Cut::No
             }
         };
+        let cut = self.cut_of_floor(cut);
         self.link.answer_due = None;
         for commit in &mut self.link.commits {
             commit.until = None;
@@ -254,6 +255,9 @@ impl Realtime {
         usage: Option<Usage>,
         now: Instant,
     ) {
+        // Whole or not: nobody was to hear it yet.
+        let is_early = response.cut == Cut::Early && ending == Ending::Completed;
+        let ending = if is_early { Ending::Cancelled } else { ending };
         self.remember_finished(response.id.as_deref());
         for id in &response.items {
             self.settle_answer(*id, ending, fault.as_ref());
@@ -273,7 +277,7 @@ impl Realtime {
                 _ if is_answered => self.answered(*id),
                 // The model goes on when it has its tools' outputs.
                 Ending::Completed => {}
-                Ending::Cancelled => self.ask_again(*id, response.cut != Cut::No, now),
+                Ending::Cancelled => self.ask_again(*id, response.cut, now),
                 Ending::Failed | Ending::Incomplete => self.hold(*id, fault.clone()),
             }
         }

@@ -99,7 +99,8 @@ struct Reasoning<'a> {
 impl<'a> Settings<'a> {
     /// The whole session object. The voice goes into the first update of a connection only: after the first
     /// audio of the model it is locked, and an update that names it is refused as a whole.
-    pub(super) fn of(config: &'a Config, with_voice: bool) -> Self {
+    /// `answers`: whether the provider answers the turns that it hears end (open microphone).
+    pub(super) fn of(config: &'a Config, with_voice: bool, answers: bool) -> Self {
         let transcription = config
             .transcription
             .as_ref()
@@ -119,7 +120,7 @@ impl<'a> Settings<'a> {
                     format: PCM,
                     transcription,
                     noise_reduction,
-                    turn_detection: turn_detection(config.turn_taking),
+                    turn_detection: turn_detection(config.turn_taking, answers),
                 },
                 output: AudioOutput {
                     format: PCM,
@@ -135,19 +136,19 @@ impl<'a> Settings<'a> {
     }
 }
 
-fn turn_detection(turn_taking: TurnTaking) -> Option<TurnDetection> {
+fn turn_detection(turn_taking: TurnTaking, create_response: bool) -> Option<TurnDetection> {
     match turn_taking {
         TurnTaking::PushToTalk => None,
         TurnTaking::Open { detector: Detector::Silence, patience } => Some(TurnDetection::ServerVad {
             threshold: 0.5,
             prefix_padding_ms: 300,
             silence_duration_ms: silence_ms(patience),
-            create_response: true,
+            create_response,
             interrupt_response: true,
         }),
         TurnTaking::Open { detector: Detector::Meaning, patience } => Some(TurnDetection::SemanticVad {
             eagerness: eagerness(patience),
-            create_response: true,
+            create_response,
             interrupt_response: true,
         }),
     }

@@ -224,7 +224,7 @@ impl Realtime {
         if !self.is_answer_wanted() {
             self.send_next(now);
         }
-        if self.is_answer_wanted() {
+        if self.is_answer_wanted() && !self.is_floor_held {
             self.request(now);
         }
     }

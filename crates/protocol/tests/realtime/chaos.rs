@@ -24,6 +24,7 @@ enum Deed {
     Hush(u16),
     Release,
     Discard,
+    Hold(bool),
     Say(bool),
     Stop,
     Resend,
@@ -46,6 +47,7 @@ fn deed(frames: BoxedStrategy<String>) -> impl Strategy<Value = Deed> {
         2 => (1_u16..800).prop_map(Deed::Hush),
         4 => Just(Deed::Release),
         1 => Just(Deed::Discard),
+        2 => any::<bool>().prop_map(Deed::Hold),
         2 => any::<bool>().prop_map(Deed::Say),
         1 => Just(Deed::Stop),
         1 => Just(Deed::Resend),
@@ -64,6 +66,8 @@ fn deed(frames: BoxedStrategy<String>) -> impl Strategy<Value = Deed> {
 struct Watch {
     rig: Rig,
     is_open: bool,
+    /// The talk key holds the floor.
+    is_held: bool,
     is_created: bool,
     is_ready: bool,
     /// A `response.create` whose response is not done.
@@ -87,6 +91,7 @@ impl Watch {
         Self {
             rig: Rig::new(if is_open { open() } else { config() }),
             is_open,
+            is_held: false,
             is_created: false,
             is_ready: false,
             is_asked: false,
@@ -113,7 +118,9 @@ impl Watch {
         let mut flushed = false;
         for output in self.rig.take() {
             match output {
-                Output::Transmit(text) => self.transmitted(&serde_json::from_str(&text).unwrap()),
+                Output::Transmit(text) | Output::TransmitAudio(text) => {
+                    self.transmitted(&serde_json::from_str(&text).unwrap())
+                }
                 Output::Play { item, pcm } => {
                     assert!(!self.silenced.contains(&item), "played after it was silenced");
                     assert!(!self.ended.contains(&item), "played after its end");
@@ -149,6 +156,7 @@ impl Watch {
         match event["type"].as_str().unwrap() {
             "session.update" => {}
             "response.create" => {
+                assert!(!self.is_held, "asked while the talk key holds the floor");
                 assert!(!self.is_asked, "asked twice");
                 self.is_asked = true;
             }
@@ -224,6 +232,10 @@ impl Watch {
                 }
             }
             Deed::Discard => self.input(Input::Discard),
+            Deed::Hold(is_held) => {
+                self.is_held = *is_held && self.is_open;
+                self.input(Input::HoldFloor(*is_held));
+            }
             Deed::Say(aloud) => self.input(Input::Say { text: "hello", aloud: *aloud }),
             Deed::Stop => self.input(Input::Stop),
             Deed::Resend => self.input(Input::Resend),
@@ -248,6 +260,7 @@ impl Watch {
                 self.input(Input::Closed { code: *code, reason: "" });
             }
             Deed::Mode(is_open) => {
+                self.is_held &= self.is_open == *is_open;
                 self.is_open = *is_open;
                 self.input(Input::Configure(&if *is_open { open() } else { config() }));
             }
@@ -397,6 +410,7 @@ proptest! {
         // Quiet at last: the key is released, the connection holds.
         watch.given_up = None;
         watch.input(Input::Release);
+        watch.do_deed(&Deed::Hold(false));
         watch.connect();
         for round in 0..40 {
             watch.serve(200);

@@ -16,6 +16,8 @@ pub(crate) struct Provider {
     connection: usize,
     is_updated: bool,
     listens: bool,
+    /// It does not answer before it is asked.
+    waits: bool,
     buffer: usize,
     /// Milliseconds heard since the beginning, of silence at the end, and where speech began.
     heard: usize,
@@ -51,8 +53,12 @@ impl Provider {
         match kind {
             "session.update" => {
                 self.is_updated = true;
-                self.listens = !event["session"]["audio"]["input"]["turn_detection"].is_null();
-                self.say(server::updated());
+                let detection = &event["session"]["audio"]["input"]["turn_detection"];
+                self.listens = !detection.is_null();
+                self.waits = detection["create_response"] == false;
+                let mut updated = server::updated();
+                updated["session"]["audio"]["input"]["turn_detection"] = detection.clone();
+                self.say(updated);
             }
             "input_audio_buffer.append" => self.append(event),
             "input_audio_buffer.clear" => {
@@ -119,7 +125,7 @@ impl Provider {
             {
                 self.say(server::speech_stopped(&id, (self.heard - SILENCE_MS) as u64));
                 self.commit(Some(id));
-                if self.response.is_none() {
+                if self.response.is_none() && !self.waits {
                     self.respond();
                 }
             }

@@ -6,6 +6,7 @@ mod barge_in;
 mod captions;
 mod chaos;
 mod errors;
+mod floor;
 mod honest;
 mod messages;
 mod open_microphone;

@@ -119,7 +119,7 @@ impl Rig {
     pub(crate) fn input(&mut self, input: Input<'_>) {
         self.session.handle(input, self.now);
         while let Some(output) = self.session.poll() {
-            if let Output::Transmit(text) = &output {
+            if let Output::Transmit(text) | Output::TransmitAudio(text) = &output {
                 self.sent.push(check_client_frame(text));
             }
             self.outputs.push(output);
