@@ -1,6 +1,7 @@
-//! A mouth: feeds a sink in pieces of 5 ms, near silence unless a marker is asked for.
+//! A mouth: says markers into a sink, in a murmur or in silence.
 
-use std::process::{Child, Stdio};
+use std::io::Write as _;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,18 @@ pub(crate) struct Mouth {
 }
 
 impl Mouth {
-    pub(crate) fn open(stage: &Stage, sink: &str) -> Self {
+    /// Feeds the sink in pieces of 5 ms without an end, as a microphone does. What the sound server could not take in
+    /// time stays in front of all that follows, so its words are timed by a bare tool that hears them too.
+    pub(crate) fn murmuring(stage: &Stage, sink: &str) -> Self {
+        Self::open(stage, sink, murmur)
+    }
+
+    /// Writes a marker at once and then nothing: nothing is ever in front of it.
+    pub(crate) fn silent(stage: &Stage, sink: &str) -> Self {
+        Self::open(stage, sink, keep_silent)
+    }
+
+    fn open(stage: &Stage, sink: &str, speak: fn(ChildStdin, &Receiver<SyncSender<Instant>>)) -> Self {
         let mut command = stage.command("pacat");
         command.args(["--playback", "--raw", "--latency-msec=10", "--rate=48000", "--channels=1", "--format=s16le"]);
         let before = streams(stage);
@@ -33,7 +45,7 @@ impl Mouth {
         Self { child, requests }
     }
 
-    /// Says a marker; gives the moment its first samples were written.
+    /// Says a marker; gives the moment its first sample was due.
     pub(crate) fn say(&self) -> Instant {
         let (reply, answer) = sync_channel(1);
         self.requests.send(reply).expect("the mouth is open");
@@ -55,28 +67,47 @@ fn streams(stage: &Stage) -> usize {
     String::from_utf8_lossy(&output.stdout).lines().count()
 }
 
-fn speak(mut pipe: impl std::io::Write, inbox: &Receiver<SyncSender<Instant>>) {
+fn keep_silent(mut pipe: ChildStdin, inbox: &Receiver<SyncSender<Instant>>) {
+    let marker = bytes(&Sound::chirp(120, RATE).samples);
+    while let Ok(reply) = inbox.recv() {
+        let _ = reply.send(Instant::now());
+        if pipe.write_all(&marker).and_then(|()| pipe.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+fn bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+fn murmur(mut pipe: ChildStdin, inbox: &Receiver<SyncSender<Instant>>) {
     let step = (RATE / 200) as usize;
     let marker = Sound::chirp(120, RATE).samples;
     let mut rest: &[i16] = &[];
     let mut noise = 1u32;
     let mut start = Instant::now();
     for count in 1u32.. {
+        let lead = (noise >> 16) as usize % step;
+        // A room is never quite silent, and some clients take digital silence for a fault.
+        let mut hiss = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 28) as i16 - 8
+        };
+        let mut piece: Vec<i16> = Vec::with_capacity(step);
         if rest.is_empty()
             && let Ok(reply) = inbox.try_recv()
         {
+            // Anywhere in a piece, so that markers meet the blocks of others at every phase.
+            piece.resize_with(lead, &mut hiss);
             rest = &marker;
-            let _ = reply.send(Instant::now());
+            let _ = reply.send(Instant::now() + PIECE * lead as u32 / step as u32);
         }
-        let (now, later) = rest.split_at(rest.len().min(step));
-        let mut bytes: Vec<u8> = now.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        while bytes.len() < step * 2 {
-            // A room is never quite silent, and some clients take digital silence for a fault.
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            bytes.extend(((noise >> 28) as i16 - 8).to_le_bytes());
-        }
+        let (now, later) = rest.split_at(rest.len().min(step - piece.len()));
+        piece.extend(now);
+        piece.resize_with(step, hiss);
         rest = later;
-        if pipe.write_all(&bytes).and_then(|()| pipe.flush()).is_err() {
+        if pipe.write_all(&bytes(&piece)).and_then(|()| pipe.flush()).is_err() {
             return;
         }
         let due = start + PIECE * count;

@@ -1,19 +1,52 @@
 //! From the start of the program to the first picture of its page on the screen, seen in the X server's own memory.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tests::{Stage, program};
 
-use crate::millis;
 use crate::table::Samples;
 
 const LIMIT: Duration = Duration::from_secs(10);
 /// Rows of the screen that are looked at.
 const ROWS: usize = 40;
+
+/// An X server without a monitor, whose picture lies in a file.
+pub(crate) struct Screen {
+    server: Child,
+    name: String,
+    memory: PathBuf,
+}
+
+impl Screen {
+    pub(crate) fn open(stage: &Stage) -> Self {
+        let memory = stage.path("screen");
+        fs::create_dir(&memory).expect("a folder");
+        let mut command = stage.command("Xvfb");
+        command.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir"]).arg(&memory);
+        let mut server = command.stdout(Stdio::piped()).spawn().expect("Xvfb");
+        let mut number = String::new();
+        let output = server.stdout.take().expect("standard output of Xvfb");
+        BufReader::new(output).read_line(&mut number).expect("the display");
+        Self { server, name: format!(":{}", number.trim()), memory: memory.join("Xvfb_screen0") }
+    }
+
+    /// Value for `DISPLAY`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
 
 pub(crate) fn first_paints(rounds: usize) -> Samples {
     eprintln!("bench: start to first paint");
@@ -23,23 +56,14 @@ pub(crate) fn first_paints(rounds: usize) -> Samples {
 
 fn first_paint() -> Option<f64> {
     let stage = Stage::new();
-    let memory = stage.path("screen");
-    fs::create_dir(&memory).expect("a folder");
-    let mut server = stage.command("Xvfb");
-    server.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir"]).arg(&memory);
-    let mut server = server.stdout(Stdio::piped()).spawn().expect("Xvfb");
-    let mut number = String::new();
-    let output = server.stdout.take().expect("standard output of Xvfb");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut number).expect("the display");
+    let screen = Screen::open(&stage);
     let mut command = stage.command(program());
     let start = Instant::now();
-    let mut app = command.env("DISPLAY", format!(":{}", number.trim())).spawn().expect("the program");
-    let painted = until_painted(&memory.join("Xvfb_screen0"), start);
-    for child in [&mut app, &mut server] {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    painted.map(millis)
+    let mut app = command.env("DISPLAY", screen.name()).spawn().expect("the program");
+    let painted = until_painted(&screen.memory, start);
+    let _ = app.kill();
+    let _ = app.wait();
+    painted.map(|time| time.as_secs_f64() * 1000.0)
 }
 
 fn until_painted(memory: &Path, start: Instant) -> Option<Duration> {

@@ -1,6 +1,6 @@
 """The OpenAI Python SDK's own push-to-talk example, its audio code unchanged, always talking.
 
-Wants BENCH_SERVER and BENCH_OPENAI_PYTHON (a checkout of the SDK's repository).
+Wants BENCH_SERVER and BENCH_OPENAI_PYTHON (a checkout of the SDK's repository); see bench/README.md.
 """
 
 import asyncio
@@ -11,13 +11,17 @@ import pathlib
 import sys
 import types
 
+sys.dont_write_bytecode = True  # the checkout stays as it is
+source = pathlib.Path(os.environ.get("BENCH_OPENAI_PYTHON", "")) / "examples/realtime/audio_util.py"
+if not source.is_file():
+    sys.exit("BENCH_OPENAI_PYTHON is not a checkout of github.com/openai/openai-python")
+
 # The example imports these two for parts that are not used here.
 for name in ("pyaudio", "pydub"):
     stand_in = types.ModuleType(name)
     stand_in.paInt16, stand_in.AudioSegment = 8, None
     sys.modules[name] = stand_in
 
-source = pathlib.Path(os.environ["BENCH_OPENAI_PYTHON"]) / "examples/realtime/audio_util.py"
 spec = importlib.util.spec_from_file_location("audio_util", source)
 audio_util = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(audio_util)
