@@ -45,7 +45,7 @@ export function deviceList(app, direction) {
     /** @param {{id: string, name: string}} device */
     function choice(device) {
       return h('label', { class: 'device' },
-        h('input', { type: 'radio', name, value: device.id, checked: device.id === chosen, onchange: () => app.configure({ audio: { [direction]: device.id } }) }),
+        h('input', { type: 'radio', name, value: device.id, checked: device.id === chosen, onclick: () => app.configure({ audio: { [direction]: device.id } }) }),
         h('span', { class: 'device-name' }, device.name),
         device === taken && h('span', { class: 'tag' }, 'in use'));
     }

@@ -2,6 +2,7 @@
 // Controls of the settings: each draws itself from the settings and sends only what changed.
 /** @import {Settings} from './types' */
 import { fill, h, icon, say } from './dom.js';
+import { level } from './meters.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{element: HTMLElement, draw: () => void}} Part */
@@ -48,7 +49,8 @@ export function choice(app, field) {
   const name = `choice-${++ids}`;
   const radios = field.options.map(([value, words]) => ({
     value,
-    input: h('input', { type: 'radio', name, value, onchange: () => app.configure(patch(field.path, value)) }),
+    // A click counts also where the page, a moment late, shows this choice as taken.
+    input: h('input', { type: 'radio', name, value, onclick: () => app.configure(patch(field.path, value)) }),
     words,
   }));
   const control = h('div', { class: 'segments', role: 'radiogroup', 'aria-label': field.label },
@@ -138,7 +140,8 @@ export function slider(app, field) {
   let timer;
   const words = () => (typeof field.about === 'function' ? field.about(app.snapshot.settings) : field.about);
   const keep = () => { clearTimeout(timer); app.configure(patch(field.path, Number(input.value))); };
-  input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(keep, 120); });
+  const paint = () => level(input, Number(input.value));
+  input.addEventListener('input', () => { paint(); clearTimeout(timer); timer = setTimeout(keep, 120); });
   input.addEventListener('change', keep);
   const control = h('div', { class: 'slider-slot' }, input, h('div', { class: 'slider-ends', 'aria-hidden': 'true' }, h('span', {}, field.ends[0]), h('span', {}, field.ends[1])));
   return row(app, field, control, {
@@ -147,6 +150,7 @@ export function slider(app, field) {
     draw() {
       const kept = read(app.snapshot.settings, field.path);
       if (document.activeElement !== input || Math.abs(Number(input.value) - kept) < 0.001) input.value = String(kept);
+      paint();
       input.setAttribute('aria-valuetext', words());
     },
   });

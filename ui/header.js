@@ -20,9 +20,8 @@ export function header(app) {
   byId('new').addEventListener('click', () => app.newConversation());
   callButton.addEventListener('click', () => app.send({ do: isCalling() ? 'hang_up' : 'call' }));
   mute.addEventListener('click', () => app.send({ do: 'mute', is_muted: !app.snapshot.call.is_muted }));
-  byId('turn-taking').addEventListener('change', (event) => {
-    const mode = /** @type {HTMLInputElement} */ (event.target).value;
-    app.configure({ call: { mode } });
+  byId('turn-taking').addEventListener('click', (event) => {
+    if (event.target instanceof HTMLInputElement) app.configure({ call: { mode: event.target.value } });
   });
   setInterval(clock, 1000);
 

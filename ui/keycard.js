@@ -3,7 +3,6 @@
 /** @import {Credential, Holder, KeyTest} from './types' */
 import { fill, h, icon } from './dom.js';
 import { setKey } from './ipc.js';
-import { noteText } from './problems.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./ipc.js').PageLink} PageLink */
@@ -63,9 +62,8 @@ export function keyCard(app, holder, { isBare = false } = {}) {
     if (!key) return;
     save.disabled = true;
     try {
-      const credential = await setKey(holder, key);
+      await setKey(holder, key);
       card.clear();
-      if (credential.place === 'session_only') fill(error, noteText({ note: 'session_only_key' }));
       app.send({ do: 'test_key', holder });
     } catch (problem) {
       save.disabled = false;

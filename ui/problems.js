@@ -2,7 +2,7 @@
 // What stands in the way, in plain words: what happened, what to do, one button.
 /** @import {Code, Note, Problem, Snapshot} from './types' */
 import { byId, fill, h, icon } from './dom.js';
-import { isMac } from './words.js';
+import { capital, isMac } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{what: string, todo: string, button: string, act: (app: App) => void}} Wording */
@@ -17,7 +17,8 @@ const MICROPHONE_PATH = isMac
 const keys = (/** @type {App} */ app) => app.openSettings('keys', app.snapshot.call.route === 'endpoint' ? 'endpoint' : 'openai');
 const token = (/** @type {App} */ app) => app.openSettings('keys', 'gateway');
 const voice = (/** @type {App} */ app) => app.openSettings('voice', 'providers.openai.model');
-const gateway = (/** @type {App} */ app) => app.openSettings('routing', app.snapshot.settings.gateway.account_id ? 'gateway.gateway_id' : 'gateway.account_id');
+const route = (/** @type {App} */ app) => app.openSettings('voice', 'call.route');
+const gatewayIds = (/** @type {App} */ app) => app.openSettings('routing', app.snapshot.settings.gateway.account_id ? 'gateway.gateway_id' : 'gateway.account_id');
 const address = (/** @type {App} */ app) => app.openSettings('routing', { direct: 'providers.openai.base_url', gateway: 'gateway.base_url', endpoint: 'endpoint.base_url' }[app.snapshot.call.route]);
 const devices = (/** @type {App} */ app) => app.openDevices();
 const resend = (/** @type {App} */ app) => app.send({ do: 'resend' });
@@ -25,10 +26,10 @@ const resend = (/** @type {App} */ app) => app.send({ do: 'resend' });
 const retry = (app) => app.send(app.snapshot.call.waiting > 0 ? { do: 'resend' } : { do: 'call' });
 
 /** Whose words say it all: what the system or the engine adds helps nobody. @type {Set<Code>} */
-const WHOLE = new Set(['no_credential', 'no_microphone', 'microphone_silent', 'no_speaker', 'device_lost', 'no_keychain', 'keychain_locked']);
+const WHOLE = new Set(['no_credential', 'no_microphone', 'microphone_silent', 'no_speaker', 'device_lost', 'no_keychain', 'keychain_locked', 'endpoint_missing', 'insecure_route']);
 
 /** What the provider or the system adds, where it helps. @param {Problem} problem */
-export const particulars = ({ code, detail }) => (WHOLE.has(code) ? '' : detail);
+export const particulars = ({ code, detail }) => (WHOLE.has(code) ? '' : detail.replace(/^[a-z]+(?= )/, capital));
 
 /** Who answers, by name. @param {Snapshot} snapshot */
 function provider({ call }) {
@@ -42,11 +43,13 @@ function kept({ call }) {
   return call.waiting === 1 ? 'One message waits here.' : `${call.waiting} messages wait here.`;
 }
 
-/** @type {Record<Code, (snapshot: Snapshot) => [string, string, string, (app: App) => void]>} */
+/** @type {Record<Code, (snapshot: Snapshot, detail: string) => [string, string, string, (app: App) => void]>} */
 const TABLE = {
   no_credential: (s) => [s.call.route === 'gateway' ? 'A key for this route is missing.' : `There is no key for ${s.call.route === 'endpoint' ? 'your server' : 'OpenAI'} yet.`, 'Add one, or switch to the practice partner, which needs none.', 'Add a key', keys],
   credential_refused: (s) => [`${provider(s)} did not accept this key.`, `It may be revoked or mistyped. ${kept(s)}`, 'Open keys', keys],
-  not_permitted: (s) => [`This key may not use ${s.call.model}.`, 'Choose another model, or allow this one in the account.', 'Choose a model', voice],
+  not_permitted: (s, detail) => (detail.includes('unsupported_country')
+    ? [`${provider(s)} does not serve this country or region.`, `Another route or server may. ${kept(s)}`, 'Choose a route', route]
+    : [`This key may not use ${s.call.model}.`, 'Choose another model, or allow this one in the account.', 'Choose a model', voice]),
   quota: (s) => ['This OpenAI account has no credit left.', `Add credit, then send again. ${kept(s)}`, 'Open billing', (app) => app.link('openai_billing')],
   rate_limited: (s) => [`${provider(s)} is limiting requests.`, `Wait a moment, then try again. ${kept(s)}`, 'Try again', retry],
   refused: (s) => [`${provider(s)} refused the model or a setting.`, 'Check the model and the voice.', 'Open voice settings', voice],
@@ -56,8 +59,8 @@ const TABLE = {
   provider_trouble: (s) => [`${provider(s)} has a problem.`, `All tries are used up. ${kept(s)}`, 'Try again', retry],
   answer_failed: () => ['This answer failed.', 'The call goes on.', 'Ask again', resend],
   gateway_missing: ({ settings: { gateway } }) => (gateway.account_id && gateway.gateway_id
-    ? ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', gateway]
-    : ['The gateway is not set up yet.', 'Set its account id and gateway id.', 'Set it up', gateway]),
+    ? ['There is no gateway of this name.', 'Check the account id and the gateway id.', 'Open gateway settings', gatewayIds]
+    : ['The gateway is not set up yet.', 'Set its account id and gateway id.', 'Set it up', gatewayIds]),
   gateway_refused: () => ['Cloudflare refused the gateway token.', 'An account token does not do: the gateway needs its own.', 'Open keys', token],
   endpoint_missing: ({ call, settings }) => {
     if (call.route !== 'endpoint') return ['The address for OpenAI cannot be used.', 'It should look like https://api.openai.com/v1.', 'Open the address', address];
@@ -78,7 +81,7 @@ const TABLE = {
 
 /** @param {Problem} problem @param {Snapshot} snapshot @returns {Wording} */
 export function wording(problem, snapshot) {
-  const [what, todo, button, act] = TABLE[problem.code](snapshot);
+  const [what, todo, button, act] = TABLE[problem.code](snapshot, problem.detail);
   return { what, todo, button, act };
 }
 

@@ -175,7 +175,7 @@ export function settingsPage(app) {
       app.send({ do: 'find_devices' });
       this.draw();
       goTo(name);
-      const wanted = field && view.querySelector(`[data-setting="${field}"] input, [data-holder="${field}"] input`);
+      const wanted = field && view.querySelector(`[data-setting="${field}"] :is(input:checked, input.text), [data-holder="${field}"] input`);
       if (!(wanted instanceof HTMLElement)) return search.focus({ preventScroll: true });
       wanted.focus({ preventScroll: true });
       wanted.scrollIntoView({ block: 'center' });

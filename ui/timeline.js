@@ -187,7 +187,7 @@ function trouble(item, app) {
   if (!isKept && item.delivery !== 'failed') return null;
   const reason = item.problem && wording(item.problem, app.snapshot).what;
   const line = isKept
-    ? ['Kept here. It goes out with the next connection.', reason]
+    ? [app.snapshot.call.link.state === 'live' ? 'Kept here, not answered yet.' : 'Kept here. It goes out with the next connection.', reason]
     : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
   return h('div', { class: isKept ? 'kept' : 'kept failed' },
     h('p', {}, line[0], line[1] && h('span', { class: 'detail' }, line[1])),
