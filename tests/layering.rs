@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// What each crate may depend on, on every system together; a new dependency is a decision and is made here.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("crates/audio", &["cpal", "hound", "rtrb", "rubato", "thiserror", "tracing"]),
+    (
+        "crates/audio",
+        &["cpal", "earshot", "hound", "ogg", "opus", "realfft", "rtrb", "rubato", "sonora", "thiserror", "tracing", "wsola"],
+    ),
     ("crates/protocol", &["base64", "serde", "serde_json", "thiserror", "tracing"]),
     (
         "crates/engine",
@@ -16,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "fastrand",
             "futures-util",
             "hyper-util",
+            "jiff",
             "keyring",
             "keyring-core",
             "protocol",
@@ -64,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("cpal::", &["crates/audio/src"]),
     ("rubato::", &["crates/audio/src"]),
+    ("wsola::", &["crates/audio/src/stretch.rs"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
     ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
     ("keyring", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),

@@ -176,6 +176,7 @@ enum Part {
     Credentials,
     Devices,
     SoundCheck,
+    Recording,
     Note,
 }
 
@@ -191,6 +192,7 @@ impl Part {
             Change::Credentials(_) => Self::Credentials,
             Change::Devices(_) => Self::Devices,
             Change::SoundCheck(_) => Self::SoundCheck,
+            Change::Recording(_) => Self::Recording,
             Change::Note(_) => Self::Note,
         }
     }

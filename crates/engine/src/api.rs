@@ -7,6 +7,7 @@ mod call;
 mod credential;
 mod item;
 mod problem;
+mod recording;
 mod sound;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ pub use call::{Call, Link, Mode, Provider, Route, Talk};
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};
 pub use problem::{Code, Note, Problem};
-pub use sound::{CheckPhase, Device, Devices, Levels, SoundCheck, Verdict};
+pub use recording::{RecordedTurn, Recording, Replay, Take};
+pub use sound::{CheckPhase, Device, Devices, Finding, Levels, Rate, Room, SoundCheck, Verdict};
 
 /// Everything a window shows, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,6 +41,8 @@ pub struct Snapshot {
     pub devices: Devices,
     /// The sound check, while one runs or its result stands.
     pub sound_check: Option<SoundCheck>,
+    /// Recordings of this conversation.
+    pub recording: Recording,
     /// Program and places.
     pub about: About,
 }
@@ -83,6 +87,8 @@ pub enum Change {
     Devices(Devices),
     /// Sound check news; null when it was dismissed.
     SoundCheck(Option<SoundCheck>),
+    /// A recording began or ended, a turn was recorded, something is heard again.
+    Recording(Recording),
     /// A passing word to the user (a device was replaced, the gateway needs the insecure form, …).
     Note(Note),
 }
@@ -104,10 +110,15 @@ pub struct About {
 #[serde(tag = "do", rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Command {
-    /// Talk key or button down. Starts a call if there is none; in open mode starts the call or stops the answer.
+    /// Talk key or button down. Starts a call if there is none; in open mode starts the call or stops the answer, and
+    /// holds the floor: nothing is answered before the key goes up.
     Press,
     /// Talk key or button up. After less than 200 ms the turn is locked instead (push to talk).
     Release,
+    /// The window lost the keyboard: the talk key counts as up, however short it was down. A locked turn goes on.
+    LetGo,
+    /// The screen was locked or the machine is about to sleep: a turn ends as it stands, locked or not.
+    Leave,
     /// Drop the turn that is being recorded (Esc while listening).
     Discard,
     /// Stop the answer (Esc while thinking or speaking).
@@ -159,6 +170,27 @@ pub enum Command {
     FindDevices,
     /// Run the 5-second sound check.
     SoundCheck,
+    /// Measure the room with a chirp of 3 s: the second part of the sound check, or alone.
+    MeasureRoom,
     /// End the sound check and drop its result.
     EndSoundCheck,
+    /// Record this conversation from now on (with the next call, if there is none), or end that.
+    Record {
+        /// Wanted state.
+        is_on: bool,
+    },
+    /// Hear a recorded turn again, while nobody speaks.
+    Replay {
+        /// The item.
+        item: u64,
+    },
+    /// Ten seconds back: in what is heard again, or from the end of the recording.
+    ReplayBack,
+    /// Heard enough.
+    StopReplay,
+    /// Delete a recording of this conversation.
+    DeleteRecording {
+        /// Its name.
+        name: String,
+    },
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::broadcast;
 
-use crate::api::{About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Snapshot, SoundCheck};
+use crate::api::{About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Recording, Snapshot, SoundCheck};
 use crate::config::Settings;
 
 /// What the shells see.
@@ -15,6 +15,7 @@ pub(crate) struct Board {
     credentials: Vec<Credential>,
     devices: Devices,
     sound_check: Option<SoundCheck>,
+    recording: Recording,
     about: About,
 }
 
@@ -35,6 +36,7 @@ impl Board {
             credentials,
             devices: Devices::default(),
             sound_check: None,
+            recording: Recording::default(),
             about,
         }
     }
@@ -84,10 +86,21 @@ impl Board {
         }
     }
 
+    pub(crate) fn sound_check(&self) -> Option<&SoundCheck> {
+        self.sound_check.as_ref()
+    }
+
     pub(crate) fn set_sound_check(&mut self, sound_check: Option<SoundCheck>) {
         if self.sound_check != sound_check {
             self.sound_check.clone_from(&sound_check);
             self.publish(Change::SoundCheck(sound_check));
+        }
+    }
+
+    pub(crate) fn set_recording(&mut self, recording: Recording) {
+        if self.recording != recording {
+            self.recording = recording.clone();
+            self.publish(Change::Recording(recording));
         }
     }
 
@@ -129,6 +142,7 @@ impl Board {
             credentials: self.credentials.clone(),
             devices: self.devices.clone(),
             sound_check: self.sound_check.clone(),
+            recording: self.recording.clone(),
             about: self.about.clone(),
         }
     }

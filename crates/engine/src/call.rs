@@ -1,11 +1,13 @@
 //! The call: one conversation over one connection at a time and one pair of devices. Everything here runs on the
 //! engine's task and never blocks; what takes time is a job of [`Link`] or [`Sound`].
 
+mod away;
 mod connection;
 mod devices;
 mod drain;
 mod gate;
 mod link;
+mod recording;
 mod sound;
 #[cfg(test)]
 mod tests;
@@ -13,34 +15,44 @@ mod turn;
 mod view;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
 use crate::api::{self, Code, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::Settings;
+use crate::recording::{self as takes, Recordings};
 
+use away::Vigil;
 use devices::is_about_devices;
 use gate::Gate;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
-pub(crate) use view::sound_problem;
+pub(crate) use view::{millis, sound_problem, unix_ms};
 use view::{Marks, session_config};
+
+/// The LIVE sign stays on this long after the network last took sound of the microphone.
+const LIVE: Duration = Duration::from_millis(300);
 
 /// The conversation with what carries it.
 pub(crate) struct Call {
     session: Session,
     link: Link,
     sound: Sound,
+    recordings: Recordings,
     gate: Gate,
+    vigil: Vigil,
     marks: Marks,
     started_at: Option<i64>,
     is_muted: bool,
     /// A device that failed, and how long its return is awaited.
     lost_device: Option<(Instant, Problem)>,
+    has_lost_microphone: bool,
+    /// The shells show that the microphone is live; to be taken back in time.
+    is_shown_live: bool,
     /// Another device stands in for the chosen one.
     has_other_microphone: bool,
     has_other_speaker: bool,
@@ -69,20 +81,25 @@ pub(crate) struct Call {
 pub(crate) enum Happening {
     Link(LinkEvent),
     Sound(SoundEvent),
+    Recording(takes::Word),
     Time,
 }
 
 impl Call {
-    pub(crate) fn new(settings: &Settings, exchange: Exchange, sound: Sound) -> Self {
+    pub(crate) fn new(settings: &Settings, exchange: Exchange, sound: Sound, recordings: Recordings) -> Self {
         Self {
             session: Session::new(session_config(settings)),
             link: Link::new(exchange),
             sound,
+            recordings,
             gate: Gate::default(),
+            vigil: Vigil::default(),
             marks: Marks::default(),
             started_at: None,
             is_muted: false,
             lost_device: None,
+            has_lost_microphone: false,
+            is_shown_live: false,
             has_other_microphone: false,
             has_other_speaker: false,
             is_speech: false,
@@ -101,7 +118,9 @@ impl Call {
     /// The next thing that happens; safe to drop and call again.
     pub(crate) async fn next(&mut self) -> Happening {
         let lost_device = self.lost_device.as_ref().map(|(until, _)| *until);
-        let wake = [self.session.deadline().map(|(at, _)| at), self.gate.deadline(), self.renew_at, lost_device]
+        let live = self.live_until().filter(|_| self.is_shown_live);
+        let session = self.session.deadline().map(|(at, _)| at);
+        let wake = [session, self.gate.deadline(), self.renew_at, lost_device, live, self.vigil.deadline()]
             .into_iter()
             .flatten()
             .min();
@@ -115,6 +134,7 @@ impl Call {
             biased;
             event = self.link.next() => Happening::Link(event),
             event = self.sound.next() => Happening::Sound(event),
+            word = self.recordings.next() => Happening::Recording(word),
             () = time => Happening::Time,
         }
     }
@@ -127,6 +147,7 @@ impl Call {
             Happening::Sound(SoundEvent::Notice(notice)) => self.sound_notice(notice, board),
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
             Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
+            Happening::Recording(word) => self.recording_word(word, board),
             Happening::Time => self.time(board),
         }
         self.settle(board);
@@ -135,7 +156,7 @@ impl Call {
     /// Begins a call: connects and arms the microphone.
     pub(crate) fn start(&mut self, board: &mut Board) {
         self.begin(board);
-        self.sound.open(board.settings());
+        self.open_sound(board);
         self.link.dial(board.settings());
         self.settle(board);
     }
@@ -145,12 +166,14 @@ impl Call {
         self.finish_recording(board);
         self.gate = Gate::default();
         self.flush(board);
+        let recorded = self.finish_recordings();
         let closing = self.sound.close();
         self.lost_device = None;
         (self.has_other_microphone, self.has_other_speaker) = (false, false);
         self.drop_connection(board);
         if board.settings().call.mode == Mode::Open {
             self.input(Input::Release, board);
+            self.input(Input::HoldFloor(false), board);
         }
         self.link.settle();
         self.started_at = None;
@@ -160,7 +183,12 @@ impl Call {
             devices.output_in_use = None;
         });
         self.settle(board);
-        closing
+        let closed = async move {
+            for task in closing.into_iter().chain([recorded]) {
+                let _ = task.await;
+            }
+        };
+        Some(tokio::spawn(closed))
     }
 
     /// Empties the conversation.
@@ -168,6 +196,7 @@ impl Call {
         self.hang_up(board);
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
+        self.recordings.clear();
         self.turn_ended = None;
         board.cleared();
         self.settle(board);
@@ -266,7 +295,8 @@ impl Call {
             is_locked: self.gate.is_locked(),
             is_muted: self.is_muted,
             is_armed: self.sound.is_open(),
-            is_live: self.is_live(),
+            is_floor_held: self.gate.is_floor_held(),
+            is_live: self.live_until().is_some_and(|until| until > Instant::now()),
             started_at: self.started_at,
             first_sound_ms: self.first_sound_ms,
             waiting: u32::try_from(self.session.unanswered()).unwrap_or(u32::MAX),
@@ -277,7 +307,7 @@ impl Call {
         let is_waiting = self.session.is_answer_owed() && !self.link.is_idle();
         if problem.is_some_and(|problem| blocks(problem.code)) {
             Talk::Blocked
-        } else if self.gate.has_audio() || self.is_speech {
+        } else if self.gate.has_audio() || self.gate.is_floor_held() || self.is_speech {
             if self.is_muted { Talk::Muted } else { Talk::Listening }
         } else if self.is_audible {
             Talk::Speaking
@@ -290,12 +320,13 @@ impl Call {
         }
     }
 
-    fn is_live(&self) -> bool {
-        self.link.is_ready() && self.sound.is_open() && self.gate.is_flowing() && !self.is_muted
+    /// Until when the microphone counts as heard by the provider: what the network took tells, not the talk key.
+    fn live_until(&self) -> Option<Instant> {
+        self.link.audio_sent().filter(|_| self.link.is_ready() && !self.is_muted).map(|at| at + LIVE)
     }
 
     fn begin(&mut self, board: &mut Board) {
-        self.started_at.get_or_insert_with(view::unix_ms);
+        self.started_at.get_or_insert_with(unix_ms);
         // An open device that is lost or silent stays so until it says otherwise.
         if !(self.sound.is_open() && board.problem().is_some_and(|problem| is_about_devices(problem.code))) {
             board.set_problem(None);
@@ -307,8 +338,11 @@ impl Call {
         if self.session.deadline().is_some_and(|(at, _)| at <= now) {
             self.input(Input::Timeout, board);
         }
-        if self.gate.deadline().is_some_and(|at| at <= now) {
-            self.turn_captured(board);
+        if let Some(due) = self.gate.due(now) {
+            self.turn_due(due, board);
+        }
+        if self.vigil.look(now, SystemTime::now()) {
+            self.woke(board);
         }
         if self.renew_at.is_some_and(|at| at <= now) {
             self.renew(now, board);
@@ -323,8 +357,14 @@ impl Call {
         if std::mem::take(&mut self.is_abandoned) || self.session.is_refused() {
             self.lost(None, "", board);
         }
+        let is_on = self.sound.is_open() || !self.link.is_idle();
+        self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         let view = self.view(board.settings(), board.problem());
+        self.is_shown_live = view.is_live;
         board.set_call(view);
+        if let Some(recording) = self.recordings.change() {
+            board.set_recording(recording);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::api::{Mode, Provider, Route};
 
 pub use environment::{variables, with_environment};
 pub use file::{Loaded, load, save};
+pub(crate) use file::{read_table, write_private};
 pub use patch::merge;
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
@@ -208,6 +209,28 @@ pub struct AudioSettings {
     pub input: String,
     /// Id of the speaker; empty = the system's default.
     pub output: String,
+    /// What is done about the echo of the speaker in the microphone.
+    pub echo: EchoControl,
+    /// Less noise of the room, heard 6 ms later.
+    pub noise_suppression: bool,
+    /// An even loudness of the voice.
+    pub gain_control: bool,
+}
+
+/// What is done about the echo of the speaker in the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum EchoControl {
+    /// Cancelled where there is any.
+    #[default]
+    Automatic,
+    /// Loudspeakers: always cancelled.
+    Speakers,
+    /// Headphones: never cancelled.
+    Headphones,
+    /// The microphone pauses while the answer is audible.
+    Pause,
 }
 
 /// `[appearance]`

@@ -3,18 +3,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use audio::Card;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
-    About, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem, SoundCheck,
+    About, CheckPhase, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem, SoundCheck,
 };
 use crate::board::Board;
+use crate::calibration::Calibrations;
 use crate::call::{Call, Exchange, Sound as CallSound, system_card};
 use crate::config::{self, Settings};
 use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::net::{Net, NetOptions};
+use crate::recording::Recordings;
+use crate::sound_check::Keep;
 use crate::{key_test, sound_check};
 
 const REQUESTS: usize = 32;
@@ -47,8 +51,10 @@ impl Engine {
         let credentials = Credentials::start(environment);
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
-        let call = Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()));
-        let board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
+        let recordings = Recordings::new(paths.data.join("recordings"));
+        let call = Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()), recordings);
+        let mut board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
+        board.set_recording(call.recording());
         let core = Core {
             settings_file: options.overrides.is_none().then(|| settings_file(&paths)),
             stored,
@@ -58,6 +64,7 @@ impl Engine {
             board,
             call,
             meters,
+            calibrations: Calibrations::load(&paths.data),
             jobs: JoinSet::new(),
             check: None,
             closing: None,
@@ -79,6 +86,7 @@ struct Core {
     board: Board,
     call: Call,
     meters: watch::Sender<Sound>,
+    calibrations: Calibrations,
     jobs: JoinSet<Done>,
     check: Option<Check>,
     /// Devices that are being closed, files that are being finished.
@@ -97,7 +105,7 @@ enum Done {
     Key { holder: Holder, found: Found, is_replaced: bool },
     Tested { holder: Holder, test: KeyTest },
     Deleted { holder: Holder, result: Result<(), Problem> },
-    Checked(Result<SoundCheck, Problem>),
+    Checked(Result<(SoundCheck, Option<Keep>), Problem>),
 }
 
 impl Core {
@@ -154,6 +162,7 @@ impl Core {
                     Done::Key { holder, found, is_replaced }
                 });
             }
+            Request::RecordTo(file) => self.call.record_to(file, &mut self.board),
             Request::Snapshot(reply) => {
                 let items = self.call.items();
                 let _ = reply.send(self.board.snapshot(items));
@@ -172,6 +181,8 @@ impl Core {
         match command {
             Command::Press => self.call.press(board),
             Command::Release => self.call.release(board),
+            Command::LetGo => self.call.let_go(board),
+            Command::Leave => self.call.leave(board),
             Command::Discard => self.call.discard(board),
             Command::Stop => self.call.stop(board),
             Command::Say { text } => self.call.say(&text, board),
@@ -188,7 +199,13 @@ impl Core {
             Command::DeleteKey { holder } => self.delete_key(holder),
             Command::FindDevices => drop(self.jobs.spawn_blocking(|| Done::Devices(audio::devices()))),
             Command::SoundCheck => self.start_check(),
+            Command::MeasureRoom => self.start_measuring(),
             Command::EndSoundCheck => self.end_check(),
+            Command::Record { is_on } => self.call.record(is_on, board),
+            Command::Replay { item } => self.call.replay(item, board),
+            Command::ReplayBack => self.call.replay_back(board),
+            Command::StopReplay => self.call.stop_replay(board),
+            Command::DeleteRecording { name } => self.call.delete_recording(&name, board),
         }
     }
 
@@ -242,13 +259,33 @@ impl Core {
     }
 
     fn start_check(&mut self) {
+        let (card, meters, (tell, steps)) = self.prepare_check();
+        let check = sound_check::run(card, meters, tell);
+        let task = self.jobs.spawn(async move { Done::Checked(check.await.map(|check| (check, None))) });
+        self.check = Some(Check { steps, task });
+    }
+
+    fn start_measuring(&mut self) {
+        let spoken = self.board.sound_check().filter(|check| check.phase == CheckPhase::Done).cloned();
+        let (card, meters, (tell, steps)) = self.prepare_check();
+        let check = sound_check::run_room(card, spoken, meters, tell);
+        let task = self.jobs.spawn(async move { Done::Checked(check.await) });
+        self.check = Some(Check { steps, task });
+    }
+
+    /// Frees the devices for a check.
+    fn prepare_check(&mut self) -> (Card, watch::Sender<Sound>, (mpsc::Sender<SoundCheck>, mpsc::Receiver<SoundCheck>)) {
         self.end_check();
         self.hang_up();
         let card = self.options.card.clone().unwrap_or_else(|| system_card(self.board.settings()));
-        let (tell, steps) = mpsc::channel(CHECK_STEPS);
-        let meters = self.meters.clone();
-        let task = self.jobs.spawn(async move { Done::Checked(sound_check::run(card, meters, tell).await) });
-        self.check = Some(Check { steps, task });
+        (card, self.meters.clone(), mpsc::channel(CHECK_STEPS))
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        if let Err(error) = self.calibrations.keep(&keep.input, &keep.output, keep.kept) {
+            let detail = format!("the sound check could not be saved: {error}");
+            self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
+        }
     }
 
     fn end_check(&mut self) {
@@ -286,7 +323,12 @@ impl Core {
             Done::Checked(result) => {
                 self.check = None;
                 match result {
-                    Ok(check) => self.board.set_sound_check(Some(check)),
+                    Ok((check, keep)) => {
+                        self.board.set_sound_check(Some(check));
+                        if let Some(keep) = keep {
+                            self.keep(keep);
+                        }
+                    }
                     Err(problem) => {
                         self.board.set_sound_check(None);
                         self.board.set_problem(Some(problem));

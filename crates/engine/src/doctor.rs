@@ -4,6 +4,7 @@ mod audio;
 mod gateway;
 mod keys;
 mod network;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::api::{Code, Problem};
+use crate::calibration::Calibrations;
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::handle::Paths;
@@ -89,6 +91,8 @@ struct Patient {
     credentials: Credentials,
     net: Net,
     practice_url: String,
+    calibrations: Calibrations,
+    is_audible: bool,
 }
 
 impl Patient {
@@ -104,8 +108,8 @@ impl Patient {
 
 /// Looks at a section. `practice_url` is the practice partner's base URL, empty when it does not run. Each check stands
 /// alone and has a time limit; the whole takes at most some tens of seconds. No call is charged: sockets are closed as
-/// soon as the session is there.
-pub async fn examine(section: Section, paths: &Paths, practice_url: &str) -> Report {
+/// soon as the session is there. Nothing is heard unless it `is_audible`: then a chirp of 3 s measures the room.
+pub async fn examine(section: Section, paths: &Paths, practice_url: &str, is_audible: bool) -> Report {
     let environment = |name: &str| std::env::var(name).ok();
     let loaded = config::load(&paths.config.join("settings.toml"));
     let mut checks = Vec::new();
@@ -125,6 +129,8 @@ pub async fn examine(section: Section, paths: &Paths, practice_url: &str) -> Rep
         credentials: Credentials::start(environment),
         net,
         practice_url: practice_url.to_owned(),
+        calibrations: Calibrations::load(&paths.data),
+        is_audible,
     };
     checks.extend(look(section, &patient).await);
     Report { checks }
@@ -134,7 +140,7 @@ async fn look(section: Section, patient: &Patient) -> Vec<Check> {
     let mut checks = Vec::new();
     let wants = |one: Section| section == one || section == Section::All;
     if wants(Section::Audio) {
-        checks.extend(audio::look(&patient.settings).await);
+        checks.extend(audio::look(patient).await);
     }
     if wants(Section::Keys) {
         checks.extend(keys::look(patient).await);
@@ -178,6 +184,7 @@ fn advice(problem: &Problem) -> &'static str {
         | Code::DeviceLost
         | Code::AnswerFailed
         | Code::SettingsDamaged
+        | Code::RecordingFailed
         | Code::Internal => "",
     }
 }

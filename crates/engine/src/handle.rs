@@ -62,6 +62,7 @@ impl std::fmt::Debug for Sound {
 pub(crate) enum Request {
     Command(Command),
     SetKey { holder: Holder, key: SecretString, reply: oneshot::Sender<Result<Credential, Problem>> },
+    RecordTo(PathBuf),
     Snapshot(oneshot::Sender<Snapshot>),
     Stop(oneshot::Sender<()>),
 }
@@ -84,6 +85,14 @@ impl Handle {
         let stopped = || Problem { code: crate::api::Code::Internal, detail: Closed.to_string() };
         self.requests.send(Request::SetKey { holder, key, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Records the next call to this file, whatever it held.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn record_to(&self, file: PathBuf) -> Result<(), Closed> {
+        self.requests.send(Request::RecordTo(file)).await.map_err(|_| Closed)
     }
 
     /// Everything at this moment.

@@ -3,6 +3,7 @@
 
 pub mod api;
 mod board;
+mod calibration;
 mod call;
 pub mod config;
 mod core;
@@ -12,6 +13,7 @@ mod handle;
 mod key_test;
 pub mod log;
 mod net;
+mod recording;
 mod route;
 mod sound_check;
 #[cfg(test)]

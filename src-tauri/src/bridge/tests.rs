@@ -57,6 +57,7 @@ fn conversation(events: &[Event]) -> Vec<(u64, String)> {
             | Change::Credentials(_)
             | Change::Devices(_)
             | Change::SoundCheck(_)
+            | Change::Recording(_)
             | Change::Note(_) => {}
         }
     }

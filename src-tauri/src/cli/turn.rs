@@ -28,6 +28,7 @@ impl Turn {
             | Change::Credentials(_)
             | Change::Devices(_)
             | Change::SoundCheck(_)
+            | Change::Recording(_)
             | Change::Note(_) => {}
         }
     }
@@ -113,7 +114,7 @@ fn is_failed(item: &Item) -> bool {
 /// Whether the call cannot go on. The others pass, or do not matter to a call.
 fn ends_a_call(code: Code) -> bool {
     match code {
-        Code::MicrophoneSilent | Code::DeviceLost | Code::NoKeychain | Code::SettingsDamaged | Code::AnswerFailed => {
+        Code::MicrophoneSilent | Code::DeviceLost | Code::NoKeychain | Code::SettingsDamaged | Code::AnswerFailed | Code::RecordingFailed => {
             false
         }
         Code::NoCredential

@@ -64,6 +64,8 @@ pub enum Code {
     KeychainLocked,
     /// Parts of the settings file were unreadable; defaults stand in, the old file is kept beside it.
     SettingsDamaged,
+    /// A recording cannot be made, read or deleted: no space, or no permission.
+    RecordingFailed,
     /// Anything else.
     Internal,
 }
@@ -91,4 +93,16 @@ pub enum Note {
     NetworkTooSlow,
     /// The provider's maximum length came near: continued on a fresh connection.
     Renewed,
+    /// This turn is nearly as long as a turn can be.
+    TurnEndsSoon {
+        /// Until it is ended and sent.
+        seconds: u32,
+    },
+    /// The turn was as long as it can be: it was ended and sent.
+    TurnEnded,
+    /// The disk was too slow for the recording.
+    RecordingGap {
+        /// How much is missing, ms.
+        ms: u32,
+    },
 }

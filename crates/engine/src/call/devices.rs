@@ -16,6 +16,7 @@ const REOPENING: Duration = Duration::from_secs(2);
 impl Call {
     pub(super) fn sound_opened(&mut self, board: &mut Board) {
         self.sound.mute(self.is_muted);
+        self.begin_recording();
         if board.problem().is_some_and(|problem| is_about_devices(problem.code)) {
             board.set_problem(None);
         }
@@ -35,22 +36,27 @@ impl Call {
     }
 
     pub(super) fn sound_notice(&mut self, notice: SoundNotice, board: &mut Board) {
+        if self.takes_replay_notice(&notice) {
+            return;
+        }
         match notice {
             SoundNotice::Started(key) => self.first_sound(ItemId(key.0), board),
             SoundNotice::Finished(key) => {
                 let item = ItemId(key.0);
                 self.queued.remove(&item);
+                self.recordings.ended(item);
                 self.is_audible = self.is_audible && !self.queued.is_empty();
                 self.input(Input::Played(item), board);
             }
             SoundNotice::Opened { direction, name, is_fallback } => {
                 self.device_opened(direction, name, is_fallback, board);
             }
-            SoundNotice::Lost { error, .. } => {
+            SoundNotice::Lost { direction, error } => {
                 // Most devices are back before anybody misses them.
                 let patience =
                     self.lost_device.as_ref().map_or_else(|| Instant::now() + REOPENING, |(until, _)| *until);
                 self.lost_device = Some((patience, sound_problem(&error)));
+                self.has_lost_microphone |= direction == Direction::Input;
             }
             SoundNotice::Silent => board
                 .set_problem(Some(Problem { code: Code::MicrophoneSilent, detail: "three seconds of silence".into() })),
@@ -64,6 +70,7 @@ impl Call {
 
     fn device_opened(&mut self, direction: Direction, name: String, is_fallback: bool, board: &mut Board) {
         self.lost_device = None;
+        self.has_lost_microphone = false;
         let is_over =
             |code| is_about_devices(code) && (code != Code::MicrophoneSilent || direction == Direction::Input);
         if board.problem().is_some_and(|problem| is_over(problem.code)) {
@@ -90,6 +97,10 @@ impl Call {
     /// A device that did not come back in time.
     pub(super) fn device_stays_lost(&mut self, board: &mut Board) {
         if let Some((_, problem)) = self.lost_device.take() {
+            if std::mem::take(&mut self.has_lost_microphone) {
+                // Nothing more can be said into this turn.
+                self.finish_recording(board);
+            }
             board.set_problem(Some(problem));
         }
     }
@@ -99,6 +110,7 @@ impl Call {
             return; // it was flushed meanwhile
         }
         self.is_audible = true;
+        self.mark_answer(item);
         let Some(ended) = self.turn_ended.take() else { return };
         let latency = view::millis(ended.elapsed());
         self.first_sound_ms = Some(latency);
@@ -118,6 +130,7 @@ impl Call {
                 self.input(Input::Audio(&pcm), board);
             }
             Captured::End => self.turn_captured(board),
+            Captured::BargeIn => self.input(Input::BargeIn, board),
             Captured::InputEnded => {
                 if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
                     self.end_turn();

@@ -6,6 +6,7 @@ use protocol::{Cause, Event, Fault, Input, Item, ItemId, Output};
 
 use crate::api::Note;
 use crate::board::Board;
+use crate::recording::is_replay;
 
 use super::{Call, view};
 
@@ -24,6 +25,7 @@ impl Call {
             Output::TransmitAudio(text) => self.transmit(text, true, board),
             Output::Play { item, pcm } => {
                 if self.sound.is_open() {
+                    self.silence_replay();
                     self.queued.insert(item);
                     self.sound.play(item, pcm);
                 }
@@ -48,7 +50,9 @@ impl Call {
     pub(super) fn flush(&mut self, board: &mut Board) {
         self.queued.clear();
         self.is_audible = false;
-        for heard in self.sound.flush() {
+        self.recordings.end_replay();
+        for heard in self.sound.flush().into_iter().filter(|heard| !is_replay(heard.item)) {
+            self.recordings.ended(ItemId(heard.item.0));
             self.input(Input::Interrupted { item: ItemId(heard.item.0), heard: heard.duration }, board);
         }
     }
@@ -59,9 +63,13 @@ impl Call {
             Event::Item { item, after } => self.show(&item, after, board),
             Event::Removed(item) => {
                 self.marks.forget(item);
+                self.recordings.removed(item);
                 board.removed(item.0);
             }
-            Event::SpeechStarted => self.is_speech = true,
+            Event::SpeechStarted => {
+                self.is_speech = true;
+                self.silence_replay();
+            }
             Event::SpeechStopped => {
                 self.is_speech = false;
                 self.turn_ended = self.last_voice.or_else(|| Some(Instant::now()));
@@ -97,6 +105,7 @@ impl Call {
     }
 
     fn show(&mut self, item: &Item, after: Option<ItemId>, board: &mut Board) {
+        self.recordings.item(item);
         let item = self.marks.view(item);
         board.item(item, after.map(|id| id.0));
     }

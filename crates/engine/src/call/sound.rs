@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use audio::{Captured, Card, Choice, DeviceId, Duplex, Heard, ItemKey, Notice};
+use audio::{Captured, Card, Choice, DeviceId, Duplex, Heard, ItemKey, Notice, Tap};
 use protocol::ItemId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::config::Settings;
+use crate::config::{EchoControl, Settings};
 use crate::handle;
 
 /// Kept before the talk key, so that the first word is whole.
@@ -68,7 +68,8 @@ impl Sound {
         if self.duplex.is_some() || !self.opens.is_empty() {
             return;
         }
-        let config = config(self.card.clone().unwrap_or_else(|| system_card(settings)));
+        let config = config(self.card(settings));
+        let processing = processing(settings);
         let overflowed = Arc::clone(&self.overflowed);
         self.opens.spawn_blocking(move || {
             let (frames, captured) = mpsc::channel(CAPTURED_FRAMES);
@@ -81,7 +82,9 @@ impl Sound {
             let notice = move |notice| {
                 let _ = words.try_send(notice);
             };
-            Ok(Open { duplex: Duplex::open(config, sink, notice)?, captured, notices })
+            let duplex = Duplex::open(config, sink, notice)?;
+            duplex.process(processing);
+            Ok(Open { duplex, captured, notices })
         });
     }
 
@@ -153,6 +156,13 @@ impl Sound {
         }
     }
 
+    /// Open microphone: only speech that was confirmed here takes the floor from an answer.
+    pub(crate) fn guard(&self, is_guarded: bool) {
+        if let Some(duplex) = &self.duplex {
+            duplex.guard(is_guarded);
+        }
+    }
+
     pub(crate) fn mute(&self, is_muted: bool) {
         if let Some(duplex) = &self.duplex {
             duplex.mute(is_muted);
@@ -163,6 +173,23 @@ impl Sound {
         if let Some(duplex) = &self.duplex {
             duplex.play(ItemKey(item.0), pcm);
         }
+    }
+
+    /// Lets `tap` see every frame of both sides.
+    pub(crate) fn tap(&self, tap: Option<Tap>) {
+        if let Some(duplex) = &self.duplex {
+            duplex.tap(tap);
+        }
+    }
+
+    /// How much of an item was played so far.
+    pub(crate) fn heard(&self, item: ItemId) -> Duration {
+        self.duplex.as_ref().map_or(Duration::ZERO, |duplex| duplex.heard(ItemKey(item.0)))
+    }
+
+    /// Where sound comes from and goes to.
+    pub(crate) fn card(&self, settings: &Settings) -> Card {
+        self.card.clone().unwrap_or_else(|| system_card(settings))
     }
 
     pub(crate) fn finish(&self, item: ItemId) {
@@ -178,6 +205,7 @@ impl Sound {
     pub(crate) fn choose(&self, settings: &Settings) {
         if let Some(duplex) = &self.duplex {
             duplex.choose(choice(&settings.audio.input), choice(&settings.audio.output));
+            duplex.process(processing(settings));
         }
     }
 }
@@ -190,6 +218,20 @@ pub(crate) fn system_card(settings: &Settings) -> Card {
 /// How every duplex of the app is opened.
 pub(crate) fn config(card: Card) -> audio::Config {
     audio::Config { card, wire_rate: protocol::SAMPLE_RATE, pre_roll: PRE_ROLL, tail: TAIL }
+}
+
+fn processing(settings: &Settings) -> audio::Processing {
+    audio::Processing {
+        echo: match settings.audio.echo {
+            EchoControl::Automatic => audio::EchoControl::Automatic,
+            EchoControl::Speakers => audio::EchoControl::Speakers,
+            EchoControl::Headphones => audio::EchoControl::Headphones,
+            EchoControl::Pause => audio::EchoControl::Pause,
+        },
+        noise_suppression: settings.audio.noise_suppression,
+        gain_control: settings.audio.gain_control,
+        calibration: None,
+    }
 }
 
 fn choice(id: &str) -> Choice {

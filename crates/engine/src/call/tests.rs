@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod recording;
+
 use std::time::Duration;
 
 use audio::Card;
@@ -16,6 +18,7 @@ use crate::board::Board;
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Net, NetOptions};
+use crate::recording::Recordings;
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -27,7 +30,7 @@ struct Rig {
     events: broadcast::Receiver<Event>,
     credentials: Credentials,
     _practice: watch::Sender<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Rig {
@@ -41,12 +44,13 @@ impl Rig {
         let (url, practice) = watch::channel(practice.base_url());
         let net = Net::new(NetOptions::default()).unwrap();
         let exchange = Exchange { net, credentials: credentials.clone(), practice };
-        let card = Card::Files { input: Some(input), output: None };
-        let call = Call::new(&settings, exchange, Sound::new(Some(card), watch::channel(Default::default()).0));
+        let card = Card::Files { input: Some(input), output: Some(folder.path().join("heard.wav")) };
+        let recordings = Recordings::new(folder.path().join("recordings"));
+        let call = Call::new(&settings, exchange, Sound::new(Some(card), watch::channel(Default::default()).0), recordings);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
-        Self { call, board, events, credentials, _practice: url, _folder: folder }
+        Self { call, board, events, credentials, _practice: url, folder }
     }
 
     fn now(&mut self) -> Snapshot {

@@ -4,21 +4,32 @@ use std::time::Instant;
 
 use protocol::Input;
 
-use crate::api::Mode;
+use crate::api::{Mode, Note};
 use crate::board::Board;
 
-use super::Call;
-use super::gate::{Gate, Pressed, Released};
+use super::gate::{self, Due, Gate, Pressed, Released};
+use super::{Call, view};
 
 impl Call {
     /// The talk key goes down.
     pub(crate) fn press(&mut self, board: &mut Board) {
+        self.silence_replay();
         match board.settings().call.mode {
             Mode::Ptt => self.press_to_talk(board),
-            Mode::Open if !self.sound.is_open() || self.link.is_idle() => self.start(board),
-            Mode::Open => self.stop(board),
+            Mode::Open => self.press_to_hold_floor(board),
         }
         self.settle(board);
+    }
+
+    /// Open mode: begins the call, or stops the answer; and nothing is answered as long as the key is down.
+    fn press_to_hold_floor(&mut self, board: &mut Board) {
+        if !self.sound.is_open() || self.link.is_idle() {
+            self.start(board);
+        } else {
+            self.stop(board);
+        }
+        self.gate.hold_floor(Instant::now());
+        self.input(Input::HoldFloor(true), board);
     }
 
     fn press_to_talk(&mut self, board: &mut Board) {
@@ -28,6 +39,7 @@ impl Call {
         match self.gate.press(Instant::now(), self.sound.is_open()) {
             Pressed::Nothing => return,
             Pressed::End => return self.end_turn(),
+            Pressed::Resume => return self.sound.open_gate(),
             Pressed::BeginAnew => {
                 self.sound.drop_gate();
                 self.input(Input::Release, board);
@@ -40,18 +52,37 @@ impl Call {
         if self.sound.is_open() {
             self.sound.open_gate();
         } else {
-            self.sound.open(board.settings());
+            self.open_sound(board);
         }
     }
 
     /// The talk key goes up.
     pub(crate) fn release(&mut self, board: &mut Board) {
-        match self.gate.release(Instant::now()) {
+        let asked = self.gate.release(Instant::now());
+        self.released(asked, board);
+        self.settle(board);
+    }
+
+    pub(super) fn released(&mut self, asked: Released, board: &mut Board) {
+        match asked {
             Released::Nothing => {}
             Released::End => self.end_turn(),
             Released::Discard => self.discard_recording(board),
+            Released::FreeFloor => self.input(Input::HoldFloor(false), board),
         }
-        self.settle(board);
+    }
+
+    /// What time has brought to the turn.
+    pub(super) fn turn_due(&mut self, due: Due, board: &mut Board) {
+        match due {
+            Due::Tail => self.turn_captured(board),
+            Due::Warning => board.note(Note::TurnEndsSoon { seconds: view::millis(gate::WARNING) / 1000 }),
+            Due::Limit => {
+                board.note(Note::TurnEnded);
+                let asked = self.gate.leave();
+                self.released(asked, board);
+            }
+        }
     }
 
     /// The turn that is being recorded is dropped.
@@ -97,7 +128,6 @@ impl Call {
 
     /// Open mode: audio flows all the time.
     pub(super) fn open_microphone(&mut self) {
-        self.gate.open_for_good();
         self.sound.open_gate();
     }
 

@@ -69,7 +69,7 @@ fn shorten(value: &mut Value) {
     }
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = with_suffix(path, &format!(".{}.new", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -107,7 +107,7 @@ fn parse(text: &str) -> Loaded {
 }
 
 /// The text as a table; when it does not parse, whatever the statements before and after the bad ones say.
-fn read_table(text: &str) -> (Table, Vec<String>) {
+pub(crate) fn read_table(text: &str) -> (Table, Vec<String>) {
     if let Ok(table) = text.parse() {
         return (table, Vec::new());
     }

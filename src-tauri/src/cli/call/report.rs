@@ -44,7 +44,8 @@ impl Report {
             | Change::Settings(_)
             | Change::Credentials(_)
             | Change::Devices(_)
-            | Change::SoundCheck(_) => {}
+            | Change::SoundCheck(_)
+            | Change::Recording(_) => {}
         }
         Ok(())
     }
@@ -152,6 +153,7 @@ fn passing_words(passing: &Note) -> String {
         }
         Note::SessionOnlyKey => "There is no keychain: the key is kept until the end of this call.".into(),
         Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
+        Note::RecordingGap { ms } => format!("The disk is too slow: {ms} ms are missing in the recording."),
         Note::Renewed => "Continued on a fresh connection.".into(),
     }
 }
