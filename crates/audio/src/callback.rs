@@ -15,6 +15,8 @@ use crate::level::{Gauge, Meter};
 const FADE_MS: usize = 5;
 /// Fade-in after silence, in ms: short enough not to touch a first consonant.
 const RISE_MS: usize = 1;
+/// Time for the whole way from silence to full level when the gain changes, in ms.
+const GAIN_MS: f32 = 20.0;
 /// Mono samples converted at a time.
 const BATCH: usize = 128;
 
@@ -113,13 +115,29 @@ pub fn capture(input: &[f32], end: &mut CaptureEnd) {
 }
 
 /// What pipeline and playback callback of one speaker know of each other. Positions are samples since it was opened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Line {
     popped: AtomicU64,
     cut: AtomicU64,
     lag: AtomicU32,
     period: AtomicU32,
     is_live: AtomicBool,
+    /// Bits of an `f32`.
+    gain: AtomicU32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        let zero = AtomicU32::default;
+        Self {
+            popped: AtomicU64::default(),
+            cut: AtomicU64::default(),
+            lag: zero(),
+            period: zero(),
+            is_live: AtomicBool::default(),
+            gain: AtomicU32::new(1.0_f32.to_bits()),
+        }
+    }
 }
 
 impl Line {
@@ -143,6 +161,11 @@ impl Line {
         self.cut.store(position, Ordering::Release);
     }
 
+    /// What everything is multiplied with from now on (0 to 1), reached by a short ramp.
+    pub fn set_gain(&self, gain: f32) {
+        self.gain.store(gain.to_bits(), Ordering::Relaxed);
+    }
+
     /// Whether the pipeline wants to be woken by each callback.
     pub fn set_live(&self, is_live: bool) {
         self.is_live.store(is_live, Ordering::Relaxed);
@@ -153,6 +176,8 @@ impl Line {
 #[derive(Debug)]
 pub struct PlaybackEnd {
     ring: Consumer<f32>,
+    /// Takes a copy of everything that is played: the echo canceller's far end.
+    reference: Producer<f32>,
     line: Arc<Line>,
     meter: Meter,
     heartbeat: Arc<Heartbeat>,
@@ -167,21 +192,37 @@ pub struct PlaybackEnd {
     rise_left: usize,
     last: f32,
     decay: f32,
+    gain: f32,
+    gain_step: f32,
 }
 
-/// Makes both sides of a speaker at `rate` Hz (mono; the stream copies it to all channels). The ring holds 120 ms.
+/// The other ends of a speaker.
+#[derive(Debug)]
+pub struct SpeakerEnds {
+    /// Takes what shall be played.
+    pub mouth: Producer<f32>,
+    /// Gives what was played, silence included, after gain.
+    pub reference: Consumer<f32>,
+    /// What both sides know of each other.
+    pub line: Arc<Line>,
+}
+
+/// Makes both sides of a speaker at `rate` Hz (mono; the stream copies it to all channels). The ring holds 120 ms, the
+/// reference 500 ms.
 pub fn speaker(
     rate: u32,
     gauges: &Arc<Gauges>,
     heartbeat: &Arc<Heartbeat>,
     pipeline: Thread,
-) -> (PlaybackEnd, Producer<f32>, Arc<Line>) {
+) -> (PlaybackEnd, SpeakerEnds) {
     let samples = rate as usize;
     let (mouth, ring) = RingBuffer::new((samples * 12 / 100).max(1_024));
+    let (copy, reference) = RingBuffer::new((samples / 2).max(1_024));
     let line = Arc::new(Line::default());
     let rise = (samples * RISE_MS / 1_000).max(1);
     let end = PlaybackEnd {
         ring,
+        reference: copy,
         line: Arc::clone(&line),
         meter: Meter::new(Arc::clone(&gauges.output), rate),
         heartbeat: Arc::clone(heartbeat),
@@ -196,8 +237,10 @@ pub fn speaker(
         rise_left: rise,
         last: 0.0,
         decay: (-1_000.0 / rate as f32).exp(),
+        gain: 1.0,
+        gain_step: 1_000.0 / (GAIN_MS * rate as f32),
     };
-    (end, mouth, line)
+    (end, SpeakerEnds { mouth, reference, line })
 }
 
 impl PlaybackEnd {
@@ -261,6 +304,15 @@ impl PlaybackEnd {
         }
     }
 
+    /// Brings `out` to the wanted level.
+    fn amplify(&mut self, out: &mut [f32]) {
+        let target = f32::from_bits(self.line.gain.load(Ordering::Relaxed));
+        for sample in out {
+            self.gain += (target - self.gain).clamp(-self.gain_step, self.gain_step);
+            *sample *= self.gain;
+        }
+    }
+
     fn report(&self, period: usize, played: usize) {
         let period = period as u32;
         let dry = period - (played as u32).min(period);
@@ -291,6 +343,9 @@ pub fn playback(out: &mut [f32], end: &mut PlaybackEnd) {
         played += end.pour(out.get_mut(played..).unwrap_or_default());
         end.settle(out.get_mut(played..).unwrap_or_default());
     }
+    end.amplify(out);
     end.meter.feed(out);
+    // A full ring means that no microphone is open: nobody needs it then.
+    let _ = end.reference.push_partial_slice(out);
     end.report(out.len(), played);
 }

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::Error;
-use crate::callback::{CaptureEnd, Heartbeat, PlaybackEnd, capture, microphone, playback, speaker};
+use crate::callback::{CaptureEnd, Heartbeat, PlaybackEnd, SpeakerEnds, capture, microphone, playback, speaker};
 use crate::intake::Ear;
 use crate::pipeline::Shared;
 use crate::playout::Mouth;
+use crate::reference::FarEnd;
 use crate::resample::to_i16;
 
 /// Period of the thread.
@@ -41,13 +42,13 @@ impl Tape {
         output: Option<PathBuf>,
         shared: &Arc<Shared>,
         pipeline: &Thread,
-    ) -> Result<(Self, Ear, Mouth), Error> {
+    ) -> Result<(Self, Ear, Mouth, FarEnd), Error> {
         let speech = input.as_deref().map(Speech::open).transpose()?;
         let record = output.as_deref().map(create).transpose()?;
         let (rate, channels) = speech.as_ref().map_or((RATE, 1), |speech| (speech.rate, speech.channels));
         let heartbeat = Arc::new(Heartbeat::default());
         let (capture, ring) = microphone(rate, channels, &shared.gauges, &heartbeat, pipeline.clone());
-        let (playback, mouth, line) = speaker(RATE, &shared.gauges, &heartbeat, pipeline.clone());
+        let (playback, SpeakerEnds { mouth, reference, line }) = speaker(RATE, &shared.gauges, &heartbeat, pipeline.clone());
         let is_stopped = Arc::new(AtomicBool::new(false));
         let reel = Reel {
             shared: Arc::clone(shared),
@@ -64,7 +65,8 @@ impl Tape {
             .name("audio-files".into())
             .spawn(move || reel.run())
             .map_err(|error| Error::File(error.to_string()))?;
-        Ok((Self { is_stopped, thread }, Ear { ring, rate }, Mouth { ring: mouth, line, rate: RATE }))
+        let tape = Self { is_stopped, thread };
+        Ok((tape, Ear { ring, rate }, Mouth { ring: mouth, line, rate: RATE }, FarEnd { ring: reference, rate: RATE }))
     }
 
     /// Ends the thread and completes the output file.

@@ -1,14 +1,10 @@
-//! The microphone side of the pipeline: from the device's samples to frames for the wire.
+//! Both ends of the microphone's way: from the device's samples to the pipeline's frames, and from those to the wire's.
 
 use rtrb::Consumer;
 
-use crate::level::{decibels, power};
+use crate::front::{CORE_RATE, FRAME};
 use crate::resample::{Resampler, Start, to_i16};
 
-/// Rate of the pipeline's own frames, in Hz.
-const CORE_RATE: u32 = 48_000;
-/// 10 ms at the pipeline's rate.
-const CORE_FRAME: usize = 480;
 /// Below this a frame counts as silence, in dBFS: no real microphone is that quiet.
 const SILENT: f32 = -80.0;
 /// Silent frames until the user is told (3 s).
@@ -23,60 +19,62 @@ pub(crate) struct Ear {
     pub(crate) rate: u32,
 }
 
-/// 10 ms frames at 48 kHz from any device rate, and from those 10 ms frames at the wire rate.
+/// 10 ms frames at 48 kHz from any device rate.
 pub(crate) struct Intake {
     ear: Ear,
     to_core: Resampler,
-    to_wire: Resampler,
     core: Vec<f32>,
-    wire: Vec<f32>,
-    wire_frame: usize,
     scratch: Vec<f32>,
 }
 
-/// One frame: for the wire, with its loudness at the microphone in dBFS.
-pub(crate) struct Frame {
-    pub(crate) samples: Vec<i16>,
-    pub(crate) level: f32,
-}
-
 impl Intake {
-    /// Reads `ear` and delivers at `wire_rate` Hz.
-    pub(crate) fn new(ear: Ear, wire_rate: u32) -> Self {
+    /// Reads `ear`.
+    pub(crate) fn new(ear: Ear) -> Self {
         let chunk = ear.rate as usize / 100;
         Self {
             to_core: Resampler::new(ear.rate, CORE_RATE, chunk, Start::Live),
-            to_wire: Resampler::new(CORE_RATE, wire_rate, CORE_FRAME, Start::Live),
             core: Vec::new(),
-            wire: Vec::new(),
-            wire_frame: (wire_rate as usize / 100).max(1),
             scratch: Vec::with_capacity(chunk),
             ear,
         }
     }
 
     /// Takes what the callback left and hands on each whole frame.
-    pub(crate) fn drain(&mut self, is_muted: bool, mut deliver: impl FnMut(Frame)) {
+    pub(crate) fn drain(&mut self, mut deliver: impl FnMut(&[f32; FRAME])) {
         self.scratch.clear();
         self.scratch.resize(self.ear.ring.slots(), 0.0);
         let (fresh, _) = self.ear.ring.pop_partial_slice(&mut self.scratch);
         self.to_core.push(fresh, &mut self.core);
-        let mut at = 0;
-        while let Some(frame) = self.core.get_mut(at..at + CORE_FRAME) {
-            at += CORE_FRAME;
-            let level = decibels(power(frame));
-            if is_muted {
-                frame.fill(0.0);
-            }
-            self.to_wire.push(frame, &mut self.wire);
-            let mut sent = 0;
-            while let Some(samples) = self.wire.get(sent..sent + self.wire_frame) {
-                sent += self.wire_frame;
-                deliver(Frame { samples: samples.iter().map(|sample| to_i16(*sample)).collect(), level });
-            }
-            self.wire.drain(..sent);
+        let (frames, rest) = self.core.as_chunks();
+        frames.iter().for_each(&mut deliver);
+        let taken = self.core.len() - rest.len();
+        self.core.drain(..taken);
+    }
+}
+
+/// 10 ms frames at the wire's rate from those at 48 kHz.
+pub(crate) struct Outlet {
+    to_wire: Resampler,
+    wire: Vec<f32>,
+    wire_frame: usize,
+}
+
+impl Outlet {
+    /// Delivers at `wire_rate` Hz.
+    pub(crate) fn new(wire_rate: u32) -> Self {
+        let to_wire = Resampler::new(CORE_RATE, wire_rate, FRAME, Start::Live);
+        Self { to_wire, wire: Vec::new(), wire_frame: (wire_rate as usize / 100).max(1) }
+    }
+
+    /// Takes a frame and hands on each whole one that comes of it.
+    pub(crate) fn push(&mut self, frame: &[f32; FRAME], mut deliver: impl FnMut(Vec<i16>)) {
+        self.to_wire.push(frame, &mut self.wire);
+        let mut sent = 0;
+        while let Some(samples) = self.wire.get(sent..sent + self.wire_frame) {
+            sent += self.wire_frame;
+            deliver(samples.iter().map(|sample| to_i16(*sample)).collect());
         }
-        self.core.drain(..at);
+        self.wire.drain(..sent);
     }
 }
 
@@ -117,6 +115,7 @@ mod tests {
     use rtrb::RingBuffer;
 
     use super::*;
+    use crate::level::{decibels, power};
 
     fn tone(rate: u32, seconds: f64) -> Vec<f32> {
         let count = (f64::from(rate) * seconds) as usize;
@@ -128,38 +127,22 @@ mod tests {
         for rate in [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000] {
             for wire in [8_000, 16_000, 24_000, 48_000] {
                 let (mut ring, ear) = RingBuffer::new(rate as usize / 5);
-                let mut intake = Intake::new(Ear { ring: ear, rate }, wire);
-                let mut frames = Vec::new();
+                let mut intake = Intake::new(Ear { ring: ear, rate });
+                let mut outlet = Outlet::new(wire);
+                let mut frames: Vec<Vec<i16>> = Vec::new();
                 for piece in tone(rate, 1.0).chunks(rate as usize / 97) {
                     let (_, lost) = ring.push_partial_slice(piece);
                     assert!(lost.is_empty());
-                    intake.drain(false, |frame| frames.push(frame));
+                    intake.drain(|frame| outlet.push(frame, |samples| frames.push(samples)));
                 }
                 assert!((98..=100).contains(&frames.len()), "{rate} to {wire}: {} frames", frames.len());
-                assert!(frames.iter().all(|frame| frame.samples.len() == wire as usize / 100));
-                let loud: Vec<f32> = frames
-                    .iter()
-                    .skip(10)
-                    .flat_map(|frame| &frame.samples)
-                    .map(|sample| f32::from(*sample) / 32_768.0)
-                    .collect();
+                assert!(frames.iter().all(|frame| frame.len() == wire as usize / 100));
+                let loud: Vec<f32> =
+                    frames.iter().skip(10).flatten().map(|sample| f32::from(*sample) / 32_768.0).collect();
                 let level = decibels(power(&loud));
                 assert!((level + 9.03).abs() < 0.2, "{rate} to {wire}: {level} dBFS");
             }
         }
-    }
-
-    #[test]
-    fn muted_frames_are_zeros_but_keep_coming() {
-        let (mut ring, ear) = RingBuffer::new(48_000);
-        let mut intake = Intake::new(Ear { ring: ear, rate: 48_000 }, 24_000);
-        let speech = tone(48_000, 0.5);
-        let (_, lost) = ring.push_partial_slice(&speech);
-        assert!(lost.is_empty());
-        let mut frames = Vec::new();
-        intake.drain(true, |frame| frames.push(frame));
-        assert_eq!(frames.len(), 50);
-        assert!(frames.iter().all(|frame| frame.samples.iter().all(|sample| *sample == 0)));
     }
 
     #[test]

@@ -169,9 +169,9 @@ fn tell(direction: Direction, event: Event, shared: &Shared, commands: &SyncSend
             }
             match side {
                 Side::Ear(ear) => send(commands, pipeline, Command::Listen(Some(ear))),
-                Side::Mouth(mouth) => {
+                Side::Mouth(mouth, far_end) => {
                     shared.playout().attach(mouth);
-                    pipeline.unpark();
+                    send(commands, pipeline, Command::Refer(Some(far_end)));
                 }
             }
         }
@@ -191,6 +191,7 @@ fn disconnect(direction: Direction, shared: &Shared, commands: &SyncSender<Comma
         }
         Direction::Output => {
             shared.playout().detach();
+            send(commands, pipeline, Command::Refer(None));
             shared.gauges.output.clear();
         }
     }

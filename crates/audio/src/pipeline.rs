@@ -8,9 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::callback::Gauges;
+use crate::front::{FRAME, Front, Processing};
 use crate::gate::Gate;
-use crate::intake::{Ear, Intake, SilenceWatch};
+use crate::guard::Held;
+use crate::intake::{Ear, Intake, Outlet, SilenceWatch};
+use crate::level::{decibels, power};
 use crate::playout::Playout;
+use crate::presence::Echo;
+use crate::reference::{FarEnd, Reference};
 use crate::{Captured, Direction, Error, Notice};
 
 /// Longest time a pass may take: half a frame.
@@ -20,6 +25,20 @@ const IDLE: Duration = Duration::from_millis(500);
 
 /// What takes the microphone.
 pub(crate) type Sink = Box<dyn FnMut(Captured) + Send>;
+
+/// Both ends of one frame: 10 ms at 48 kHz mono each.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// The microphone as it came.
+    pub raw: &'a [f32; FRAME],
+    /// The microphone as it goes on, without the echo; silence while muted.
+    pub clean: &'a [f32; FRAME],
+    /// What the speaker played.
+    pub far: &'a [f32; FRAME],
+}
+
+/// Sees every frame on the pipeline thread; must not block.
+pub type Tap = Box<dyn FnMut(Pair<'_>) + Send>;
 
 /// Tells the user of the duplex what happened, from any thread but a callback.
 pub(crate) struct Bell(Mutex<Box<dyn FnMut(Notice) + Send>>);
@@ -48,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) input_ended: AtomicBool,
     pub(crate) over_budget: AtomicU32,
     pub(crate) reopened: AtomicU32,
+    echo: Mutex<Echo>,
 }
 
 impl Shared {
@@ -62,7 +82,13 @@ impl Shared {
             input_ended: AtomicBool::new(false),
             over_budget: AtomicU32::new(0),
             reopened: AtomicU32::new(0),
+            echo: Mutex::new(Echo::Unknown),
         }
+    }
+
+    /// What is known of the echo.
+    pub(crate) fn echo(&self) -> Echo {
+        *self.echo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The speaker side. Held for microseconds, and never while calling out: a flush must not wait for anybody.
@@ -78,6 +104,11 @@ pub(crate) enum Command {
     DropGate,
     /// Another microphone, or none.
     Listen(Option<Ear>),
+    /// Another speaker, or none: what it plays is the far end.
+    Refer(Option<FarEnd>),
+    Process(Processing),
+    Guard(bool),
+    Tap(Option<Tap>),
     Stop,
 }
 
@@ -85,9 +116,14 @@ pub(crate) struct Pipeline {
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
     sink: Sink,
-    wire_rate: u32,
     gate: Gate,
     intake: Option<Intake>,
+    reference: Option<Reference>,
+    front: Front,
+    outlet: Outlet,
+    held: Held,
+    is_ducked: bool,
+    tap: Option<Tap>,
     silence: SilenceWatch,
     has_input_ended: bool,
     is_stopped: bool,
@@ -99,9 +135,14 @@ impl Pipeline {
             shared,
             inbox,
             sink,
-            wire_rate,
             gate,
             intake: None,
+            reference: None,
+            front: Front::new(Processing::default()),
+            outlet: Outlet::new(wire_rate),
+            held: Held::default(),
+            is_ducked: false,
+            tap: None,
             silence: SilenceWatch::default(),
             has_input_ended: false,
             is_stopped: false,
@@ -153,7 +194,11 @@ impl Pipeline {
             }
             Command::CloseGate => self.gate.close(now, &mut self.sink),
             Command::DropGate => self.gate.discard(),
-            Command::Listen(ear) => self.intake = ear.map(|ear| Intake::new(ear, self.wire_rate)),
+            Command::Listen(ear) => self.intake = ear.map(Intake::new),
+            Command::Refer(far_end) => self.reference = far_end.map(Reference::new),
+            Command::Process(processing) => self.front.process(processing),
+            Command::Guard(is_guarded) => self.front.set_guard(is_guarded),
+            Command::Tap(tap) => self.tap = tap,
             Command::Stop => self.is_stopped = true,
         }
     }
@@ -162,18 +207,50 @@ impl Pipeline {
         // Read before the samples: what was spoken before the end is in the ring by now.
         let ends = self.shared.input_ended.swap(false, Ordering::Acquire);
         let is_muted = self.shared.is_muted.load(Ordering::Relaxed);
-        let is_watched = self.gate.is_open() && !is_muted && !self.has_input_ended;
-        if let Some(intake) = &mut self.intake {
-            intake.drain(is_muted, |frame| {
-                self.gate.frame(frame.samples, &mut self.sink);
-                if let Some(is_silent) = self.silence.frame(frame.level, is_watched) {
-                    self.shared.bell.ring(if is_silent { Notice::Silent } else { Notice::Audible });
-                }
-            });
+        let is_playing = self.shared.playout().is_playing();
+        if let Some(mut intake) = self.intake.take() {
+            intake.drain(|near| self.frame(near, is_muted, is_playing));
+            self.intake = Some(intake);
+            *self.shared.echo.lock().unwrap_or_else(PoisonError::into_inner) = self.front.echo();
+        } else {
+            self.duck(false);
         }
         if ends {
             self.has_input_ended = true;
             (self.sink)(Captured::InputEnded);
+        }
+    }
+
+    /// 10 ms of the microphone.
+    fn frame(&mut self, near: &[f32; FRAME], is_muted: bool, is_playing: bool) {
+        let mut far = [0.0; FRAME];
+        if let Some(reference) = &mut self.reference {
+            reference.frame(&mut far);
+        }
+        let step = self.front.frame(near, &far, is_playing, is_muted);
+        let clean = self.front.clean();
+        if let Some(tap) = &mut self.tap {
+            tap(Pair { raw: near, clean, far: &far });
+        }
+        if step.is_barge_in {
+            (self.sink)(Captured::BargeIn);
+        }
+        let (gate, held, sink) = (&mut self.gate, &mut self.held, &mut self.sink);
+        self.outlet.push(clean, |samples| held.frame(samples, step.pass, |samples| gate.frame(samples, sink)));
+        self.duck(step.is_ducked);
+        self.watch_silence(near, is_muted);
+    }
+
+    fn duck(&mut self, is_ducked: bool) {
+        if std::mem::replace(&mut self.is_ducked, is_ducked) != is_ducked {
+            self.shared.playout().duck(is_ducked);
+        }
+    }
+
+    fn watch_silence(&mut self, near: &[f32; FRAME], is_muted: bool) {
+        let is_watched = self.gate.is_open() && !is_muted && !self.has_input_ended;
+        if let Some(is_silent) = self.silence.frame(decibels(power(near)), is_watched) {
+            self.shared.bell.ring(if is_silent { Notice::Silent } else { Notice::Audible });
         }
     }
 

@@ -10,9 +10,12 @@ use cpal::{
     SizedSample, StreamConfig, SupportedBufferSize, SupportedStreamConfig, U24,
 };
 
-use crate::callback::{CaptureEnd, Gauges, Heartbeat, PlaybackEnd, capture, microphone, playback, speaker};
+use crate::callback::{
+    CaptureEnd, Gauges, Heartbeat, PlaybackEnd, SpeakerEnds, capture, microphone, playback, speaker,
+};
 use crate::intake::Ear;
 use crate::playout::Mouth;
+use crate::reference::FarEnd;
 use crate::{DeviceId, Direction, Error, device};
 
 /// Frames converted at a time.
@@ -30,7 +33,7 @@ pub(crate) struct Opened {
 /// The pipeline's end of a stream.
 pub(crate) enum Side {
     Ear(Ear),
-    Mouth(Mouth),
+    Mouth(Mouth, FarEnd),
 }
 
 impl Side {
@@ -38,7 +41,7 @@ impl Side {
     pub(crate) fn rate(&self) -> u32 {
         match self {
             Self::Ear(ear) => ear.rate,
-            Self::Mouth(mouth) => mouth.rate,
+            Self::Mouth(mouth, _) => mouth.rate,
         }
     }
 }
@@ -104,10 +107,10 @@ fn start(
             )
         }
         Direction::Output => {
-            let (end, ring, line) = speaker(rate, gauges, &heartbeat, pipeline.clone());
+            let (end, SpeakerEnds { mouth, reference, line }) = speaker(rate, gauges, &heartbeat, pipeline.clone());
             (
                 device.build_output_stream_raw(config, format, talker(format, channels, end)?, report, None)?,
-                Side::Mouth(Mouth { ring, line, rate }),
+                Side::Mouth(Mouth { ring: mouth, line, rate }, FarEnd { ring: reference, rate }),
             )
         }
     };

@@ -33,6 +33,9 @@ pub enum Input<'a> {
     /// Open microphone: the talk key went down (`true`) or up. While it is down the user keeps the turn, however long
     /// the pauses are: nothing is answered. What was said meanwhile is answered when it goes up. Survives the connection.
     HoldFloor(bool),
+    /// The user spoke over the answer and means it (decided by the caller, who hears sooner and knows the echo): silence
+    /// at once. With an open microphone what was said follows as audio.
+    BargeIn,
     /// A typed message. `aloud`: the answer is spoken, otherwise it is text only.
     Say {
         /// The message.
@@ -110,6 +113,8 @@ pub enum Event {
     SpeechStarted,
     /// See [`Event::SpeechStarted`].
     SpeechStopped,
+    /// An answer was asked for: by us, or (open microphone) by the provider's detector, which took the turn.
+    Requested,
     /// The utterance or message reached the provider and its answer is being made.
     ResponseStarted,
     /// The answer is over on the wire (its audio may still be playing). Not told when the connection dies under it.

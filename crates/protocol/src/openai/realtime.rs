@@ -59,6 +59,7 @@ impl Realtime {
             Input::Release if self.is_open_microphone() => self.end_speech(),
             Input::Release => self.release(now),
             Input::Discard => self.discard(now),
+            Input::BargeIn => self.interrupt(now),
             Input::HoldFloor(is_held) => self.hold_floor(is_held, now),
             Input::Say { text, aloud } => self.say(text, aloud, now),
             Input::Stop => self.stop(now),

@@ -1,0 +1,244 @@
+//! The front end of the microphone: echo, voice and barge-in, 10 ms at a time. No threads, no clock.
+
+use std::time::Duration;
+
+use crate::echo::Canceller;
+use crate::guard::{Decision, Guard, Pass};
+use crate::level::{decibels, power};
+use crate::presence::{Echo, EchoPath, Presence};
+use crate::voice::Voice;
+
+/// Rate of the pipeline's own frames, in Hz.
+pub const CORE_RATE: u32 = 48_000;
+/// 10 ms at the pipeline's rate, in samples.
+pub const FRAME: usize = 480;
+
+/// What is played counts as audible above this, in dBFS.
+const AUDIBLE: f32 = -65.0;
+/// How long an echo can follow what was played, in frames (500 ms).
+const AFTERGLOW: u32 = 50;
+/// A frame of which the canceller removed more than this is echo, whatever the voice detector says, in dB.
+const MOSTLY_ECHO: f32 = 10.0;
+/// Frames over which that is averaged.
+const AVERAGED: f32 = 5.0;
+/// Delay of the echo until it is known, in frames.
+const USUAL_DELAY: u32 = 12;
+
+/// What to do about the echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EchoControl {
+    /// Cancel it when there is any.
+    #[default]
+    Automatic,
+    /// Loudspeakers: always cancel.
+    Speakers,
+    /// Headphones: never cancel.
+    Headphones,
+    /// Half duplex: the microphone pauses while something is played.
+    Pause,
+}
+
+/// What an earlier measurement found about a pair of devices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibration {
+    /// From the playback callback to the microphone's frame.
+    pub delay: Duration,
+    /// How much weaker the echo is than what was played, in dB.
+    pub echo_loss_db: f32,
+    /// Noise of the room at the microphone, in dBFS.
+    pub noise_dbfs: f32,
+}
+
+impl Calibration {
+    /// Echoes below this cannot be told from none, in dB.
+    const NONE: f32 = 45.0;
+
+    fn echo(&self) -> Echo {
+        if self.echo_loss_db >= Self::NONE {
+            return Echo::Absent;
+        }
+        Echo::Present(EchoPath { delay: self.delay, loss_db: self.echo_loss_db })
+    }
+}
+
+/// How the microphone is processed.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Processing {
+    /// What to do about the echo.
+    pub echo: EchoControl,
+    /// Less noise, 6 ms later.
+    pub noise_suppression: bool,
+    /// An even loudness.
+    pub gain_control: bool,
+    /// What is known of the devices.
+    pub calibration: Option<Calibration>,
+}
+
+/// What came of one frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Whether the user speaks.
+    pub is_voice: bool,
+    /// The answer is to be ducked while this holds.
+    pub is_ducked: bool,
+    /// The user took the floor with this frame.
+    pub is_barge_in: bool,
+    pub(crate) pass: Pass,
+}
+
+impl Step {
+    /// Whether the frame is kept from the provider for now.
+    pub fn is_held(&self) -> bool {
+        self.pass == Pass::Hold
+    }
+}
+
+/// Echo canceller, echo presence, voice detector and guard of one pair of devices.
+pub struct Front {
+    processing: Processing,
+    canceller: Option<Canceller>,
+    presence: Presence,
+    voice: Voice,
+    guard: Guard,
+    is_guarded: bool,
+    /// Frames until the last echo has died away.
+    afterglow: u32,
+    is_cancelling: bool,
+    removed: f32,
+    clean: [f32; FRAME],
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("processing", &self.processing).field("echo", &self.echo()).finish_non_exhaustive()
+    }
+}
+
+impl Front {
+    /// A front end that has heard nothing.
+    pub fn new(processing: Processing) -> Self {
+        let known = processing.calibration.map(|calibration| calibration.echo());
+        Self {
+            canceller: canceller(&processing),
+            presence: Presence::new(known),
+            voice: Voice::new(processing.calibration.map(|calibration| calibration.noise_dbfs)),
+            guard: guard(&processing, known.unwrap_or(Echo::Unknown)),
+            is_guarded: false,
+            afterglow: 0,
+            is_cancelling: false,
+            removed: 0.0,
+            clean: [0.0; FRAME],
+            processing,
+        }
+    }
+
+    /// Changes the processing; what was learnt stays where it can.
+    pub fn process(&mut self, processing: Processing) {
+        if processing == self.processing {
+            return;
+        }
+        let is_guarded = self.is_guarded;
+        let is_same_path = processing.calibration == self.processing.calibration;
+        let echo = self.presence.echo();
+        *self = Self::new(processing);
+        self.is_guarded = is_guarded;
+        if is_same_path {
+            self.presence = Presence::new(Some(echo));
+        }
+    }
+
+    /// Open microphone: an answer is only given up for speech that is confirmed here.
+    pub fn set_guard(&mut self, is_guarded: bool) {
+        if self.is_guarded != is_guarded {
+            self.is_guarded = is_guarded;
+            self.guard = guard(&self.processing, self.presence.echo());
+        }
+    }
+
+    /// What is known of the echo.
+    pub fn echo(&self) -> Echo {
+        self.presence.echo()
+    }
+
+    /// Takes 10 ms of the microphone and of the speaker; `is_playing` while an answer is queued or audible. What goes on
+    /// is in [`clean`](Self::clean) afterwards. While muted that is silence, but the echo is still learnt.
+    pub fn frame(&mut self, near: &[f32; FRAME], far: &[f32; FRAME], is_playing: bool, is_muted: bool) -> Step {
+        self.cancel(near, far);
+        if is_muted {
+            self.clean.fill(0.0);
+        }
+        let is_voice = self.voice.frame(&self.clean);
+        let is_echo = self.is_cancelling && self.afterglow > 0 && self.removed > MOSTLY_ECHO;
+        let decision = if self.is_guarded {
+            self.guard.frame(is_playing, is_voice && !is_echo, self.voice.is_strong() && !is_echo)
+        } else {
+            Decision { pass: Pass::Through, is_ducked: false, is_barge_in: false }
+        };
+        let Decision { pass, is_ducked, is_barge_in } = decision;
+        Step { is_voice: is_voice && !is_echo, is_ducked, is_barge_in, pass }
+    }
+
+    /// The last frame as it goes on.
+    pub fn clean(&self) -> &[f32; FRAME] {
+        &self.clean
+    }
+
+    fn cancel(&mut self, near: &[f32; FRAME], far: &[f32; FRAME]) {
+        let is_audible = decibels(power(far)) > AUDIBLE;
+        self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
+        let before = self.presence.echo();
+        self.presence.frame(near, far);
+        if self.presence.echo() != before && self.afterglow == AFTERGLOW {
+            tracing::debug!(echo = ?self.presence.echo(), "echo path");
+        }
+        let Some(canceller) = &mut self.canceller else {
+            return self.clean.copy_from_slice(near);
+        };
+        canceller.frame(near, far, &mut self.clean);
+        let gone = decibels(power(near)) - decibels(power(&self.clean));
+        self.removed += (gone - self.removed) / AVERAGED;
+        let is_wanted = self.wants_cancelling();
+        let was_cancelling = std::mem::replace(&mut self.is_cancelling, is_wanted);
+        match (was_cancelling, self.is_cancelling) {
+            (true, true) => {}
+            (false, false) => self.clean.copy_from_slice(near),
+            (true, false) => fade(&mut self.clean, near, |share| share),
+            (false, true) => fade(&mut self.clean, near, |share| 1.0 - share),
+        }
+    }
+
+    /// The canceller costs 9 ms; it is listened to only while there is something to cancel.
+    fn wants_cancelling(&self) -> bool {
+        let is_wanted = self.processing.noise_suppression || self.processing.gain_control;
+        let is_present = match self.processing.echo {
+            EchoControl::Automatic => self.presence.echo() != Echo::Absent,
+            EchoControl::Speakers | EchoControl::Pause => true,
+            EchoControl::Headphones => false,
+        };
+        is_wanted || (is_present && self.afterglow > 0)
+    }
+}
+
+/// Mixes `other` into `frame`; `share` of `other` by place in the frame (0 to 1).
+fn fade(frame: &mut [f32; FRAME], other: &[f32; FRAME], share: impl Fn(f32) -> f32) {
+    for (n, (sample, other)) in frame.iter_mut().zip(other).enumerate() {
+        let share = share(n as f32 / FRAME as f32);
+        *sample += (other - *sample) * share;
+    }
+}
+
+fn canceller(processing: &Processing) -> Option<Canceller> {
+    let is_needed = processing.echo != EchoControl::Headphones
+        || processing.noise_suppression
+        || processing.gain_control;
+    is_needed.then(|| Canceller::new(processing.noise_suppression, processing.gain_control))
+}
+
+fn guard(processing: &Processing, echo: Echo) -> Guard {
+    let delay = match echo {
+        Echo::Present(path) => (path.delay.as_millis() / 10) as u32,
+        Echo::Absent => 0,
+        Echo::Unknown => USUAL_DELAY,
+    };
+    Guard::new(delay, processing.echo == EchoControl::Pause)
+}

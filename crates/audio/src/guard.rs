@@ -1,0 +1,252 @@
+//! Who has the floor while an answer is audible (open microphone). Counted in frames of 10 ms, no clock.
+//!
+//! A voice over an answer ducks it at once; only when the voice goes on is the answer given up. Meanwhile the provider
+//! hears silence, so that neither a cough nor the echo of its own voice ends the answer; what was said in that time
+//! follows as soon as it is known to be speech.
+
+use std::collections::VecDeque;
+
+/// Speech that stops an answer, in frames.
+const CONFIRMED: u32 = 30;
+/// The answer comes back after this long without speech, in frames.
+const RESUMED: u32 = 70;
+/// And after this long in any case, if no speech was confirmed, in frames.
+const GIVEN_UP: u32 = 200;
+/// How long the room still rings when the answer is over, in frames.
+const RINGING: u32 = 25;
+/// Frames that are held back at most: speech until it is confirmed, with its beginning.
+const HELD: usize = 90;
+
+/// What becomes of a microphone frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// It goes out.
+    Through,
+    /// It is held back; silence goes out instead.
+    Hold,
+    /// What was held goes out, then this one.
+    Release,
+}
+
+/// What the guard decided at a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) pass: Pass,
+    pub(crate) is_ducked: bool,
+    /// The user took the floor with this frame: the answer is to be stopped.
+    pub(crate) is_barge_in: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Floor {
+    /// Nothing is audible.
+    Free,
+    /// The answer is audible; `left` frames until the room is quiet when it is over.
+    Theirs { left: u32 },
+    /// Somebody spoke over it: how long ago, how much of that was speech, how long it is quiet since.
+    Contested { since: u32, voiced: u32, quiet: u32 },
+    /// The user took it.
+    Ours,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    floor: Floor,
+    /// Frames of speech that stop an answer.
+    confirmed: u32,
+    /// The microphone pauses while the answer is audible, whatever it hears.
+    is_deaf: bool,
+}
+
+impl Guard {
+    /// A guard for a room whose echo comes `delay` frames late; deaf: half duplex.
+    pub(crate) fn new(delay: u32, is_deaf: bool) -> Self {
+        // What is left of an echo ends that long after the ducking; it must not be enough.
+        Self { floor: Floor::Free, confirmed: CONFIRMED.max(delay + 15).min(50), is_deaf }
+    }
+
+    /// Takes one frame: whether the answer is audible, whether the user speaks, and whether this very frame is speech.
+    pub(crate) fn frame(&mut self, is_playing: bool, is_voice: bool, is_strong: bool) -> Decision {
+        if self.is_deaf {
+            return self.deaf(is_playing);
+        }
+        let mut is_barge_in = false;
+        let mut pass = Pass::Hold;
+        self.floor = match self.floor {
+            Floor::Free if !is_playing => {
+                pass = Pass::Through;
+                Floor::Free
+            }
+            Floor::Free | Floor::Theirs { .. } if is_playing && is_voice => {
+                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet: 0 }
+            }
+            Floor::Free => Floor::Theirs { left: RINGING },
+            Floor::Theirs { .. } if is_playing => Floor::Theirs { left: RINGING },
+            Floor::Theirs { left } if left > 0 && !is_voice => Floor::Theirs { left: left - 1 },
+            Floor::Theirs { .. } => {
+                pass = if is_voice { Pass::Release } else { Pass::Through };
+                Floor::Free
+            }
+            Floor::Contested { .. } if !is_playing => {
+                pass = Pass::Release;
+                Floor::Free
+            }
+            Floor::Contested { since, voiced, quiet } => {
+                let voiced = voiced + u32::from(is_strong);
+                let quiet = if is_voice { 0 } else { quiet + 1 };
+                if voiced >= self.confirmed && is_voice {
+                    (pass, is_barge_in) = (Pass::Release, true);
+                    Floor::Ours
+                } else if quiet >= RESUMED || since >= GIVEN_UP {
+                    Floor::Theirs { left: RINGING }
+                } else {
+                    Floor::Contested { since: since + 1, voiced, quiet }
+                }
+            }
+            Floor::Ours => {
+                pass = Pass::Through;
+                if is_playing { Floor::Ours } else { Floor::Free }
+            }
+        };
+        Decision { pass, is_ducked: matches!(self.floor, Floor::Contested { .. }), is_barge_in }
+    }
+
+    fn deaf(&mut self, is_playing: bool) -> Decision {
+        self.floor = match self.floor {
+            _ if is_playing => Floor::Theirs { left: RINGING },
+            Floor::Theirs { left } if left > 0 => Floor::Theirs { left: left - 1 },
+            Floor::Free | Floor::Theirs { .. } | Floor::Contested { .. } | Floor::Ours => Floor::Free,
+        };
+        let pass = if self.floor == Floor::Free { Pass::Through } else { Pass::Hold };
+        Decision { pass, is_ducked: false, is_barge_in: false }
+    }
+}
+
+/// The frames that are held back, at the wire's rate.
+#[derive(Debug, Default)]
+pub(crate) struct Held(VecDeque<Vec<i16>>);
+
+impl Held {
+    /// Hands on what may go out now.
+    pub(crate) fn frame(&mut self, samples: Vec<i16>, pass: Pass, mut deliver: impl FnMut(Vec<i16>)) {
+        match pass {
+            Pass::Through => {
+                self.0.clear();
+                deliver(samples);
+            }
+            Pass::Hold => {
+                deliver(vec![0; samples.len()]);
+                if self.0.len() == HELD {
+                    self.0.pop_front();
+                }
+                self.0.push_back(samples);
+            }
+            Pass::Release => {
+                self.0.drain(..).for_each(&mut deliver);
+                deliver(samples);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs frames of (playing, voice), each so many times; returns the decisions.
+    fn run(guard: &mut Guard, script: &[(u32, bool, bool)]) -> Vec<Decision> {
+        let frames = script.iter().flat_map(|(count, playing, voice)| (0..*count).map(move |_| (*playing, *voice)));
+        frames.map(|(playing, voice)| guard.frame(playing, voice, voice)).collect()
+    }
+
+    #[test]
+    fn without_an_answer_everything_goes_out() {
+        let decisions = run(&mut Guard::new(6, false), &[(50, false, false), (50, false, true)]);
+        assert!(decisions.iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+    }
+
+    #[test]
+    fn a_voice_over_an_answer_ducks_it_at_once_and_stops_it_after_300_ms() {
+        let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (60, true, true)]);
+        assert!(decisions[99].pass == Pass::Hold && !decisions[99].is_ducked);
+        assert!(decisions[100].is_ducked);
+        let at = decisions.iter().position(|decision| decision.is_barge_in);
+        assert_eq!(at, Some(100 + 29));
+        assert_eq!(decisions[129].pass, Pass::Release);
+        assert!(decisions[130..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+    }
+
+    #[test]
+    fn a_short_word_of_agreement_does_not_stop_the_answer() {
+        let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (25, true, true), (200, true, false)]);
+        assert!(decisions.iter().all(|decision| !decision.is_barge_in && decision.pass == Pass::Hold));
+        assert!(decisions[125 + 60].is_ducked);
+        assert!(!decisions[125 + 75].is_ducked, "the answer comes back");
+    }
+
+    #[test]
+    fn words_with_pauses_between_them_add_up() {
+        let script = [(100, true, false), (20, true, true), (20, true, false), (20, true, true)];
+        assert!(run(&mut Guard::new(6, false), &script).iter().any(|decision| decision.is_barge_in));
+    }
+
+    #[test]
+    fn two_seconds_without_a_decision_give_the_answer_its_level_back() {
+        let mut guard = Guard::new(6, false);
+        run(&mut guard, &[(10, true, false)]);
+        let decisions: Vec<Decision> = (0..250).map(|n| guard.frame(true, true, n % 10 == 0)).collect();
+        assert!(decisions.iter().all(|decision| !decision.is_barge_in));
+        assert!(decisions[199].is_ducked && decisions.iter().any(|decision| !decision.is_ducked));
+    }
+
+    #[test]
+    fn a_slow_echo_path_needs_longer_speech() {
+        let decisions = run(&mut Guard::new(25, false), &[(10, true, false), (60, true, true)]);
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 39));
+        let decisions = run(&mut Guard::new(90, false), &[(10, true, false), (60, true, true)]);
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 49), "never more than 500 ms");
+    }
+
+    #[test]
+    fn who_speaks_into_the_last_echo_is_heard_from_the_first_word_on() {
+        let mut guard = Guard::new(6, false);
+        let decisions = run(&mut guard, &[(50, true, false), (10, false, false), (1, false, true)]);
+        assert_eq!(decisions.last().map(|decision| decision.pass), Some(Pass::Release));
+    }
+
+    #[test]
+    fn an_answer_that_ends_while_somebody_begins_to_speak_releases_what_was_said() {
+        let mut guard = Guard::new(6, false);
+        let decisions = run(&mut guard, &[(50, true, false), (10, true, true), (1, false, true)]);
+        assert_eq!(decisions.last().map(|decision| decision.pass), Some(Pass::Release));
+    }
+
+    #[test]
+    fn half_duplex_hears_nothing_until_the_room_is_quiet() {
+        let mut guard = Guard::new(6, true);
+        let decisions = run(&mut guard, &[(50, true, true), (RINGING, false, true), (5, false, true)]);
+        assert!(decisions[..74].iter().all(|decision| decision.pass == Pass::Hold && !decision.is_barge_in));
+        assert_eq!(decisions[79].pass, Pass::Through);
+    }
+
+    #[test]
+    fn held_frames_are_replaced_by_silence_and_follow_in_order() {
+        let mut held = Held::default();
+        let mut out = Vec::new();
+        for (value, pass) in [(1, Pass::Through), (2, Pass::Hold), (3, Pass::Hold), (4, Pass::Release)] {
+            held.frame(vec![value], pass, |samples| out.extend(samples));
+        }
+        assert_eq!(out, [1, 0, 0, 2, 3, 4]);
+    }
+
+    #[test]
+    fn only_the_last_moments_are_held() {
+        let mut held = Held::default();
+        (0..500).for_each(|value| held.frame(vec![value], Pass::Hold, |_| {}));
+        let mut out = Vec::new();
+        held.frame(vec![500], Pass::Release, |samples| out.extend(samples));
+        assert_eq!(out.len(), HELD + 1);
+        assert_eq!(out.first(), Some(&(500 - HELD as i16)));
+    }
+}

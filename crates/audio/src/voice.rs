@@ -1,0 +1,96 @@
+//! Whether the user speaks: a small neural detector with onset and hangover.
+
+use earshot::Detector;
+
+use crate::front::{CORE_RATE, FRAME};
+use crate::level::{decibels, power};
+use crate::resample::{Resampler, Start};
+
+/// The detector's rate, in Hz, and frame, in samples (16 ms).
+const RATE: u32 = 16_000;
+const WINDOW: usize = 256;
+/// From this score on a window counts as speech.
+const SPEECH: f32 = 0.5;
+/// Windows in a row that make an onset (32 ms).
+const ONSET: u32 = 2;
+/// How long speech goes on without a speech window, in frames (200 ms): the pauses inside of words.
+const HANGOVER: u32 = 20;
+/// How far speech stands out from the noise of the room, in dB.
+const CONTRAST: f32 = 6.0;
+/// Nothing below this is taken for speech, in dBFS.
+const QUIETEST: f32 = -60.0;
+
+/// Decides for each 10 ms frame.
+pub(crate) struct Voice {
+    detector: Box<Detector>,
+    resampler: Resampler,
+    window: Vec<f32>,
+    run: u32,
+    hangover: u32,
+    noise: NoiseFloor,
+    loudness: f32,
+}
+
+impl Voice {
+    /// A detector that has heard nothing; `noise` of the room in dBFS where it is known.
+    pub(crate) fn new(noise: Option<f32>) -> Self {
+        Self {
+            detector: Box::default(),
+            resampler: Resampler::new(CORE_RATE, RATE, FRAME, Start::Live),
+            window: Vec::with_capacity(2 * WINDOW),
+            run: 0,
+            hangover: 0,
+            noise: NoiseFloor::new(noise),
+            loudness: 0.0,
+        }
+    }
+
+    /// Takes 10 ms at the core rate; whether the user speaks now.
+    pub(crate) fn frame(&mut self, frame: &[f32; FRAME]) -> bool {
+        let level = decibels(power(frame));
+        self.noise.frame(level);
+        // A little memory, so that a zero crossing of the envelope is no pause.
+        self.loudness = level.max(self.loudness - 1.0);
+        let is_loud = self.loudness > (self.noise.level() + CONTRAST).max(QUIETEST);
+        self.hangover = self.hangover.saturating_sub(1);
+        self.resampler.push(frame, &mut self.window);
+        while let Some(window) = self.window.get(..WINDOW) {
+            let is_speech = self.detector.predict_f32(window) >= SPEECH && is_loud;
+            self.run = if is_speech { self.run + 1 } else { 0 };
+            if self.run >= ONSET {
+                self.hangover = HANGOVER;
+            }
+            self.window.drain(..WINDOW);
+        }
+        self.hangover > 0
+    }
+
+    /// Whether the last frame itself was speech, without the hangover.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.run >= ONSET
+    }
+}
+
+/// Follows the quietest moments: quickly down, slowly up.
+#[derive(Debug)]
+struct NoiseFloor(f32);
+
+impl NoiseFloor {
+    /// Upwards 3 dB per second.
+    const RISE: f32 = 0.03;
+    /// Downwards a tenth of the way per frame.
+    const FALL: f32 = 0.1;
+
+    fn new(known: Option<f32>) -> Self {
+        Self(known.unwrap_or(-55.0))
+    }
+
+    fn frame(&mut self, level: f32) {
+        self.0 = if level < self.0 { self.0 + (level - self.0) * Self::FALL } else { self.0 + Self::RISE };
+        self.0 = self.0.clamp(-90.0, -30.0);
+    }
+
+    fn level(&self) -> f32 {
+        self.0
+    }
+}
