@@ -1,4 +1,6 @@
-//! The 5-second sound check: the user speaks, the app measures, then plays it back.
+//! The sound check: the user speaks for 5 s, the app measures, then plays it back; and a chirp that measures the room.
+
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use crate::api::{CheckPhase, Problem, SoundCheck, Verdict};
 use crate::call::{sound_config, sound_problem};
 use crate::handle::Sound;
 
+pub(crate) use room::{Keep, Measured, measure};
+
 /// How long the user speaks.
 const LISTENING: Duration = Duration::from_secs(5);
 /// How often levels are looked at.
@@ -20,6 +24,15 @@ const FRAMES: usize = 1024;
 /// Silence on the meters, dBFS.
 const SILENCE: f32 = -90.0;
 const ITEM: ItemKey = ItemKey(0);
+/// Nothing was said yet.
+const UNSPOKEN: SoundCheck = SoundCheck {
+    phase: CheckPhase::Listening,
+    seconds_left: 0.0,
+    peak_dbfs: SILENCE,
+    floor_dbfs: 0.0,
+    verdict: None,
+    room: None,
+};
 
 /// Runs a whole check and reports each step. The devices are open only meanwhile.
 pub(crate) async fn run(
@@ -34,6 +47,22 @@ pub(crate) async fn run(
     meters.send_replace(Sound(None));
     drop(tokio::task::spawn_blocking(move || drop(duplex)));
     Ok(result)
+}
+
+/// Measures the room and reports each step; the verdict on spoken words that were heard before stays.
+pub(crate) async fn run_room(
+    card: Card,
+    spoken: Option<SoundCheck>,
+    meters: watch::Sender<Sound>,
+    steps: mpsc::Sender<SoundCheck>,
+) -> Result<(SoundCheck, Option<Keep>), Problem> {
+    let spoken = spoken.unwrap_or(UNSPOKEN);
+    let progress = |seconds_left| {
+        let step = SoundCheck { phase: CheckPhase::Measuring, seconds_left, room: None, ..spoken.clone() };
+        let _ = steps.try_send(step);
+    };
+    let Measured { room, kept } = measure(card, Some(&meters), progress).await?;
+    Ok((SoundCheck { phase: CheckPhase::Done, seconds_left: 0.0, room: Some(room), ..spoken.clone() }, kept))
 }
 
 async fn open(card: Card) -> Result<(Arc<Duplex>, mpsc::Receiver<Vec<i16>>), audio::Error> {
@@ -51,13 +80,7 @@ async fn open(card: Card) -> Result<(Arc<Duplex>, mpsc::Receiver<Vec<i16>>), aud
 }
 
 async fn check(duplex: &Duplex, frames: &mut mpsc::Receiver<Vec<i16>>, steps: &mpsc::Sender<SoundCheck>) -> SoundCheck {
-    let mut check = SoundCheck {
-        phase: CheckPhase::Listening,
-        seconds_left: LISTENING.as_secs_f32(),
-        peak_dbfs: SILENCE,
-        floor_dbfs: 0.0,
-        verdict: None,
-    };
+    let mut check = SoundCheck { seconds_left: LISTENING.as_secs_f32(), ..UNSPOKEN };
     duplex.open_gate();
     let mut has_clipped = false;
     let end = Instant::now() + LISTENING;

@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// What to look at
     #[arg(value_enum, default_value_t = Part::All)]
     section: Part,
+    /// Play a chirp of 3 seconds and measure the room with it (audio)
+    #[arg(long)]
+    chirp: bool,
     /// Print the whole report as one JSON object
     #[arg(long)]
     json: bool,
@@ -48,7 +51,7 @@ pub(crate) async fn run(arguments: &Arguments, paths: &Paths) -> Result<(), Fail
         Part::Gateway => Section::Gateway,
         Part::All => Section::All,
     };
-    let report = examine(section, paths, &url).await;
+    let report = examine(section, paths, &url, arguments.chirp).await;
     if arguments.json {
         json(&report)?;
     } else {

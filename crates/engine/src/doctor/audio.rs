@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 
 use audio::{Captured, Card, Choice, Config, Device, DeviceId, Direction, Duplex, Error, ItemKey, Notice, devices};
 
-use crate::config::Settings;
-use crate::doctor::{Check, Section, Status};
+use crate::doctor::{Check, Patient, Section, Status, room};
 
 /// How long the devices run.
 const LISTEN: Duration = Duration::from_secs(1);
 /// For one device: opening may take 3 s by itself.
 const LIMIT: Duration = Duration::from_secs(8);
 
-pub(super) async fn look(settings: &Settings) -> Vec<Check> {
-    let chosen = settings.audio.clone();
+pub(super) async fn look(patient: &Patient) -> Vec<Check> {
+    let chosen = patient.settings.audio.clone();
     let choice = |id: &str| match id {
         "" => Choice::Default,
         id => Choice::Device(DeviceId(id.to_owned())),
@@ -24,6 +23,12 @@ pub(super) async fn look(settings: &Settings) -> Vec<Check> {
     let mut checks = limited("Devices", listed).await;
     checks.extend(limited("Microphone", move || vec![microphone(input)]).await);
     checks.extend(limited("Speaker", move || vec![speaker(output)]).await);
+    let (settings, calibrations) = (patient.settings.clone(), patient.calibrations.clone());
+    if patient.is_audible {
+        checks.extend(room::chirp(&settings, &calibrations).await);
+    } else {
+        checks.extend(limited("Echo", move || room::known(&settings, &calibrations)).await);
+    }
     checks
 }
 

@@ -25,6 +25,8 @@ fn patient(server: &Fake, keys: bool) -> Patient {
         credentials,
         net: Net::new(NetOptions::default()).unwrap(),
         practice_url: server.url("http", "/practice/v1"),
+        calibrations: Calibrations::load(std::path::Path::new("/nowhere")),
+        is_audible: false,
     }
 }
 
