@@ -51,4 +51,7 @@ export const openLink = (link) => invoke('open_link', { link });
 export const zoom = (scale) => invoke('zoom', { scale });
 
 /** @returns {Promise<void>} */
+export const openRecordings = () => invoke('open_recordings');
+
+/** @returns {Promise<void>} */
 export const showWindow = () => invoke('show_window');

@@ -9,6 +9,7 @@ import { header } from './header.js';
 import * as ipc from './ipc.js';
 import { meters } from './meters.js';
 import { noteText, problems, toast } from './problems.js';
+import { recording } from './recording.js';
 import { settingsPage } from './settings.js';
 import { shortcuts } from './shortcuts.js';
 import { reduceAll } from './state.js';
@@ -33,7 +34,8 @@ export class App {
     this.settings = settingsPage(this);
     this.firstRun = firstRun(this);
     this.devices = devicePopover(this);
-    this.parts = [header(this), timeline(this), problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
+    this.recording = recording(this);
+    this.parts = [header(this), timeline(this), this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
     composer(this);
     shortcuts(this);
     document.addEventListener('click', leaveButton);
@@ -65,6 +67,10 @@ export class App {
   /** @param {ipc.PageLink} link */
   link(link) {
     ipc.openLink(link).catch(() => toast('The page could not be opened.'));
+  }
+
+  openRecordings() {
+    ipc.openRecordings().catch(() => toast('The folder of the recordings could not be opened.'));
   }
 
   /** @param {View} view */
@@ -130,7 +136,7 @@ export class App {
 
 /** After a click with a pointer the keyboard goes back to talking; keys that walk the page keep their place. @param {MouseEvent} event */
 function leaveButton(event) {
-  const control = event.target instanceof Element && event.target.closest('.talk-view .tool, .talk-view .chip, .talk-view .segments, .talk-view .jump, .talk-view .button');
+  const control = event.target instanceof Element && event.target.closest('.talk-view .tool, .talk-view .replay, .talk-view .chip, .talk-view .segments, .talk-view .jump, .talk-view .button');
   if (control && event.detail > 0 && control.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }
 

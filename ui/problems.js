@@ -76,6 +76,7 @@ const TABLE = {
   no_keychain: () => ['This system has no keychain.', 'A key can be kept until Sidetone closes, or come from the environment.', 'Open keys', keys],
   keychain_locked: () => ['The keychain is locked.', 'Unlock it, then look again.', 'Look again', (app) => app.send({ do: 'check_keys' })],
   settings_damaged: () => ['Parts of the settings file could not be read.', 'Defaults stand in for them; the old file is kept beside the new one.', 'Show where', (app) => app.openSettings('about')],
+  recording_failed: () => ['The recording could not be written or read.', 'Check the free space and the folder’s permissions. The call goes on.', 'Open folder', (app) => app.openRecordings()],
   internal: () => ['Something went wrong inside Sidetone.', 'Try again; if it stays, the log tells more.', 'Try again', retry],
 };
 
@@ -115,6 +116,7 @@ export function noteText(note) {
     case 'insecure_subprotocol': return 'This gateway takes the key only inside the connection request, where proxies may log it.';
     case 'session_only_key': return 'This system has no keychain: the key is kept until Sidetone closes.';
     case 'network_too_slow': return 'The network is too slow for the microphone: some of it was not sent.';
+    case 'recording_gap': return `The disk is too slow: ${(note.ms / 1000).toFixed(1)} s are missing in the recording.`;
     case 'renewed': return 'The longest call was near: it goes on over a fresh connection.';
   }
 }

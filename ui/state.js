@@ -18,6 +18,7 @@ export function reduce(snapshot, event) {
     case 'credentials': next.credentials = event.data; break;
     case 'devices': next.devices = event.data; break;
     case 'sound_check': next.sound_check = event.data; break;
+    case 'recording': next.recording = event.data; break;
     case 'note': break;
   }
   return next;

@@ -54,7 +54,8 @@ export function timeline(app) {
     let previous = null;
     for (const item of items) {
       const row = rows.get(item.id) ?? newRow(item);
-      if (row.item !== item || row.drawnWith !== view) drawRow(row, item, view);
+      const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
+      if (row.item !== item || row.drawnWith !== drawn) drawRow(row, item, drawn);
       /** @type {ChildNode | null} */
       const place = previous ? previous.nextSibling : turns.firstChild;
       if (place !== row.element) turns.insertBefore(row.element, place);
@@ -142,7 +143,7 @@ function body(item, app) {
   if (typeof item.kind === 'object') {
     return [h('p', { class: 'tool-line' }, icon('tool'), h('span', {}, 'asked for the tool ', h('code', {}, item.kind.tool_call)))];
   }
-  return [words(item, app), meta(item), trouble(item, app)];
+  return [words(item, app), meta(item, app), trouble(item, app)];
 }
 
 /** @param {Item} item @param {App} app */
@@ -160,9 +161,11 @@ function words(item, app) {
       h('span', { class: 'unseen' }, '(not heard: '), h('span', { class: 'unheard', title: 'Not heard' }, item.unheard), h('span', { class: 'unseen' }, ')')));
 }
 
-/** Quiet facts under the words. @param {Item} item */
-function meta(item) {
+/** Quiet facts under the words. @param {Item} item @param {App} app */
+function meta(item, app) {
   const facts = [];
+  const replay = app.recording.button(item.id);
+  if (replay) facts.push(replay);
   if (item.role === 'user' && item.kind === 'spoken' && (item.duration_ms > 0 || item.delivery === 'recording')) {
     facts.push(h('span', { class: 'pair' }, icon('mic'), h('span', { class: item.delivery === 'recording' ? 'growing' : '' }, seconds(spokenFor(item)))));
   }

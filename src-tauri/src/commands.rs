@@ -57,6 +57,13 @@ pub(crate) fn zoom<R: Runtime>(window: WebviewWindow<R>, scale: f64) -> Result<(
     window.set_zoom(scale).map_err(internal)
 }
 
+/// Shows the folder of the recordings in the system's file manager.
+#[tauri::command]
+pub(crate) async fn open_recordings(engine: State<'_, Handle>) -> Result<(), Problem> {
+    let folder = engine.snapshot().await.map_err(internal)?.recording.folder;
+    tauri_plugin_opener::open_path(folder, None::<&str>).map_err(internal)
+}
+
 /// The page has painted: no white flash any more.
 #[tauri::command]
 pub(crate) fn show_window<R: Runtime>(window: WebviewWindow<R>) -> Result<(), Problem> {

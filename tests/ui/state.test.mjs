@@ -4,7 +4,7 @@ import test from 'node:test';
 import { reduce, reduceAll, title } from '../../ui/state.js';
 
 const item = (id, more = {}) => ({ id, role: 'user', kind: 'spoken', text: `words ${id}`, is_final: true, ...more });
-const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, about: {}, ...more });
+const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, recording: {}, about: {}, ...more });
 const ids = (snapshot) => snapshot.items.map(({ id }) => id);
 const place = (seq, id, after, more) => ({ seq, type: 'item', data: { item: item(id, more), after } });
 
@@ -40,7 +40,7 @@ test('removed and cleared items are gone', () => {
   assert.deepEqual(ids(reduce(snapshot, { seq: 8, type: 'cleared' })), []);
 });
 
-for (const part of ['call', 'problem', 'settings', 'credentials', 'devices', 'sound_check']) {
+for (const part of ['call', 'problem', 'settings', 'credentials', 'devices', 'sound_check', 'recording']) {
   test(`a ${part} event replaces that part only`, () => {
     const snapshot = start();
     const data = { fresh: part };

@@ -35,11 +35,14 @@ pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failur
     let turn = Turn::from(engine.snapshot().await?);
     let report = Report::new(arguments.json);
     let mut conversation = Conversation { engine: engine.clone(), events, turn, report };
+    if let Some(file) = &arguments.record {
+        engine.record_to(file.clone()).await?;
+    }
     let result = conversation.hold(&arguments).await;
     engine.stop(FAREWELL).await;
     conversation.finish()?;
     result.map_err(|failure| conversation.report.once(failure))?;
-    arguments.output.as_deref().map_or(Ok(()), |file| conversation.written(file))
+    arguments.files().try_for_each(|file| conversation.written(file))
 }
 
 /// One call from the terminal.
@@ -71,7 +74,7 @@ impl Conversation {
                 self.turn(deadline, if is_open { QUIET } else { Duration::ZERO }).await
             }
             Speech::Text(text) => {
-                if arguments.output.is_some() {
+                if arguments.files().next().is_some() {
                     // With an open speaker the answer comes by voice.
                     self.engine.send(Command::Call).await?;
                     self.wait(deadline, |turn| turn.call.is_armed.then_some(Duration::ZERO)).await?;

@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// WAV file that gets the answer as it was heard
     #[arg(long, value_name = "FILE.wav")]
     pub(crate) output: Option<PathBuf>,
+    /// Ogg Opus file that gets the whole call in stereo: your side left, the answer right
+    #[arg(long, value_name = "FILE.opus")]
+    pub(crate) record: Option<PathBuf>,
     /// Message that is sent in writing
     #[arg(long)]
     text: Option<String>,
@@ -113,11 +116,13 @@ impl Arguments {
                 return Err(Failure::usage(format!("{} is not a WAV file.", input.display())));
             }
         }
-        if let Some(folder) = self.output.as_deref().and_then(|file| file.parent())
-            && folder != ""
-            && !folder.is_dir()
-        {
-            return Err(Failure::usage(format!("{}: there is no such folder", folder.display())));
+        for file in [&self.output, &self.record].into_iter().flatten() {
+            if let Some(folder) = file.parent()
+                && folder != ""
+                && !folder.is_dir()
+            {
+                return Err(Failure::usage(format!("{}: there is no such folder", folder.display())));
+            }
         }
         Ok(())
     }
@@ -128,6 +133,11 @@ impl Arguments {
             (None, Some(text)) => Speech::Text(text),
             (None, None) => Speech::Live,
         }
+    }
+
+    /// What is written.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.output.iter().chain(&self.record).map(PathBuf::as_path)
     }
 
     /// Files in place of devices, except in a live call.
@@ -245,6 +255,7 @@ mod tests {
             "--input there/is/no/such.wav",
             "--input Cargo.toml",
             "--text hello --output there/is/no/such.wav",
+            "--record there/is/no/such.opus",
             "--provider nobody",
         ] {
             assert!(is_refused(line), "{line}");
