@@ -137,6 +137,7 @@ fn silent_config() -> Config {
         transcription: None,
         noise_reduction: None,
         turn_taking: TurnTaking::PushToTalk,
+        speed: None,
         retention_ratio: None,
         reasoning_effort: None,
     }

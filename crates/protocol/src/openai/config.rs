@@ -5,6 +5,8 @@
 pub struct Config {
     /// Voice name, sent in the first update of each connection only (it is locked after the first audio).
     pub voice: String,
+    /// Speed of speech that the provider makes, 0.25 ..= 1.5 (1 = normal); `None` = it is not asked to.
+    pub speed: Option<f32>,
     /// The system's instructions; empty = the provider's default.
     pub instructions: String,
     /// Transcription of the user's speech; `None` = no captions of the user.

@@ -106,6 +106,8 @@ pub(super) struct Link {
     pub(super) answered_calls: HashSet<String>,
     /// Items nobody heard: deleted when their response is over.
     pub(super) deletions: Vec<String>,
+    /// Speed of speech that the provider was told.
+    speed: Option<f32>,
     expires_at: Option<u64>,
     model: Option<String>,
     /// The user knows why this connection ends.
@@ -169,9 +171,27 @@ impl Realtime {
 
     pub(super) fn send_update(&mut self, is_first: bool) {
         let config = self.config.clone();
-        let session = Box::new(Settings::of(&config, is_first, !self.is_floor_held));
+        let speed = self.due_speed();
+        if speed.is_some() {
+            self.link.speed = speed;
+        }
+        let session = Box::new(Settings::of(&config, is_first, !self.is_floor_held, speed));
         let purpose = if is_first { Purpose::FirstUpdate } else { Purpose::Update };
         self.transmit(client::Event::Update { session }, purpose);
+    }
+
+    /// The speed that this connection has to learn. It changes between answers only.
+    fn due_speed(&self) -> Option<f32> {
+        let wanted = self.config.speed.filter(|speed| speed.is_finite())?.clamp(0.25, 1.5);
+        let is_new = wanted != self.link.speed.unwrap_or(1.0);
+        (is_new && self.link.slot.is_free()).then_some(wanted)
+    }
+
+    /// Between two answers: a speed that was chosen during one takes effect.
+    pub(super) fn settle_speed(&mut self) {
+        if self.state.is_ready() && self.due_speed().is_some() {
+            self.send_update(false);
+        }
     }
 
     pub(super) fn session_updated(&mut self, session: Option<&Value>, now: Instant) {

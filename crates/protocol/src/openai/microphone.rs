@@ -194,6 +194,9 @@ impl Realtime {
         }
         self.link.answer_due = self.own_answer_until(now + OWN_ANSWER, now);
         self.link.is_due_stopped = false;
+        if self.link.answer_due.is_some() {
+            self.emit(Event::Requested);
+        }
         self.tell(id);
     }
 

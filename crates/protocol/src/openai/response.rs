@@ -72,6 +72,7 @@ impl Realtime {
         let response = (!is_aloud).then_some(client::Manner { output_modalities: ["text"] });
         self.link.continues = false;
         self.transmit(client::Event::Respond { response }, Purpose::Respond);
+        self.emit(Event::Requested);
         self.link.slot = Slot::Requested { until: now + BEGINNING, cut: Cut::No };
     }
 
@@ -206,6 +207,7 @@ impl Realtime {
         }
         self.remember_finished(id);
         self.conclude(response, wire.ending, fault, wire.usage, now);
+        self.settle_speed();
         self.pump(now);
     }
 

@@ -38,6 +38,8 @@ struct AudioOutput<'a> {
     format: Format,
     #[serde(skip_serializing_if = "Option::is_none")]
     voice: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -99,8 +101,9 @@ struct Reasoning<'a> {
 impl<'a> Settings<'a> {
     /// The whole session object. The voice goes into the first update of a connection only: after the first
     /// audio of the model it is locked, and an update that names it is refused as a whole.
-    /// `answers`: whether the provider answers the turns that it hears end (open microphone).
-    pub(super) fn of(config: &'a Config, with_voice: bool, answers: bool) -> Self {
+    /// `answers`: whether the provider answers the turns that it hears end (open microphone). `speed`: a new one, which
+    /// the provider takes only while it makes no answer.
+    pub(super) fn of(config: &'a Config, with_voice: bool, answers: bool, speed: Option<f32>) -> Self {
         let transcription = config
             .transcription
             .as_ref()
@@ -125,6 +128,7 @@ impl<'a> Settings<'a> {
                 output: AudioOutput {
                     format: PCM,
                     voice: Some(config.voice.as_str()).filter(|voice| with_voice && !voice.is_empty()),
+                    speed,
                 },
             },
             truncation: match config.retention_ratio.filter(|ratio| ratio.is_finite()) {

@@ -28,6 +28,7 @@ fn a_turn_is_heard_by_the_provider() {
     let outputs = rig.take();
     let told = events(&outputs);
     assert!(told.contains(&&Event::SpeechStarted) && told.contains(&&Event::SpeechStopped));
+    assert_eq!(told.iter().filter(|event| ***event == Event::Requested).count(), 1, "the provider asks itself");
     let item = rig.items().remove(0);
     assert_eq!((item.role, item.delivery, item.duration), (Role::User, Delivery::Sent, Duration::from_secs(1)));
     rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes?"));
@@ -71,6 +72,34 @@ fn speaking_over_the_answer_silences_it() {
     Assistant Complete: Sorry?
     ");
     assert_eq!(rig.sent(), "");
+}
+
+#[test]
+fn a_barge_in_that_the_caller_is_sure_of_silences_the_answer_before_the_provider_hears_it() {
+    let mut rig = Rig::ready(open());
+    speech(&mut rig);
+    rig.serve_all(server::answer_begins("resp_1", "item_a", Some("item_u"), 1_000, "one two three four"));
+    rig.take();
+    rig.take_sent();
+    rig.input(Input::BargeIn);
+    assert!(has_flush(&rig.take()));
+    let item = rig.items()[1].id;
+    rig.input(Input::Interrupted { item, heard: Duration::from_millis(500) });
+    assert_eq!(rig.sent(), "response.cancel, item.truncate");
+    rig.speak(700);
+    rig.serve(server::speech_started("item_v", 2_000));
+    assert!(!has_flush(&rig.take()), "it is silent already");
+    rig.serve(server::response_cancelled("resp_1", "client_cancelled"));
+    rig.speak(300);
+    rig.serve(server::speech_stopped("item_v", 2_600));
+    rig.serve(server::committed("item_v", Some("item_a")));
+    rig.serve_all(server::answer("resp_2", "item_b", Some("item_v"), 500, "Sorry?"));
+    insta::assert_snapshot!(rig.lines(), @r"
+    User Answered: 
+    Assistant Interrupted: one two [three four]
+    User Answered: 
+    Assistant Complete: Sorry?
+    ");
 }
 
 #[test]

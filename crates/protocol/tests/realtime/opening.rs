@@ -186,3 +186,38 @@ fn later_settings_leave_the_voice_alone() {
     rig.serve(server::created());
     assert_eq!(rig.take_sent().remove(0)["session"]["audio"]["output"]["voice"], "cedar");
 }
+
+#[test]
+fn speed_is_sent_when_it_is_not_the_providers_own() {
+    let fast = |speed| Config { speed, ..config() };
+    assert!(update_of(fast(None))["audio"]["output"].get("speed").is_none());
+    assert!(update_of(fast(Some(1.0)))["audio"]["output"].get("speed").is_none());
+    assert_eq!(update_of(fast(Some(1.25)))["audio"]["output"]["speed"], 1.25);
+    assert_eq!(update_of(fast(Some(9.0)))["audio"]["output"]["speed"], 1.5);
+}
+
+#[test]
+fn a_speed_that_is_chosen_during_an_answer_waits_for_its_end() {
+    let speeds = |rig: &mut Rig| -> Vec<serde_json::Value> {
+        rig.take_sent().iter().map(|event| event["session"]["audio"]["output"]["speed"].clone()).collect()
+    };
+    let mut rig = Rig::ready(config());
+    rig.turn(400);
+    rig.serve(server::committed("item_u", None));
+    let mut answer = server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes.");
+    let end = answer.split_off(answer.len() - 1);
+    rig.serve_all(answer);
+    rig.take_sent();
+    rig.input(Input::Configure(&Config { speed: Some(1.5), ..config() }));
+    assert_eq!(speeds(&mut rig), [json!(null)], "the rest is told at once");
+    rig.serve_all(end);
+    assert_eq!(speeds(&mut rig), [json!(1.5)]);
+    rig.input(Input::Configure(&Config { speed: Some(1.0), ..config() }));
+    assert_eq!(speeds(&mut rig), [json!(1.0)], "between answers at once");
+    rig.input(Input::Configure(&Config { speed: Some(1.5), ..config() }));
+    rig.take_sent();
+    rig.input(Input::Closed { code: None, reason: "" });
+    rig.input(Input::Opened);
+    rig.serve(server::created());
+    assert_eq!(speeds(&mut rig), [json!(1.5)], "each connection learns it");
+}

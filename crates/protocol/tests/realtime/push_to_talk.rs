@@ -22,7 +22,7 @@ fn a_turn_is_streamed_committed_and_answered() {
     assert_eq!(rig.items()[0].delivery, Delivery::Sent);
     assert_eq!(rig.session.unanswered(), 1);
     assert!(rig.session.is_busy());
-    rig.take();
+    assert!(events(&rig.take()).contains(&&Event::Requested));
     rig.serve(server::committed("item_u", None));
     rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Hello there."));
     let outputs = rig.take();

@@ -82,6 +82,7 @@ pub(crate) fn config() -> Config {
         transcription: Some(Transcription { model: "gpt-4o-mini-transcribe".to_owned(), language: None }),
         noise_reduction: None,
         turn_taking: TurnTaking::PushToTalk,
+        speed: None,
         retention_ratio: Some(0.8),
         reasoning_effort: None,
     }
