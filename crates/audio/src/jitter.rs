@@ -4,9 +4,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::ItemKey;
+use crate::pace::Pace;
 
-/// Start cushion on a steady link.
+/// Start cushion on a steady link, and what is added to what would just have been enough.
 const STEADY: Duration = Duration::from_millis(20);
+/// Two clocks differ by less than this, in parts of one: what comes later than that is late.
+const DRIFT: f64 = 0.000_3;
+/// What shall be left to play when the next piece arrives.
+const LEAST: Duration = Duration::from_millis(10);
 /// The cushion never grows beyond this.
 const MOST: Duration = Duration::from_millis(400);
 /// A cushion that is too large halves its excess in about this time.
@@ -33,6 +38,7 @@ enum State {
 struct Arrivals {
     item: ItemKey,
     first: Instant,
+    last: Instant,
     media: Duration,
     /// Earliest arrival so far relative to its place in the item (negative: faster than real time), in s.
     earliest: f64,
@@ -55,8 +61,11 @@ pub(crate) struct JitterBuffer {
     queued: usize,
     state: State,
     cushion: Duration,
+    /// Where the cushion settles.
+    base: Duration,
     /// What the present run really started with.
     used: Duration,
+    pace: Pace,
     adapted: Option<Instant>,
     arrivals: Option<Arrivals>,
     dry_since: Option<Instant>,
@@ -73,7 +82,9 @@ impl JitterBuffer {
             queued: 0,
             state: State::Fill { since: None },
             cushion: STEADY,
+            base: STEADY,
             used: STEADY,
+            pace: Pace::default(),
             adapted: None,
             arrivals: None,
             dry_since: None,
@@ -85,6 +96,24 @@ impl JitterBuffer {
     /// Samples that wait.
     pub(crate) fn queued(&self) -> usize {
         self.queued
+    }
+
+    /// How much more (positive) or less of the signal shall be made, in parts of one, to keep step with a sender that
+    /// follows its own clock.
+    pub(crate) fn share(&self) -> f64 {
+        self.pace.share()
+    }
+
+    /// Whether the item in front has arrived to its end.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_end = |front: &Piece| self.queue.iter().any(|piece| piece.item == front.item && piece.is_last);
+        self.queue.front().is_some_and(is_end)
+    }
+
+    /// Sets the cushion that is known to be needed; it still grows when that is not enough.
+    pub(crate) fn set_cushion(&mut self, cushion: Duration) {
+        self.base = cushion.clamp(STEADY, MOST);
+        self.cushion = self.base;
     }
 
     /// Present start cushion.
@@ -106,7 +135,7 @@ impl JitterBuffer {
         if let Some(since) = self.dry_since.take().filter(|_| self.open == Some(item)) {
             // It came this late: next time, start with that much more than this time.
             self.underruns += 1;
-            self.raise(self.used + now.saturating_duration_since(since) + STEADY);
+            self.raise(self.used.min(MOST) + now.saturating_duration_since(since) + STEADY);
             self.arrivals = None;
         }
         if let State::Fill { since: since @ None } = &mut self.state {
@@ -121,7 +150,9 @@ impl JitterBuffer {
         if self.open == Some(item) {
             self.dry_since = None;
         }
-        self.arrivals.take_if(|arrivals| arrivals.item == item);
+        if self.arrivals.take_if(|arrivals| arrivals.item == item).is_some() {
+            self.pace = Pace::default();
+        }
         match self.queue.iter_mut().rev().find(|piece| piece.item == item) {
             Some(piece) => piece.is_last = true,
             None if self.open == Some(item) => {
@@ -137,6 +168,7 @@ impl JitterBuffer {
         self.queued = 0;
         self.state = State::Fill { since: None };
         self.arrivals = None;
+        self.pace = Pace::default();
         self.dry_since = None;
         self.open = None;
     }
@@ -153,7 +185,7 @@ impl JitterBuffer {
         }
         if self.state != State::Drain {
             self.state = State::Drain;
-            self.used = (self.span(self.queued) + ahead).min(self.cushion);
+            self.used = self.span(self.queued) + ahead;
         }
         let piece = self.queue.front_mut()?;
         let end = (piece.at + most).min(piece.samples.len());
@@ -179,14 +211,10 @@ impl JitterBuffer {
     }
 
     fn may_start(&self, now: Instant, ahead: Duration) -> bool {
-        let is_whole = self
-            .queue
-            .front()
-            .is_some_and(|front| self.queue.iter().any(|piece| piece.item == front.item && piece.is_last));
         match self.state {
             State::Drain => true,
             State::Fill { since } => {
-                is_whole
+                self.is_whole()
                     || self.span(self.queued) + ahead >= self.cushion
                     || since.is_some_and(|since| now >= since + self.patience())
             }
@@ -207,23 +235,30 @@ impl JitterBuffer {
         self.dry_since = self.open.map(|_| now);
     }
 
-    /// Learns from the time of an arrival: how much later than the earliest one, relative to its place in the item.
+    /// Learns from the time of an arrival: how much later than the earliest one, relative to its place in the item; and
+    /// how much of what the run started with was used up until then.
     fn measure(&mut self, item: ItemKey, count: usize, now: Instant, ahead: Duration) {
         let length = self.span(count);
-        let cushion = self.span(self.queued) + ahead;
+        let left = self.span(self.queued) + ahead;
         match &mut self.arrivals {
             Some(arrivals) if arrivals.item == item => {
                 let offset = now.saturating_duration_since(arrivals.first).as_secs_f64() - arrivals.media.as_secs_f64();
                 arrivals.media += length;
-                arrivals.earliest = arrivals.earliest.min(offset);
+                let passed = now.saturating_duration_since(std::mem::replace(&mut arrivals.last, now));
+                arrivals.earliest = (arrivals.earliest + DRIFT * passed.as_secs_f64()).min(offset);
                 let late = Duration::try_from_secs_f64(offset - arrivals.earliest).unwrap_or_default();
                 // With plenty queued a late piece harms nobody: the sender is simply faster than real time.
-                if cushion < MOST {
+                if left < MOST {
                     self.raise(STEADY + late);
                 }
+                if self.state == State::Drain && self.used < MOST {
+                    self.raise((self.used + LEAST).saturating_sub(left));
+                }
+                self.pace.arrived(length, left, now);
             }
             Some(_) | None => {
-                self.arrivals = Some(Arrivals { item, first: now, media: length, earliest: 0.0 });
+                self.arrivals = Some(Arrivals { item, first: now, last: now, media: length, earliest: 0.0 });
+                self.pace = Pace::default();
             }
         }
     }
@@ -239,9 +274,9 @@ impl JitterBuffer {
             return;
         }
         self.adapted = Some(now);
-        let excess = self.cushion.saturating_sub(STEADY);
+        let excess = self.cushion.saturating_sub(self.base);
         let keep = 0.5_f64.powf(passed.as_secs_f64() / RELEASE.as_secs_f64());
-        self.cushion = STEADY + excess.mul_f64(keep);
+        self.cushion = self.base + excess.mul_f64(keep);
     }
 
     fn span(&self, samples: usize) -> Duration {
@@ -398,5 +433,123 @@ mod tests {
         buffer.clear();
         assert_eq!((buffer.queued(), buffer.deadline()), (0, None));
         assert_eq!(buffer.pop(240, now + Duration::from_secs(9), Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_known_need_is_the_start_and_the_floor_of_the_cushion() {
+        let mut buffer = JitterBuffer::new(24_000);
+        let known = Duration::from_millis(90);
+        buffer.set_cushion(known);
+        let mut now = Instant::now();
+        buffer.push(ITEM, vec![1; 24 * 60], now, Duration::ZERO);
+        assert_eq!(buffer.pop(240, now, Duration::ZERO), None);
+        buffer.raise(MOST);
+        for _ in 0..600 {
+            now += Duration::from_millis(500);
+            buffer.pop(240, now, Duration::ZERO);
+        }
+        assert!(buffer.cushion() >= known && buffer.cushion() < known + STEADY, "{:?}", buffer.cushion());
+        buffer.set_cushion(Duration::from_secs(9));
+        assert_eq!(buffer.cushion(), MOST);
+    }
+
+    #[test]
+    fn large_pieces_in_real_time_are_learnt_from_one_underrun() {
+        let mut buffer = JitterBuffer::new(24_000);
+        let mut now = Instant::now();
+        let mut ahead = Duration::ZERO;
+        let piece = Duration::from_millis(100);
+        for ms in 0..4_000 {
+            if ms % 100 == 0 {
+                buffer.push(ITEM, vec![1; 2_400], now, ahead);
+            }
+            while ahead < Duration::from_millis(30) {
+                let Some(due) = buffer.pop(240, now, ahead) else { break };
+                ahead += buffer.span(due.samples.len());
+            }
+            ahead = ahead.saturating_sub(Duration::from_millis(1));
+            now += Duration::from_millis(1);
+        }
+        assert!(buffer.underruns() <= 1, "{}", buffer.underruns());
+        assert!(buffer.cushion() > piece, "{:?}", buffer.cushion());
+    }
+
+    #[test]
+    fn no_order_of_arrivals_loses_repeats_or_reorders_a_sample() {
+        let mut state = 7_u64;
+        let mut random = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for run in 0..300 {
+            let mut buffer = JitterBuffer::new(24_000);
+            let mut now = Instant::now();
+            let mut ahead = Duration::ZERO;
+            let (mut sent, mut said, mut ends) = (Vec::new(), Vec::new(), 0);
+            let mut item = ItemKey(0);
+            let items = 1 + random(5);
+            while said.len() < sent.len() || item.0 < items {
+                if item.0 < items && random(3) == 0 {
+                    let from = sent.len() as i16;
+                    let piece: Vec<i16> = (from..from + random(900) as i16).collect();
+                    sent.extend(piece.iter().map(|sample| (item, *sample)));
+                    buffer.push(item, piece, now, ahead);
+                    if random(12) == 0 || sent.len() > 30_000 {
+                        buffer.finish(item);
+                        item = ItemKey(item.0 + if sent.len() > 30_000 { items } else { 1 });
+                    }
+                }
+                if random(2) == 0
+                    && let Some(due) = buffer.pop(1 + random(400) as usize, now, ahead)
+                {
+                    ahead += buffer.span(due.samples.len());
+                    said.extend(due.samples.iter().map(|sample| (due.item, *sample)));
+                    ends += u64::from(due.is_last);
+                }
+                let passed = Duration::from_millis(random(40));
+                now += passed;
+                ahead = ahead.saturating_sub(passed);
+            }
+            assert!(said == sent, "run {run}");
+            assert_eq!(buffer.queued(), 0);
+            assert!(ends <= items);
+        }
+    }
+
+    /// An hour of pieces of 20 ms, ±15 ms late, for a speaker whose clock is off. Returns how often that ran dry
+    /// after the first minute, and the longest queue, in s.
+    fn hour(ppm: f64, is_corrected: bool) -> (u32, f64) {
+        let mut buffer = JitterBuffer::new(24_000);
+        let start = Instant::now();
+        let arrivals = random_arrivals(3, 180_000, 15);
+        let (mut next, mut ahead, mut dry, mut longest) = (0, 0.0_f64, 0, 0.0_f64);
+        for ms in (0..3_600_000).step_by(5) {
+            let now = start + Duration::from_millis(ms);
+            while arrivals.get(next).is_some_and(|time| *time <= ms) {
+                buffer.push(ITEM, vec![1; PIECE], now, Duration::from_secs_f64(ahead));
+                next += 1;
+            }
+            while ahead < 0.030 {
+                let Some(due) = buffer.pop(240, now, Duration::from_secs_f64(ahead)) else { break };
+                let share = if is_corrected { buffer.share() } else { 0.0 };
+                ahead += buffer.span(due.samples.len()).as_secs_f64() * (1.0 + share);
+            }
+            ahead -= 0.005 * (1.0 + ppm * 1e-6);
+            dry += u32::from(ahead < 0.0 && ms > 60_000);
+            ahead = ahead.max(0.0);
+            longest = longest.max(buffer.span(buffer.queued()).as_secs_f64() + ahead);
+        }
+        (dry, longest)
+    }
+
+    #[test]
+    fn a_sender_and_a_speaker_200_ppm_apart_stay_together_for_an_hour() {
+        for ppm in [-200.0, 200.0] {
+            let (dry, longest) = hour(ppm, true);
+            assert_eq!(dry, 0, "{ppm} ppm");
+            assert!(longest < 0.6, "{ppm} ppm: {longest} s");
+        }
+        let alone = (hour(200.0, false), hour(-200.0, false));
+        assert!(alone.0.0 > 0 && alone.1.1 > 0.6, "the hour must be hard enough to need it: {alone:?}");
     }
 }

@@ -1,99 +1,69 @@
 //! The speaker side of the pipeline: from queued items to the playout ring.
+//!
+//! ```text
+//! play ─ jitter buffer ─ stretch (speed) ─ resampler (rate, trim) ─ batches ─ ring ─ callback (gain, fades)
+//! ```
+//!
+//! Where nothing is due the callback goes on with silence, faded in and out. No noise is put there: what answers
+//! breathes by itself, and the echo canceller and recordings would hear it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use rtrb::Producer;
-
-use crate::callback::Line;
-use crate::jitter::JitterBuffer;
+use crate::jitter::{Due, JitterBuffer};
 use crate::ledger::Ledger;
+pub(crate) use crate::mouth::Mouth;
+use crate::mouth::Speaker;
 use crate::resample::{Resampler, Start, to_f32};
+use crate::stretch::{SPEEDS, Stretch};
 use crate::{Heard, ItemKey, Notice};
 
-/// What is kept in the ring at least, so that a late pipeline thread is not heard. It costs no latency: a flush drops it.
-const DEPTH: Duration = Duration::from_millis(40);
-/// Room that must be free in the ring before another step is poured into it.
-const STEP: Duration = Duration::from_millis(10);
-/// What is remembered of the ring: its depth and a slow device's own buffer.
-const RECENT: Duration = Duration::from_millis(300);
+/// Gain behind the user's voice: -24 dB.
+const DUCKED: f32 = 0.063;
 /// Longest queue.
 const MOST: Duration = Duration::from_secs(300);
+/// With less than this queued, in s, a fast speed falls back to 1, so that it does not use up what has not come yet.
+const HASTE: Range<f32> = 0.1..0.5;
+/// Between the two it changes in this many steps.
+const HASTE_STEPS: f32 = 8.0;
 
-/// The pipeline's end of an open speaker.
-pub(crate) struct Mouth {
-    pub(crate) ring: Producer<f32>,
-    pub(crate) line: Arc<Line>,
-    /// Samples per second of the device, in Hz.
-    pub(crate) rate: u32,
+/// Samples at the speaker's rate that did not fit into the ring yet.
+struct Batch {
+    samples: Vec<f32>,
+    at: usize,
+    /// `None`: the ledger knows them already.
+    label: Option<Label>,
 }
 
-struct Speaker {
-    mouth: Mouth,
-    resampler: Resampler,
-    pushed: u64,
-    cut: u64,
-    /// The last samples that went into the ring: what another speaker has to repeat.
-    recent: VecDeque<f32>,
+/// Whose samples these are.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    item: ItemKey,
+    /// Wire samples that one sample stands for.
+    pace: f64,
+    is_last: bool,
 }
 
-impl Speaker {
-    /// Samples of the ring that will still be heard.
-    fn fill(&self) -> u64 {
-        self.pushed.saturating_sub(self.mouth.line.popped().max(self.cut))
-    }
-
-    fn samples(&self, duration: Duration) -> u64 {
-        (duration.as_secs_f64() * f64::from(self.mouth.rate)) as u64
-    }
-
-    fn ahead(&self) -> Duration {
-        Duration::from_secs_f64(self.fill() as f64 / f64::from(self.mouth.rate))
-    }
-
-    fn has_room(&self) -> bool {
-        let depth = self.samples(DEPTH).max(2 * u64::from(self.mouth.line.period()));
-        self.fill() < depth && self.mouth.ring.slots() as u64 > 2 * self.samples(STEP)
-    }
-
-    /// Puts samples into the ring; returns from where to where they went.
-    fn push(&mut self, samples: &[f32]) -> (u64, u64) {
-        let (pushed, _) = self.mouth.ring.push_partial_slice(samples);
-        let from = self.pushed;
-        self.pushed += pushed.len() as u64;
-        self.recent.extend(pushed.iter());
-        let excess = self.recent.len().saturating_sub(self.samples(RECENT) as usize);
-        self.recent.drain(..excess);
-        (from, self.pushed)
-    }
-
-    /// What was pushed and neither heard nor cut, as far as it is remembered; and where it begins.
-    fn unheard(&self) -> (u64, Vec<f32>) {
-        let first = self.audible().max(self.cut).max(self.pushed - self.recent.len() as u64);
-        let known = self.recent.len() - (self.pushed - first) as usize;
-        (first, self.recent.iter().skip(known).copied().collect())
-    }
-
-    /// Where the ear is: what was popped, less what is still on its way through the device.
-    fn audible(&self) -> u64 {
-        self.mouth.line.popped().saturating_sub(u64::from(self.mouth.line.lag()))
-    }
-}
-
-/// Queue, jitter buffer, resampler and ring of the speaker. Never touched by a callback.
+/// Queue, jitter buffer, stretch, resampler and ring of the speaker. Never touched by a callback.
 pub(crate) struct Playout {
     wire_rate: u32,
     jitter: JitterBuffer,
+    stretch: Stretch,
+    speed: f32,
+    batches: VecDeque<Batch>,
     ledger: Ledger,
     speaker: Option<Speaker>,
-    /// What a lost speaker still held, with its rate, and the resampler that made it.
-    unheard: Option<(u32, Vec<f32>)>,
-    resampler: Option<Resampler>,
+    /// Rate and resampler of a speaker that was lost; what it still held is the first batch.
+    lost: Option<(u32, Resampler)>,
+    /// What was poured last.
+    current: Option<ItemKey>,
     is_off: bool,
+    volume: f32,
+    is_ducked: bool,
     notices: Vec<Notice>,
     samples: Vec<f32>,
-    converted: Vec<f32>,
+    stretched: Vec<f32>,
 }
 
 impl Playout {
@@ -102,14 +72,19 @@ impl Playout {
         Self {
             wire_rate,
             jitter: JitterBuffer::new(wire_rate),
+            stretch: Stretch::new(wire_rate),
+            speed: 1.0,
+            batches: VecDeque::new(),
             ledger: Ledger::new(wire_rate),
             speaker: None,
-            unheard: None,
-            resampler: None,
+            lost: None,
+            current: None,
             is_off: false,
+            volume: 1.0,
+            is_ducked: false,
             notices: Vec::new(),
             samples: Vec::new(),
-            converted: Vec::new(),
+            stretched: Vec::new(),
         }
     }
 
@@ -117,19 +92,43 @@ impl Playout {
     pub(crate) fn attach(&mut self, mouth: Mouth) {
         self.detach();
         self.is_off = false;
-        let (rate, lost) = self.unheard.take().unwrap_or((mouth.rate, Vec::new()));
-        let repeated = if rate == mouth.rate { lost } else { Vec::new() };
-        if rate != mouth.rate {
-            self.ledger.rebase(u64::MAX);
-        }
-        let resampler = match self.resampler.take() {
-            Some(resampler) if rate == mouth.rate => resampler,
-            Some(_) | None => Resampler::new(self.wire_rate, mouth.rate, self.wire_rate as usize / 200, Start::Aligned),
+        let resampler = match self.lost.take() {
+            Some((rate, resampler)) if rate == mouth.rate => resampler,
+            Some(_) | None => {
+                self.forget_batches();
+                Resampler::elastic(self.wire_rate, mouth.rate, self.wire_rate as usize / 200, Start::Aligned)
+            }
         };
-        self.ledger.set_rate(mouth.rate);
-        let mut speaker = Speaker { mouth, resampler, pushed: 0, cut: 0, recent: VecDeque::new() };
-        speaker.push(&repeated);
-        self.speaker = Some(speaker);
+        self.speaker = Some(Speaker::new(mouth, resampler));
+        self.apply_gain();
+    }
+
+    /// Speed of everything that is poured from now on, 0.75 to 1.5; the pitch stays.
+    pub(crate) fn set_speed(&mut self, speed: f32) {
+        self.speed = if speed.is_finite() { speed.clamp(*SPEEDS.start(), *SPEEDS.end()) } else { 1.0 };
+    }
+
+    /// Least start cushion of the jitter buffer.
+    pub(crate) fn set_cushion(&mut self, cushion: Duration) {
+        self.jitter.set_cushion(cushion);
+    }
+
+    /// Loudness of everything, 0 to 1.
+    pub(crate) fn set_volume(&mut self, volume: f32) {
+        self.volume = if volume.is_finite() { volume.clamp(0.0, 1.0) } else { 1.0 };
+        self.apply_gain();
+    }
+
+    /// Steps back behind the user's voice, or forward again.
+    pub(crate) fn duck(&mut self, is_ducked: bool) {
+        self.is_ducked = is_ducked;
+        self.apply_gain();
+    }
+
+    fn apply_gain(&self) {
+        if let Some(speaker) = &self.speaker {
+            speaker.mouth.line.set_gain(self.volume * if self.is_ducked { DUCKED } else { 1.0 });
+        }
     }
 
     /// The speaker is gone; the queue waits for the next one.
@@ -137,8 +136,8 @@ impl Playout {
         if let Some(speaker) = self.speaker.take() {
             let (first, samples) = speaker.unheard();
             self.ledger.rebase(first);
-            self.unheard = Some((speaker.mouth.rate, samples));
-            self.resampler = Some(speaker.resampler);
+            self.batches.push_front(Batch { samples, at: 0, label: None });
+            self.lost = Some((speaker.mouth.rate, speaker.resampler));
         }
     }
 
@@ -147,6 +146,14 @@ impl Playout {
         self.flush();
         self.detach();
         self.is_off = true;
+    }
+
+    /// Samples at the rate of another speaker.
+    fn forget_batches(&mut self) {
+        for label in self.batches.drain(..).filter_map(|batch| batch.label).filter(|label| label.is_last) {
+            self.ledger.is_poured(label.item);
+        }
+        self.ledger.rebase(u64::MAX);
     }
 
     /// Whether another piece may be queued.
@@ -169,14 +176,15 @@ impl Playout {
     pub(crate) fn flush(&mut self) -> Vec<Heard> {
         self.settle();
         self.jitter.clear();
+        self.stretch.reset();
+        self.batches.clear();
+        self.current = None;
         let Some(speaker) = &mut self.speaker else {
-            (self.unheard, self.resampler) = (None, None);
+            self.lost = None;
             return self.ledger.cut(0);
         };
         let heard = self.ledger.cut(speaker.audible());
-        speaker.cut = speaker.pushed;
-        speaker.mouth.line.cut(speaker.pushed);
-        speaker.resampler.reset();
+        speaker.cut();
         heard
     }
 
@@ -185,16 +193,17 @@ impl Playout {
     }
 
     pub(crate) fn is_playing(&self) -> bool {
-        let is_held = self.unheard.as_ref().is_some_and(|(_, samples)| !samples.is_empty());
-        self.jitter.queued() > 0 || is_held || self.speaker.as_ref().is_some_and(|speaker| speaker.fill() > 0)
+        self.jitter.queued() > 0 || !self.ahead().is_zero()
     }
 
     /// How long the device still plays what it already has.
     pub(crate) fn lag(&self) -> Duration {
-        self.speaker.as_ref().map_or(Duration::ZERO, |speaker| {
-            let samples = speaker.mouth.line.lag() + speaker.mouth.line.period();
-            Duration::from_secs_f64(f64::from(samples) / f64::from(speaker.mouth.rate))
-        })
+        self.speaker.as_ref().map_or(Duration::ZERO, Speaker::lag)
+    }
+
+    /// How long after its callback a sample is audible.
+    pub(crate) fn latency(&self) -> Duration {
+        self.speaker.as_ref().map_or(Duration::ZERO, Speaker::latency)
     }
 
     pub(crate) fn underruns(&self) -> u32 {
@@ -212,32 +221,91 @@ impl Playout {
     /// Fills the ring up to its depth and tells what happened since the last time.
     pub(crate) fn pour(&mut self, now: Instant) -> Vec<Notice> {
         self.settle();
-        let most = self.wire_rate as usize / 100;
         while self.speaker.as_ref().is_some_and(Speaker::has_room) {
-            let ahead = self.ahead();
-            let Some(due) = self.jitter.pop(most, now, ahead) else { break };
-            self.samples.clear();
-            self.samples.extend(due.samples.iter().map(|sample| to_f32(*sample)));
-            self.push(due.item, due.is_last);
+            if !self.batches.is_empty() {
+                self.pour_batch();
+            } else if !self.take(now) {
+                break;
+            }
         }
+        let is_live = self.is_playing();
         if let Some(speaker) = &self.speaker {
-            let is_live = speaker.fill() > 0 || self.jitter.queued() > 0;
             speaker.mouth.line.set_live(is_live);
         }
         std::mem::take(&mut self.notices)
     }
 
-    fn push(&mut self, item: ItemKey, is_last: bool) {
-        let Some(speaker) = &mut self.speaker else { return };
-        self.converted.clear();
-        speaker.resampler.push(&self.samples, &mut self.converted);
-        if is_last {
-            speaker.resampler.finish(&mut self.converted);
+    /// Makes a batch of what is due; `false` when there is nothing.
+    fn take(&mut self, now: Instant) -> bool {
+        let speed = self.present_speed();
+        match self.jitter.pop(self.wire_rate as usize / 100, now, self.ahead()) {
+            Some(due) => {
+                self.convert(&due, speed);
+                true
+            }
+            None => self.run_out(),
         }
-        let (from, to) = speaker.push(&self.converted);
-        self.ledger.poured(item, from, to);
+    }
+
+    /// There is nothing to catch up with when a sender is no faster than real time.
+    fn present_speed(&self) -> f32 {
+        if self.speed <= 1.0 || self.jitter.is_whole() {
+            return self.speed;
+        }
+        let queued = self.jitter.queued() as f32 / self.wire_rate as f32;
+        let share = ((queued - HASTE.start) / (HASTE.end - HASTE.start)).clamp(0.0, 1.0);
+        1.0 + (self.speed - 1.0) * (share * HASTE_STEPS).floor() / HASTE_STEPS
+    }
+
+    fn convert(&mut self, due: &Due, speed: f32) {
+        self.samples.clear();
+        self.samples.extend(due.samples.iter().map(|sample| to_f32(*sample)));
+        self.stretched.clear();
+        self.stretch.push(&self.samples, speed, &mut self.stretched);
+        if due.is_last {
+            self.stretch.finish(speed, &mut self.stretched);
+        }
+        self.current = Some(due.item);
+        self.resample(due.item, due.is_last, speed);
+    }
+
+    fn resample(&mut self, item: ItemKey, is_last: bool, speed: f32) {
+        let Some(speaker) = &mut self.speaker else { return };
+        let share = self.jitter.share();
+        speaker.resampler.trim(share);
+        let mut samples = Vec::with_capacity(self.stretched.len() * 2);
+        speaker.resampler.push(&self.stretched, &mut samples);
         if is_last {
-            self.ledger.is_poured(item);
+            speaker.resampler.finish(&mut samples);
+        }
+        let pace = f64::from(speed) * f64::from(self.wire_rate) / f64::from(speaker.mouth.rate) / (1.0 + share);
+        self.batches.push_back(Batch { samples, at: 0, label: Some(Label { item, pace, is_last }) });
+    }
+
+    /// The queue ran dry in the middle of an item: what waits in the stretch for more is spoken before silence begins.
+    fn run_out(&mut self) -> bool {
+        let is_dry = self.jitter.queued() == 0 && self.speaker.as_ref().is_some_and(|speaker| speaker.fill() == 0);
+        let Some(item) = self.current.filter(|_| is_dry && self.stretch.held() > 0) else { return false };
+        self.stretched.clear();
+        self.stretch.finish(self.speed, &mut self.stretched);
+        self.resample(item, false, self.speed);
+        true
+    }
+
+    /// Puts as much of the first batch into the ring as fits.
+    fn pour_batch(&mut self) {
+        let (Some(batch), Some(speaker)) = (self.batches.front_mut(), &mut self.speaker) else { return };
+        let (from, to) = speaker.push(batch.samples.get(batch.at..).unwrap_or_default());
+        batch.at += (to - from) as usize;
+        let is_empty = batch.at >= batch.samples.len();
+        let label = batch.label;
+        if is_empty {
+            self.batches.pop_front();
+        }
+        let Some(label) = label else { return };
+        self.ledger.poured(label.item, from, to, label.pace);
+        if is_empty && label.is_last {
+            self.ledger.is_poured(label.item);
             self.settle();
         }
     }
@@ -245,11 +313,20 @@ impl Playout {
     fn settle(&mut self) {
         // Without a speaker nothing moves.
         if let Some(speaker) = &self.speaker {
-            self.ledger.advance(speaker.mouth.line.popped(), &mut self.notices);
+            self.ledger.advance(speaker.mouth.line.popped(), speaker.audible(), &mut self.notices);
         }
     }
 
+    /// How long what has left the jitter buffer still lasts.
     fn ahead(&self) -> Duration {
-        self.speaker.as_ref().map_or(Duration::ZERO, Speaker::ahead)
+        let held = self.stretch.held() as f64 / f64::from(self.wire_rate) / f64::from(self.speed);
+        let batched: usize = self.batches.iter().map(|batch| batch.samples.len() - batch.at).sum();
+        let rate = self.speaker.as_ref().map(|speaker| speaker.mouth.rate);
+        let rate = rate.or(self.lost.as_ref().map(|(rate, _)| *rate)).unwrap_or(self.wire_rate);
+        let filled = self.speaker.as_ref().map_or(0, Speaker::fill);
+        Duration::from_secs_f64(held + (batched as f64 + filled as f64) / f64::from(rate))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! Mono sample-rate conversion for pieces of any length.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
+use rubato::{
+    Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType,
+    WindowFunction,
+};
 
 /// What happens to the converter's own delay at the start of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,9 @@ pub(crate) enum Start {
     Aligned,
 }
 
+/// How much the ratio of an elastic converter can be trimmed.
+const ELASTICITY: f64 = 1.005;
+
 /// A windowed-sinc converter between two rates; passes samples through when they are equal.
 pub(crate) struct Resampler {
     sinc: Option<Async<f32>>,
@@ -20,8 +26,10 @@ pub(crate) struct Resampler {
     start: Start,
     is_fresh: bool,
     skip: usize,
-    /// Samples in and out since the start.
-    taken: usize,
+    /// How much more or less than the rates say is made of the input now, in parts of one.
+    share: f64,
+    /// Samples out since the start: how many there must be, and how many there were.
+    owed: f64,
     given: usize,
     pending: Vec<f32>,
     buffer: Vec<f32>,
@@ -32,19 +40,53 @@ impl Resampler {
     pub(crate) fn new(from: u32, to: u32, chunk: usize, start: Start) -> Self {
         let chunk = chunk.max(16);
         let ratio = f64::from(to) / f64::from(from);
-        let sinc = (from != to).then(|| sinc(from, to, chunk)).flatten();
+        let sinc = (from != to).then(|| sinc(from, to, chunk, 1.0)).flatten();
         let buffer = vec![0.0; sinc.as_ref().map_or(0, rubato::Resampler::output_frames_max)];
         let pending = Vec::with_capacity(chunk * 4);
-        let mut this = Self { sinc, chunk, ratio, start, is_fresh: true, skip: 0, taken: 0, given: 0, pending, buffer };
+        let mut this = Self {
+            sinc,
+            chunk,
+            ratio,
+            start,
+            is_fresh: true,
+            skip: 0,
+            share: 0.0,
+            owed: 0.0,
+            given: 0,
+            pending,
+            buffer,
+        };
         this.reset();
         this
+    }
+
+    /// The same, but the ratio can be trimmed; therefore it never passes samples through.
+    pub(crate) fn elastic(from: u32, to: u32, chunk: usize, start: Start) -> Self {
+        let mut this = Self::new(from, to, chunk, start);
+        this.sinc = sinc(from, to, this.chunk, ELASTICITY);
+        this.buffer = vec![0.0; this.sinc.as_ref().map_or(0, rubato::Resampler::output_frames_max)];
+        this.reset();
+        this
+    }
+
+    /// Makes a little more (positive) or less of the signal, in parts of one, at most 0.5 %.
+    pub(crate) fn trim(&mut self, share: f64) {
+        let relative = (1.0 + share).clamp(1.0 / ELASTICITY, ELASTICITY);
+        if self.share == relative - 1.0 {
+            return;
+        }
+        // Inside of the limits it cannot fail; a rigid converter refuses.
+        let is_done = |sinc: &mut Async<f32>| sinc.set_resample_ratio_relative(relative, true).is_ok();
+        if self.sinc.as_mut().is_some_and(is_done) {
+            self.share = relative - 1.0;
+        }
     }
 
     /// Forgets the signal so far.
     pub(crate) fn reset(&mut self) {
         self.pending.clear();
         self.is_fresh = true;
-        (self.skip, self.taken, self.given) = (0, 0, 0);
+        (self.skip, self.share, self.owed, self.given) = (0, 0.0, 0.0, 0);
         if let Some(sinc) = &mut self.sinc {
             sinc.reset();
             if self.start == Start::Aligned {
@@ -59,7 +101,7 @@ impl Resampler {
             return out.extend_from_slice(input);
         }
         let start = out.len();
-        self.taken += input.len();
+        self.owed += input.len() as f64 * self.ratio * (1.0 + self.share);
         self.pending.extend_from_slice(input);
         let mut at = 0;
         while let Some(chunk) = self.pending.get(at..at + self.chunk) {
@@ -68,7 +110,7 @@ impl Resampler {
                 convert(sinc, chunk, &mut self.buffer, out);
             }
             at += self.chunk;
-            self.trim(before, out);
+            self.align(before, out);
         }
         self.pending.drain(..at);
         self.given += out.len() - start;
@@ -76,7 +118,7 @@ impl Resampler {
 
     /// Appends what is still inside and resets.
     pub(crate) fn finish(&mut self, out: &mut Vec<f32>) {
-        let owed = (self.taken as f64 * self.ratio).round() as usize;
+        let owed = self.owed.round() as usize;
         let end = out.len() + owed.saturating_sub(self.given);
         let zeros = vec![0.0; self.chunk];
         // The filter's memory is shorter than this.
@@ -90,7 +132,7 @@ impl Resampler {
         self.reset();
     }
 
-    fn trim(&mut self, before: usize, out: &mut Vec<f32>) {
+    fn align(&mut self, before: usize, out: &mut Vec<f32>) {
         let fresh = out.len() - before;
         if self.start == Start::Live && self.is_fresh {
             let whole = (self.chunk as f64 * self.ratio).ceil() as usize + 2;
@@ -106,7 +148,7 @@ impl Resampler {
 
 /// Length 128 delays by 64 input samples (1.3 ms at 48 kHz). Slow inputs get a shorter filter, so that a telephone
 /// headset does not wait 8 ms; strong decimation gets a longer one, since the cut-off moves down with the ratio.
-fn sinc(from: u32, to: u32, chunk: usize) -> Option<Async<f32>> {
+fn sinc(from: u32, to: u32, chunk: usize, elasticity: f64) -> Option<Async<f32>> {
     let length = match (from / to, from) {
         (4.., _) => 256,
         (_, ..22_050) => 64,
@@ -115,7 +157,7 @@ fn sinc(from: u32, to: u32, chunk: usize) -> Option<Async<f32>> {
     let parameters = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2)
         .interpolation(SincInterpolationType::Linear);
     // Two positive rates always give a usable ratio.
-    Async::new_sinc(f64::from(to) / f64::from(from), 1.0, &parameters, chunk, 1, FixedAsync::Input).ok()
+    Async::new_sinc(f64::from(to) / f64::from(from), elasticity, &parameters, chunk, 1, FixedAsync::Input).ok()
 }
 
 fn convert(sinc: &mut Async<f32>, chunk: &[f32], buffer: &mut [f32], out: &mut Vec<f32>) {
