@@ -26,7 +26,9 @@ pub struct Call {
     pub is_muted: bool,
     /// The microphone runs (pre-roll is kept in memory).
     pub is_armed: bool,
-    /// Microphone audio is being sent right now.
+    /// Open mode: the talk key is down, so nothing is answered before it goes up.
+    pub is_floor_held: bool,
+    /// Sound of the microphone went out within the last 300 ms: by what the network took, not by what was pressed.
     pub is_live: bool,
     /// When the call began, unix ms; null without a call.
     pub started_at: Option<i64>,

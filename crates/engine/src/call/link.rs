@@ -178,7 +178,7 @@ impl Link {
     /// Ends whatever is under way. What was handed over before is still sent.
     pub(crate) fn close(&mut self) {
         if let State::Open(wire) = &self.state {
-            let _ = wire.outgoing.try_send(Message::Close(None));
+            let _ = wire.outgoing.try_send(Frame { message: Message::Close(None), is_audio: false });
         }
         self.dials.abort_all();
         self.dials = JoinSet::new();
