@@ -129,6 +129,41 @@ async fn a_key_from_the_environment_is_used_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_saved_key_comes_before_the_environment_and_leaves_it_in_place_when_deleted() {
+    let server = server().await;
+    let stage = Stage::new().with_keychain(Keychain::Unlocked).with_settings(&settings(&server));
+    let stage = stage.with_env("OPENAI_API_KEY", "sk-test-of-the-environment");
+    let window = Window::open(&stage).await;
+    open_keys(&window).await;
+    until_place(&window, "environment").await;
+    paste(&window, KEY).await;
+    until_place(&window, "stored").await;
+    window.until_text("The key is valid").await;
+    window.click("button", "Delete").await;
+    window.click("button", "Delete it").await;
+    until_place(&window, "environment").await;
+    let focus = window.script("return document.activeElement.getAttribute('aria-label')", &[]).await;
+    assert_eq!(focus, "OpenAI key", "the keyboard stays in the card");
+    assert_eq!(stage.secret(IN_KEYCHAIN), None);
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_typed_and_not_saved_is_forgotten() {
+    let stage = Stage::new();
+    let window = Window::open(&stage).await;
+    open_keys(&window).await;
+    window.fill("OpenAI key", KEY).await;
+    window.click("button", "Show key").await;
+    window.click("button", "Back to the conversation").await;
+    assert!(!window.everything().await.contains(KEY), "the page still has the key");
+    open_keys(&window).await;
+    let kind = window.script("return document.getElementById('key-openai').type", &[]).await;
+    assert_eq!(kind, "password", "the next key is masked again");
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_keeps_tests_and_deletes_a_key() {
     let server = server().await;
     let stage = Stage::new().with_keychain(Keychain::Unlocked).with_settings(&settings(&server));

@@ -96,11 +96,22 @@ async fn no_page_has_faults_that_assistive_technology_stumbles_over() {
         audit(&window, &format!("devices, {theme}")).await;
         window.click("button", "Settings").await;
         audit(&window, &format!("settings, {theme}")).await;
+        window.click("button", "Back to the conversation").await;
+        window.hold("button", "Hold to talk").await;
+        window.until_text("No microphone found").await;
+        window.let_go().await;
+        audit(&window, &format!("problem, {theme}")).await;
         window.close().await;
         let stage =
             Stage::new().with_settings(&format!("[appearance]\ntheme = '{theme}'\n[first_run]\nis_done = false"));
         let window = Window::open(&stage).await;
         audit(&window, &format!("first run, {theme}")).await;
+        window.click("button", "I have an OpenAI key").await;
+        window.find("textbox", "OpenAI key").await;
+        audit(&window, &format!("first run, key, {theme}")).await;
+        window.click("button", "Skip for now").await;
+        window.find("button", "Sound check").await;
+        audit(&window, &format!("first run, sound check, {theme}")).await;
         window.close().await;
     }
 }
