@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use crate::cue::Cue;
 use crate::files::Tape;
 use crate::gate::Gate;
 use crate::keeper::{Keeper, Order};
@@ -228,6 +229,16 @@ impl Duplex {
     /// Muted: frames become zeros (a server that listens still hears silence).
     pub fn mute(&self, is_muted: bool) {
         self.shared.is_muted.store(is_muted, Ordering::Relaxed);
+    }
+
+    /// Plays a cue, unless something else plays: and whatever comes while it plays takes its place. Without effect on
+    /// [`Card::Files`], whose output is what the other side said and nothing else. Neither [`Notice`]s nor [`Heard`]
+    /// tell of it.
+    pub fn cue(&self, cue: Cue) {
+        if let Some(Motor::Keeper { .. }) = &self.motor {
+            self.shared.playout().cue(cue, Instant::now());
+            self.pipeline.unpark();
+        }
     }
 
     /// Queues samples at the wire rate behind what is queued. Blocks only when five minutes are queued.

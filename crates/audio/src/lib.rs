@@ -12,6 +12,7 @@
 
 pub mod callback;
 mod choice;
+mod cue;
 mod device;
 mod duplex;
 mod error;
@@ -29,6 +30,7 @@ mod resample;
 mod scout;
 mod stream;
 
+pub use cue::Cue;
 pub use device::{Device, DeviceId, Direction, devices};
 pub use duplex::{Captured, Card, Choice, Config, Duplex, Heard, ItemKey, Levels, Notice, Stats};
 pub use error::Error;

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::cue::Cue;
 use crate::jitter::{Due, JitterBuffer};
 use crate::ledger::Ledger;
 pub(crate) use crate::mouth::Mouth;
@@ -27,6 +28,9 @@ const MOST: Duration = Duration::from_secs(300);
 const HASTE: Range<f32> = 0.1..0.5;
 /// Between the two it changes in this many steps.
 const HASTE_STEPS: f32 = 8.0;
+
+/// The item of every cue; nobody outside hears of it.
+const CUE: ItemKey = ItemKey(u64::MAX);
 
 /// Samples at the speaker's rate that did not fit into the ring yet.
 struct Batch {
@@ -59,6 +63,8 @@ pub(crate) struct Playout {
     /// What was poured last.
     current: Option<ItemKey>,
     is_off: bool,
+    /// What was queued last is a cue.
+    has_cue: bool,
     volume: f32,
     is_ducked: bool,
     notices: Vec<Notice>,
@@ -80,6 +86,7 @@ impl Playout {
             lost: None,
             current: None,
             is_off: false,
+            has_cue: false,
             volume: 1.0,
             is_ducked: false,
             notices: Vec::new(),
@@ -161,9 +168,22 @@ impl Playout {
         (self.jitter.queued() as u64) < MOST.as_secs() * u64::from(self.wire_rate)
     }
 
+    /// Plays a cue if nothing else plays.
+    pub(crate) fn cue(&mut self, cue: Cue, now: Instant) {
+        if self.speaker.is_some() && !self.is_playing() {
+            self.play(CUE, cue.samples(self.wire_rate), now);
+            self.finish(CUE);
+            self.has_cue = true;
+        }
+    }
+
     pub(crate) fn play(&mut self, item: ItemKey, pcm: Vec<i16>, now: Instant) {
         if self.is_off || pcm.is_empty() {
             return;
+        }
+        // An answer does not wait for a cue.
+        if std::mem::take(&mut self.has_cue) && self.is_playing() {
+            self.flush();
         }
         self.ledger.received(item, pcm.len());
         self.jitter.push(item, pcm, now, self.ahead());
@@ -179,12 +199,18 @@ impl Playout {
         self.stretch.reset();
         self.batches.clear();
         self.current = None;
-        let Some(speaker) = &mut self.speaker else {
-            self.lost = None;
-            return self.ledger.cut(0);
+        let mut heard = match &mut self.speaker {
+            Some(speaker) => {
+                let heard = self.ledger.cut(speaker.audible());
+                speaker.cut();
+                heard
+            }
+            None => {
+                self.lost = None;
+                self.ledger.cut(0)
+            }
         };
-        let heard = self.ledger.cut(speaker.audible());
-        speaker.cut();
+        heard.retain(|heard| heard.item != CUE);
         heard
     }
 
@@ -232,6 +258,8 @@ impl Playout {
         if let Some(speaker) = &self.speaker {
             speaker.mouth.line.set_live(is_live);
         }
+        let is_cue = |notice: &Notice| matches!(notice, Notice::Started(CUE) | Notice::Finished(CUE));
+        self.notices.retain(|notice| !is_cue(notice));
         std::mem::take(&mut self.notices)
     }
 

@@ -274,3 +274,53 @@ fn a_clocked_sender_and_a_fast_speaker_stay_together() {
     assert_eq!(rig.playout.underruns(), underruns, "after the first correction nothing breaks off");
     assert!(rig.playout.jitter.share() > 0.000_3, "{}", rig.playout.jitter.share());
 }
+
+#[test]
+fn a_cue_is_heard_and_nobody_is_told() {
+    let mut rig = Rig::new(48_000);
+    rig.playout.cue(Cue::Sent, rig.now);
+    assert!(rig.playout.is_playing());
+    rig.run_out();
+    let ms = rig.spoken().len() / 48;
+    assert!((60..=120).contains(&ms), "{ms} ms");
+    assert_eq!(rig.notices, []);
+    rig.playout.cue(Cue::Failed, rig.now);
+    rig.run(3);
+    assert_eq!(rig.playout.flush(), []);
+}
+
+#[test]
+fn a_cue_does_not_sound_into_an_answer() {
+    let heard = |has_cue: bool| {
+        let mut rig = Rig::new(48_000);
+        rig.say(&tone(440.0, 0.3), &[480]);
+        rig.run(5);
+        if has_cue {
+            rig.playout.cue(Cue::Failed, rig.now);
+        }
+        rig.run_out();
+        rig.heard
+    };
+    assert_eq!(heard(true), heard(false));
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_cue() {
+    let started = |has_cue: bool| {
+        let mut rig = Rig::new(48_000);
+        rig.run(5);
+        if has_cue {
+            rig.playout.cue(Cue::Failed, rig.now);
+        }
+        rig.run(2);
+        rig.say(&tone(440.0, 0.5), &[480]);
+        let ticks = (1..50).find(|_| {
+            rig.tick();
+            rig.notices.contains(&Notice::Started(ITEM))
+        });
+        rig.run_out();
+        assert_eq!(rig.notices, [Notice::Started(ITEM), Notice::Finished(ITEM)]);
+        ticks.unwrap()
+    };
+    assert!(started(true) <= started(false) + 1, "{} and {} ticks of 10 ms", started(true), started(false));
+}

@@ -87,6 +87,7 @@ async fn a_turn_over_which_the_machine_slept_is_sent_on_a_fresh_connection() {
     let mut rig = speaking(&partner).await;
     rig.until("it is live", |now| now.call.link == Link::Live).await;
     rig.call.woke(&mut rig.board);
+    rig.call.settle(&mut rig.board);
     assert_ne!(rig.now().call.link, Link::Live, "the old connection only looks alive");
     rig.until("it is answered", |now| delivery(now, 0) == Some(Delivery::Answered)).await;
     assert_eq!(partner.record().connections.len(), 2);
