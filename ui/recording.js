@@ -17,7 +17,6 @@ export function recording(app) {
   /** Play buttons by item: they stay the same elements, so that none loses the focus. @type {Map<number, HTMLButtonElement>} */
   const buttons = new Map();
 
-  const said = h('span', { class: 'unseen', role: 'status' });
   const sign = h('b', {});
   const clock = h('span', { class: 'recording-time', 'aria-hidden': 'true' });
   const consent = h('span', { class: 'recording-consent' });
@@ -25,7 +24,8 @@ export function recording(app) {
   const stop = h('button', { type: 'button', class: 'button small', onclick: () => app.send({ do: 'stop_replay' }) }, 'Stop playing');
   const list = h('button', { type: 'button', class: 'button small', onclick: openSheet }, 'Recordings');
   const strip = h('div', { class: 'recording', hidden: true }, h('i', { class: 'dot' }), h('p', {}, sign, clock, consent), h('span', { class: 'actions' }, back, stop, list));
-  fill(slot, said, strip);
+  fill(slot, strip);
+  let announced = '';
 
   record.addEventListener('click', () => app.send({ do: 'record', is_on: !now().is_on }));
   sheet.addEventListener('click', (event) => { if (event.target === sheet) sheet.close(); });
@@ -49,8 +49,7 @@ export function recording(app) {
     strip.dataset.state = state.replay ? 'replay' : state.since !== null ? 'live' : state.is_on ? 'armed' : 'over';
     say(sign, what);
     say(consent, about);
-    // The sign that changes each second is not read out; this is, once.
-    say(said, state.is_on && !state.replay ? `${what}. ${about}` : state.takes.length > 0 && !state.replay ? 'Recording stopped.' : '');
+    if (!state.replay) announce(state.is_on ? `${what}. ${about}` : '');
     const isQuiet = ['ready', 'muted', 'blocked'].includes(call.talk);
     back.hidden = state.takes.length === 0;
     back.disabled = !isQuiet || !hasSound(state);
@@ -59,6 +58,15 @@ export function recording(app) {
     tick();
     drawButtons(state, isQuiet);
     if (sheet.open) drawSheet();
+  }
+
+  /** The sign changes each second and is not read out; this is, once. @param {string} words empty: it is off */
+  function announce(words) {
+    if (words === announced) return;
+    announced = words;
+    const line = h('p', {}, words || 'Recording stopped.');
+    byId('announcer').append(line);
+    setTimeout(() => line.remove(), 10_000);
   }
 
   /** @param {Recording} state @param {boolean} isQuiet */

@@ -37,6 +37,10 @@ devices: Devices,
  */
 sound_check: SoundCheck | null, 
 /**
+ * Recordings of this conversation.
+ */
+recording: Recording, 
+/**
  * Program and places.
  */
 about: About, };
@@ -53,7 +57,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "note", "data": Note });
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "note", "data": Note });
 
 export type Change = { "type": "call", "data": Call } | { "type": "item", "data": { 
 /**
@@ -63,7 +67,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "note", "data": Note };
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "note", "data": Note };
 
 export type Call = { 
 /**
@@ -107,7 +111,11 @@ is_muted: boolean,
  */
 is_armed: boolean, 
 /**
- * Microphone audio is being sent right now.
+ * Open mode: the talk key is down, so nothing is answered before it goes up.
+ */
+is_floor_held: boolean, 
+/**
+ * Sound of the microphone went out within the last 300 ms: by what the network took, not by what was pressed.
  */
 is_live: boolean, 
 /**
@@ -115,7 +123,7 @@ is_live: boolean,
  */
 started_at: number | null, 
 /**
- * From the end of the user's last turn to the first audible sound of the answer, ms.
+ * From the user's last voiced sample (or typed message) to the first audible one of the answer, ms.
  */
 first_sound_ms: number | null, 
 /**
@@ -183,9 +191,13 @@ duration_ms: number,
  */
 heard_ms: number | null, 
 /**
- * From the end of the user's turn to the first audible sound of this answer, ms.
+ * From the user's last voiced sample (or the typed message) to the first audible one of this answer, ms.
  */
 first_sound_ms: number | null, 
+/**
+ * Where that time went, once it is known.
+ */
+waterfall: Waterfall | null, 
 /**
  * Tokens of the response.
  */
@@ -237,7 +249,7 @@ code: Code,
  */
 detail: string, };
 
-export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "internal";
+export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "recording_failed" | "internal";
 
 export type Credential = { 
 /**
@@ -333,13 +345,83 @@ peak_dbfs: number,
  */
 floor_dbfs: number, 
 /**
- * The verdict at the end.
+ * The verdict on the spoken words, once they were heard.
  */
-verdict: Verdict | null, };
+verdict: Verdict | null, 
+/**
+ * What the chirp found, once it was heard.
+ */
+room: Room | null, };
 
-export type CheckPhase = "listening" | "playing" | "done";
+export type CheckPhase = "listening" | "playing" | "measuring" | "done";
 
 export type Verdict = "good" | "quiet" | "clipping" | "silent" | "noisy";
+
+export type Room = { 
+/**
+ * What follows for the echo.
+ */
+finding: Finding, 
+/**
+ * From the speaker to the microphone, in ms; null when the microphone does not hear the speaker.
+ */
+delay_ms: number | null, 
+/**
+ * How much quieter the microphone hears what is played, in dB; negative when louder.
+ */
+echo_loss_db: number | null, 
+/**
+ * Noise of the room, dBFS (-90 = digital silence).
+ */
+noise_dbfs: number, 
+/**
+ * The microphone clipped.
+ */
+is_clipped: boolean, 
+/**
+ * The speaker, or the microphone, distorts a lot.
+ */
+is_distorted: boolean, 
+/**
+ * Clock of the microphone.
+ */
+input_rate: Rate, 
+/**
+ * Clock of the speaker.
+ */
+output_rate: Rate, 
+/**
+ * A Bluetooth headset in its hands-free profile: both directions sound as over a telephone.
+ */
+is_hands_free: boolean, 
+/**
+ * How unevenly sound arrives from the microphone, in ms.
+ */
+jitter_ms: number, 
+/**
+ * The echo over time in dB of what was played, in steps of 5 ms from 0 on; empty without an echo.
+ */
+curve: Array<number>, 
+/**
+ * It will be used the next time these two devices are: they were the only ones, and it could be told.
+ */
+is_kept: boolean, };
+
+export type Finding = "speakers" | "headphones" | "too_strong" | "unclear" | "silent";
+
+export type Rate = { 
+/**
+ * Samples per second as it says, in Hz.
+ */
+claimed_hz: number, 
+/**
+ * Samples per second as counted, in Hz.
+ */
+true_hz: number, 
+/**
+ * They differ by more than 1 %.
+ */
+is_off: boolean, };
 
 export type Note = { "note": "device_replaced", 
 /**
@@ -349,7 +431,99 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" };
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "turn_ends_soon", 
+/**
+ * Until it is ended and sent.
+ */
+seconds: number, } | { "note": "turn_ended" } | { "note": "recording_gap", 
+/**
+ * How much is missing, ms.
+ */
+ms: number, };
+
+export type Recording = { 
+/**
+ * The user wants it recorded: at once, or as soon as the microphone runs.
+ */
+is_on: boolean, 
+/**
+ * Sound is being recorded since then, unix ms; null when it is not.
+ */
+since: number | null, 
+/**
+ * Recordings of this conversation, oldest first; the last one may be under way.
+ */
+takes: Array<Take>, 
+/**
+ * Turns that can be heard again.
+ */
+turns: Array<RecordedTurn>, 
+/**
+ * What is heard again now.
+ */
+replay: Replay | null, 
+/**
+ * Folder of the recordings.
+ */
+folder: string, };
+
+export type Take = { 
+/**
+ * File name; its name in commands.
+ */
+name: string, 
+/**
+ * When it began, unix ms.
+ */
+began: number, 
+/**
+ * How long it is, ms; null while it is under way.
+ */
+duration_ms: number | null, };
+
+export type RecordedTurn = { 
+/**
+ * The item that was spoken.
+ */
+item: number, 
+/**
+ * Who spoke it.
+ */
+role: Role, 
+/**
+ * Name of the recording.
+ */
+take: string, 
+/**
+ * Where it begins, ms.
+ */
+start_ms: number, 
+/**
+ * Where it ends, ms.
+ */
+end_ms: number, };
+
+export type Replay = { 
+/**
+ * The turn, if it is one.
+ */
+item: number | null, 
+/**
+ * Name of the recording.
+ */
+take: string, 
+/**
+ * Where it began to be heard, ms in the recording.
+ */
+from_ms: number, 
+/**
+ * Where it ends, ms in the recording.
+ */
+to_ms: number, 
+/**
+ * When it began to be heard, unix ms; null while it is fetched.
+ */
+since: number | null, };
 
 export type About = { 
 /**
@@ -365,7 +539,7 @@ settings: string,
  */
 log: string, };
 
-export type Command = { "do": "press" } | { "do": "release" } | { "do": "discard" } | { "do": "stop" } | { "do": "say", 
+export type Command = { "do": "press" } | { "do": "release" } | { "do": "let_go" } | { "do": "leave" } | { "do": "discard" } | { "do": "stop" } | { "do": "say", 
 /**
  * The message.
  */
@@ -389,7 +563,19 @@ holder: Holder, } | { "do": "delete_key",
 /**
  * Whose.
  */
-holder: Holder, } | { "do": "find_devices" } | { "do": "sound_check" } | { "do": "end_sound_check" };
+holder: Holder, } | { "do": "find_devices" } | { "do": "sound_check" } | { "do": "measure_room" } | { "do": "end_sound_check" } | { "do": "record", 
+/**
+ * Wanted state.
+ */
+is_on: boolean, } | { "do": "replay", 
+/**
+ * The item.
+ */
+item: number, } | { "do": "replay_back" } | { "do": "stop_replay" } | { "do": "delete_recording", 
+/**
+ * Its name.
+ */
+name: string, };
 
 export type Levels = { 
 /**
@@ -477,7 +663,11 @@ patience: number,
 /**
  * Noise reduction at the provider.
  */
-noise_reduction: NoiseReduction, };
+noise_reduction: NoiseReduction, 
+/**
+ * How fast it speaks, 0.75 to 1.5; 1 = as it likes.
+ */
+speed: number, };
 
 export type Detector = "silence" | "meaning";
 
@@ -559,7 +749,23 @@ input: string,
 /**
  * Id of the speaker; empty = the system's default.
  */
-output: string, };
+output: string, 
+/**
+ * What is done about the echo of the speaker in the microphone.
+ */
+echo: EchoControl, 
+/**
+ * Less noise of the room, heard 6 ms later.
+ */
+noise_suppression: boolean, 
+/**
+ * An even loudness of the voice.
+ */
+gain_control: boolean, 
+/**
+ * Loudness of everything that is heard, 0 to 1.
+ */
+volume: number, };
 
 export type AppearanceSettings = { 
 /**
