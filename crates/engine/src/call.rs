@@ -3,6 +3,7 @@
 
 mod away;
 mod connection;
+mod cues;
 mod devices;
 mod drain;
 mod gate;
@@ -13,6 +14,7 @@ mod sound;
 mod tests;
 mod turn;
 mod view;
+mod waterfall;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,10 +23,12 @@ use protocol::{Fault, Input, ItemId, Session};
 
 use crate::api::{self, Code, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
-use crate::config::Settings;
+use crate::config::{AudioSettings, Settings};
+use crate::latency::Journal;
 use crate::recording::{self as takes, Recordings};
 
 use away::Vigil;
+use cues::MutedVoice;
 use devices::is_about_devices;
 use gate::Gate;
 pub(crate) use link::Exchange;
@@ -33,6 +37,7 @@ use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 pub(crate) use view::{millis, sound_problem, unix_ms};
 use view::{Marks, session_config};
+use waterfall::Stopwatch;
 
 /// The LIVE sign stays on this long after the network last took sound of the microphone.
 const LIVE: Duration = Duration::from_millis(300);
@@ -45,6 +50,9 @@ pub(crate) struct Call {
     recordings: Recordings,
     gate: Gate,
     vigil: Vigil,
+    muted_voice: MutedVoice,
+    /// The problem that was made heard last.
+    heard_problem: Option<Code>,
     marks: Marks,
     started_at: Option<i64>,
     is_muted: bool,
@@ -64,11 +72,9 @@ pub(crate) struct Call {
     queued: BTreeSet<ItemId>,
     /// One of them is audible.
     is_audible: bool,
-    /// When the user's last turn ended; taken by the first sound of the answer.
-    turn_ended: Option<Instant>,
-    /// When the microphone last heard a voice (open microphone: that is where the turn ended).
-    last_voice: Option<Instant>,
+    stopwatch: Stopwatch,
     first_sound_ms: Option<u32>,
+    journal: Journal,
     /// What the provider said went wrong on this connection.
     fault: Option<Fault>,
     renew_at: Option<Instant>,
@@ -86,7 +92,13 @@ pub(crate) enum Happening {
 }
 
 impl Call {
-    pub(crate) fn new(settings: &Settings, exchange: Exchange, sound: Sound, recordings: Recordings) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        exchange: Exchange,
+        sound: Sound,
+        recordings: Recordings,
+        journal: Journal,
+    ) -> Self {
         Self {
             session: Session::new(session_config(settings)),
             link: Link::new(exchange),
@@ -94,6 +106,8 @@ impl Call {
             recordings,
             gate: Gate::default(),
             vigil: Vigil::default(),
+            muted_voice: MutedVoice::default(),
+            heard_problem: None,
             marks: Marks::default(),
             started_at: None,
             is_muted: false,
@@ -106,9 +120,9 @@ impl Call {
             is_answering: false,
             queued: BTreeSet::new(),
             is_audible: false,
-            turn_ended: None,
-            last_voice: None,
+            stopwatch: Stopwatch::default(),
             first_sound_ms: None,
+            journal,
             fault: None,
             renew_at: None,
             is_abandoned: false,
@@ -120,7 +134,7 @@ impl Call {
         let lost_device = self.lost_device.as_ref().map(|(until, _)| *until);
         let live = self.live_until().filter(|_| self.is_shown_live);
         let session = self.session.deadline().map(|(at, _)| at);
-        let wake = [session, self.gate.deadline(), self.renew_at, lost_device, live, self.vigil.deadline()]
+        let wake = [session, self.gate.deadline(), self.renew_at, lost_device, live, self.vigil.deadline(), self.muted_voice.deadline()]
             .into_iter()
             .flatten()
             .min();
@@ -177,14 +191,16 @@ impl Call {
         }
         self.link.settle();
         self.started_at = None;
+        self.stopwatch = Stopwatch::default();
         self.first_sound_ms = None;
+        let kept = self.journal.finish();
         board.set_devices(|devices| {
             devices.input_in_use = None;
             devices.output_in_use = None;
         });
         self.settle(board);
         let closed = async move {
-            for task in closing.into_iter().chain([recorded]) {
+            for task in closing.into_iter().chain([recorded]).chain(kept) {
                 let _ = task.await;
             }
         };
@@ -197,7 +213,6 @@ impl Call {
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
         self.recordings.clear();
-        self.turn_ended = None;
         board.cleared();
         self.settle(board);
     }
@@ -206,7 +221,8 @@ impl Call {
     pub(crate) fn say(&mut self, text: &str, board: &mut Board) {
         self.begin(board);
         let aloud = self.sound.is_open();
-        self.turn_ended = Some(Instant::now());
+        self.close_turn(board);
+        self.stopwatch.typed(Instant::now());
         self.input(Input::Say { text, aloud }, board);
         self.link.dial(board.settings());
         self.settle(board);
@@ -227,7 +243,7 @@ impl Call {
     /// Sends what waits again.
     pub(crate) fn resend(&mut self, board: &mut Board) {
         self.begin(board);
-        self.turn_ended = None;
+        self.stopwatch = Stopwatch::default();
         self.input(Input::Resend, board);
         self.link.dial(board.settings());
         self.settle(board);
@@ -248,9 +264,10 @@ impl Call {
     /// Takes changed settings into account; `old` are those of before.
     pub(crate) fn configure(&mut self, old: &Settings, board: &mut Board) {
         let new = board.settings().clone();
-        if old.audio != new.audio {
+        if (AudioSettings { volume: new.audio.volume, ..old.audio.clone() }) != new.audio {
             self.sound.choose(&new);
         }
+        self.sound.tune(&new);
         self.input(Input::Configure(&session_config(&new)), board);
         if way(old) != way(&new) {
             self.change_way(board);
@@ -344,6 +361,7 @@ impl Call {
         if self.vigil.look(now, SystemTime::now()) {
             self.woke(board);
         }
+        self.listen_while_muted(now, board);
         if self.renew_at.is_some_and(|at| at <= now) {
             self.renew(now, board);
         }
@@ -359,6 +377,8 @@ impl Call {
         }
         let is_on = self.sound.is_open() || !self.link.is_idle();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
+        self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
+        self.sound_out_problem(board);
         let view = self.view(board.settings(), board.problem());
         self.is_shown_live = view.is_live;
         board.set_call(view);

@@ -42,6 +42,10 @@ impl Settings {
         let patience = self.voice.patience;
         self.voice.patience =
             if patience.is_nan() { VoiceSettings::default().patience } else { patience.clamp(0.0, 1.0) };
+        let speed = self.voice.speed;
+        self.voice.speed = if speed.is_nan() { 1.0 } else { speed.clamp(0.75, 1.5) };
+        let volume = self.audio.volume;
+        self.audio.volume = if volume.is_nan() { 1.0 } else { volume.clamp(0.0, 1.0) };
         self
     }
 }
@@ -76,6 +80,8 @@ pub struct VoiceSettings {
     pub patience: f32,
     /// Noise reduction at the provider.
     pub noise_reduction: NoiseReduction,
+    /// How fast it speaks, 0.75 to 1.5; 1 = as it likes.
+    pub speed: f32,
 }
 
 impl Default for VoiceSettings {
@@ -87,6 +93,7 @@ impl Default for VoiceSettings {
             detector: Detector::default(),
             patience: 0.5,
             noise_reduction: NoiseReduction::default(),
+            speed: 1.0,
         }
     }
 }
@@ -201,7 +208,7 @@ pub struct EndpointSettings {
 }
 
 /// `[audio]`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AudioSettings {
@@ -215,6 +222,24 @@ pub struct AudioSettings {
     pub noise_suppression: bool,
     /// An even loudness of the voice.
     pub gain_control: bool,
+    /// Loudness of everything that is heard, 0 to 1.
+    pub volume: f32,
+    /// Whether short sounds tell how the call stands.
+    pub cues: bool,
+}
+
+impl Default for AudioSettings {
+    fn default() -> Self {
+        Self {
+            input: String::new(),
+            output: String::new(),
+            echo: EchoControl::default(),
+            noise_suppression: false,
+            gain_control: false,
+            volume: 1.0,
+            cues: true,
+        }
+    }
 }
 
 /// What is done about the echo of the speaker in the microphone.

@@ -16,10 +16,11 @@ use crate::call::{Call, Exchange, Sound as CallSound, system_card};
 use crate::config::{self, Settings};
 use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
+use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
-use crate::{key_test, sound_check};
+use crate::{hands_free, key_test, sound_check};
 
 const REQUESTS: usize = 32;
 const EVENTS: usize = 1024;
@@ -51,8 +52,10 @@ impl Engine {
         let credentials = Credentials::start(environment);
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
+        let journal = Journal::new(paths.data.clone());
         let recordings = Recordings::new(paths.data.join("recordings"));
-        let call = Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()), recordings);
+        let call =
+            Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()), recordings, journal);
         let mut board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
         board.set_recording(call.recording());
         let core = Core {
@@ -67,6 +70,8 @@ impl Engine {
             calibrations: Calibrations::load(&paths.data),
             jobs: JoinSet::new(),
             check: None,
+            microphone: None,
+            is_advised: false,
             closing: None,
         };
         tokio::spawn(core.run(inbox, loaded.damage));
@@ -89,6 +94,9 @@ struct Core {
     calibrations: Calibrations,
     jobs: JoinSet<Done>,
     check: Option<Check>,
+    /// Name of the microphone in use, and whether the user was advised about it.
+    microphone: Option<String>,
+    is_advised: bool,
     /// Devices that are being closed, files that are being finished.
     closing: Option<JoinHandle<()>>,
 }
@@ -125,7 +133,10 @@ impl Core {
                     Some(request) => self.request(request),
                     None => return self.stop().await,
                 },
-                happening = self.call.next() => self.call.happen(happening, &mut self.board),
+                happening = self.call.next() => {
+                    self.call.happen(happening, &mut self.board);
+                    self.look_at_microphone();
+                }
                 Some(step) = check_step(&mut self.check) => self.board.set_sound_check(Some(step)),
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => match done {
                     Ok(done) => self.done(done),
@@ -274,7 +285,9 @@ impl Core {
     }
 
     /// Frees the devices for a check.
-    fn prepare_check(&mut self) -> (Card, watch::Sender<Sound>, (mpsc::Sender<SoundCheck>, mpsc::Receiver<SoundCheck>)) {
+    fn prepare_check(
+        &mut self,
+    ) -> (Card, watch::Sender<Sound>, (mpsc::Sender<SoundCheck>, mpsc::Receiver<SoundCheck>)) {
         self.end_check();
         self.hang_up();
         let card = self.options.card.clone().unwrap_or_else(|| system_card(self.board.settings()));
@@ -338,11 +351,33 @@ impl Core {
         }
     }
 
+    /// Another microphone is in use: what kind it is, the list of devices tells.
+    fn look_at_microphone(&mut self) {
+        let in_use = &self.board.devices().input_in_use;
+        if self.microphone == *in_use {
+            return;
+        }
+        self.microphone.clone_from(in_use);
+        self.is_advised = false;
+        if self.microphone.is_some() && self.options.card.is_none() {
+            self.command(Command::FindDevices);
+        }
+    }
+
+    fn advise(&mut self, devices: &[audio::Device]) {
+        let Some(in_use) = self.microphone.as_deref().filter(|_| !self.is_advised) else { return };
+        if let Some(note) = hands_free::advice(devices, in_use) {
+            self.is_advised = true;
+            self.board.note(note);
+        }
+    }
+
     fn found_devices(&mut self, found: Result<Vec<audio::Device>, audio::Error>) {
         let found = found.unwrap_or_else(|error| {
             tracing::info!(%error, "no devices");
             Vec::new()
         });
+        self.advise(&found);
         self.board.set_devices(|devices| {
             let in_use = (devices.input_in_use.take(), devices.output_in_use.take());
             *devices = Devices {

@@ -42,6 +42,7 @@ fn declarations() -> String {
         api::Kind,
         api::Delivery,
         api::Usage,
+        api::Waterfall,
         api::Problem,
         api::Code,
         api::Credential,

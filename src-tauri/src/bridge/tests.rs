@@ -18,6 +18,7 @@ fn item(id: u64, text: &str, after: Option<u64>) -> Change {
         duration_ms: 0,
         heard_ms: None,
         first_sound_ms: None,
+        waterfall: None,
         usage: None,
         problem: None,
     };

@@ -177,6 +177,7 @@ mod tests {
             duration_ms: 0,
             heard_ms: None,
             first_sound_ms: None,
+            waterfall: None,
             usage: None,
             problem: None,
         }

@@ -32,7 +32,7 @@ pub struct Call {
     pub is_live: bool,
     /// When the call began, unix ms; null without a call.
     pub started_at: Option<i64>,
-    /// From the end of the user's last turn to the first audible sound of the answer, ms.
+    /// From the user's last voiced sample (or typed message) to the first audible one of the answer, ms.
     pub first_sound_ms: Option<u32>,
     /// Utterances and messages that wait for an answer.
     pub waiting: u32,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Problem;
+use super::{Problem, Waterfall};
 
 /// One thing that was said or written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,8 +28,10 @@ pub struct Item {
     pub duration_ms: u32,
     /// How much of an interrupted answer was played, ms.
     pub heard_ms: Option<u32>,
-    /// From the end of the user's turn to the first audible sound of this answer, ms.
+    /// From the user's last voiced sample (or the typed message) to the first audible one of this answer, ms.
     pub first_sound_ms: Option<u32>,
+    /// Where that time went, once it is known.
+    pub waterfall: Option<Waterfall>,
     /// Tokens of the response.
     pub usage: Option<Usage>,
     /// Why it waits or failed.

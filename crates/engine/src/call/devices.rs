@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use audio::{Captured, Direction, Notice as SoundNotice};
+use audio::{Captured, Cue, Direction, Notice as SoundNotice};
 use protocol::{Input, ItemId};
 
 use crate::api::{Code, Mode, Note, Problem};
 use crate::board::Board;
 
-use super::{Call, sound_problem, view};
+use super::{Call, sound_problem};
 
 /// A device that failed is reopened or replaced within this time; only then is there something to tell.
 const REOPENING: Duration = Duration::from_secs(2);
@@ -24,9 +24,13 @@ impl Call {
             Mode::Ptt => {
                 if self.gate.microphone_opened() {
                     self.sound.open_gate();
+                    self.cue(Cue::Armed, board);
                 }
             }
-            Mode::Open => self.open_microphone(),
+            Mode::Open => {
+                self.open_microphone();
+                self.cue(Cue::Armed, board);
+            }
         }
     }
 
@@ -111,11 +115,8 @@ impl Call {
         }
         self.is_audible = true;
         self.mark_answer(item);
-        let Some(ended) = self.turn_ended.take() else { return };
-        let latency = view::millis(ended.elapsed());
-        self.first_sound_ms = Some(latency);
-        self.marks.of(item).first_sound_ms = Some(latency);
-        self.publish_item(item, board);
+        let told = self.stopwatch.sound(item, Instant::now() + self.sound.output_latency());
+        self.keep_waterfall(told, board);
     }
 
     pub(super) fn captured(&mut self, captured: Captured, board: &mut Board) {
@@ -125,11 +126,11 @@ impl Call {
         match captured {
             Captured::Frame(pcm) => {
                 if is_voiced(&pcm) {
-                    self.last_voice = Some(Instant::now());
+                    self.stopwatch.voice(Instant::now());
                 }
                 self.input(Input::Audio(&pcm), board);
             }
-            Captured::End => self.turn_captured(board),
+            Captured::End => self.tail_captured(board),
             Captured::BargeIn => self.input(Input::BargeIn, board),
             Captured::InputEnded => {
                 if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {

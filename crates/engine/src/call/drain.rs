@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use protocol::{Cause, Event, Fault, Input, Item, ItemId, Output};
+use protocol::{Cause, Event, Fault, Input, Item, ItemId, Kind, Output, Role};
 
 use crate::api::Note;
 use crate::board::Board;
@@ -24,6 +24,7 @@ impl Call {
             Output::Transmit(text) => self.transmit(text, false, board),
             Output::TransmitAudio(text) => self.transmit(text, true, board),
             Output::Play { item, pcm } => {
+                self.stopwatch.delta(item, Instant::now());
                 if self.sound.is_open() {
                     self.silence_replay();
                     self.queued.insert(item);
@@ -48,6 +49,7 @@ impl Call {
 
     /// Silences the speaker and tells the session what was heard.
     pub(super) fn flush(&mut self, board: &mut Board) {
+        self.close_turn(board);
         self.queued.clear();
         self.is_audible = false;
         self.recordings.end_replay();
@@ -60,7 +62,12 @@ impl Call {
     fn event(&mut self, event: Event, board: &mut Board) {
         match event {
             Event::Ready { expires_at, .. } => self.ready(expires_at, board),
-            Event::Item { item, after } => self.show(&item, after, board),
+            Event::Item { item, after } => {
+                if is_answer(&item) && !item.text.is_empty() {
+                    self.stopwatch.delta(item.id, Instant::now());
+                }
+                self.show(&item, after, board);
+            }
             Event::Removed(item) => {
                 self.marks.forget(item);
                 self.recordings.removed(item);
@@ -72,8 +79,10 @@ impl Call {
             }
             Event::SpeechStopped => {
                 self.is_speech = false;
-                self.turn_ended = self.last_voice.or_else(|| Some(Instant::now()));
+                self.close_turn(board);
+                self.stopwatch.end(Instant::now());
             }
+            Event::Requested => self.stopwatch.request(self.marks.newest(), Instant::now()),
             Event::ResponseStarted => {
                 self.is_answering = true;
                 self.fault = None;
@@ -81,6 +90,9 @@ impl Call {
             Event::ResponseDone => {
                 self.is_answering = false;
                 self.link.settle();
+                if self.stopwatch.answer().is_some_and(|item| !self.queued.contains(&item)) {
+                    self.close_turn(board);
+                }
             }
             Event::Fault(fault) => self.fault(fault, board),
         }
@@ -119,4 +131,9 @@ impl Call {
             self.show(item, after, board);
         }
     }
+}
+
+/// Words or speech of the model, rather than a request for a tool.
+fn is_answer(item: &Item) -> bool {
+    item.role == Role::Assistant && !matches!(item.kind, Kind::ToolCall { .. })
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use audio::{Captured, Card, Choice, DeviceId, Duplex, Heard, ItemKey, Notice, Tap};
+use audio::{Captured, Card, Choice, Cue, DeviceId, Duplex, Heard, ItemKey, Notice, Tap};
 use protocol::ItemId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::{EchoControl, Settings};
 use crate::handle;
+
+use super::view::is_provider_paced;
 
 /// Kept before the talk key, so that the first word is whole.
 const PRE_ROLL: Duration = Duration::from_millis(500);
@@ -70,6 +72,7 @@ impl Sound {
         }
         let config = config(self.card(settings));
         let processing = processing(settings);
+        let tune = tuning(settings);
         let overflowed = Arc::clone(&self.overflowed);
         self.opens.spawn_blocking(move || {
             let (frames, captured) = mpsc::channel(CAPTURED_FRAMES);
@@ -84,6 +87,7 @@ impl Sound {
             };
             let duplex = Duplex::open(config, sink, notice)?;
             duplex.process(processing);
+            tune(&duplex);
             Ok(Open { duplex, captured, notices })
         });
     }
@@ -163,6 +167,18 @@ impl Sound {
         }
     }
 
+    /// Tells the ear something, while nothing else is heard.
+    pub(crate) fn cue(&self, cue: Cue) {
+        if let Some(duplex) = &self.duplex {
+            duplex.cue(cue);
+        }
+    }
+
+    /// Loudness of the microphone, also of a muted one, dBFS.
+    pub(crate) fn level(&self) -> f32 {
+        self.duplex.as_ref().map_or(f32::MIN, |duplex| duplex.levels().input)
+    }
+
     pub(crate) fn mute(&self, is_muted: bool) {
         if let Some(duplex) = &self.duplex {
             duplex.mute(is_muted);
@@ -202,6 +218,18 @@ impl Sound {
         self.duplex.as_ref().map(|duplex| duplex.flush()).unwrap_or_default()
     }
 
+    /// Loudness and speed of what is heard.
+    pub(crate) fn tune(&self, settings: &Settings) {
+        if let Some(duplex) = &self.duplex {
+            tuning(settings)(duplex);
+        }
+    }
+
+    /// How long after it was reported a first sample is audible.
+    pub(crate) fn output_latency(&self) -> Duration {
+        self.duplex.as_ref().map_or(Duration::ZERO, |duplex| duplex.output_latency())
+    }
+
     pub(crate) fn choose(&self, settings: &Settings) {
         if let Some(duplex) = &self.duplex {
             duplex.choose(choice(&settings.audio.input), choice(&settings.audio.output));
@@ -218,6 +246,16 @@ pub(crate) fn system_card(settings: &Settings) -> Card {
 /// How every duplex of the app is opened.
 pub(crate) fn config(card: Card) -> audio::Config {
     audio::Config { card, wire_rate: protocol::SAMPLE_RATE, pre_roll: PRE_ROLL, tail: TAIL }
+}
+
+/// Sets a duplex to the loudness and speed of the settings.
+fn tuning(settings: &Settings) -> impl FnOnce(&Duplex) + Send + 'static {
+    let volume = settings.audio.volume;
+    let speed = if is_provider_paced(settings) { 1.0 } else { settings.voice.speed };
+    move |duplex| {
+        duplex.set_volume(volume);
+        duplex.set_speed(speed);
+    }
 }
 
 fn processing(settings: &Settings) -> audio::Processing {

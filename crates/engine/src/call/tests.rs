@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod recording;
-
 mod key;
+mod latency;
+mod recording;
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::api::{About, Change, Code, Delivery, Event, Holder, Kind, Link, Note,
 use crate::board::Board;
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
+use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
 use crate::recording::Recordings;
 
@@ -47,8 +48,10 @@ impl Rig {
         let net = Net::new(NetOptions::default()).unwrap();
         let exchange = Exchange { net, credentials: credentials.clone(), practice };
         let card = Card::Files { input: Some(input), output: Some(folder.path().join("heard.wav")) };
+        let journal = Journal::new(folder.path().join("data"));
         let recordings = Recordings::new(folder.path().join("recordings"));
-        let call = Call::new(&settings, exchange, Sound::new(Some(card), watch::channel(Default::default()).0), recordings);
+        let sound = Sound::new(Some(card), watch::channel(Default::default()).0);
+        let call = Call::new(&settings, exchange, sound, recordings, journal);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);

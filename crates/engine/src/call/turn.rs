@@ -42,10 +42,11 @@ impl Call {
             Pressed::Resume => return self.sound.open_gate(),
             Pressed::BeginAnew => {
                 self.sound.drop_gate();
-                self.input(Input::Release, board);
+                self.hand_in(board);
             }
             Pressed::Begin => {}
         }
+        self.stopwatch.begin();
         self.begin(board);
         self.input(Input::Press, board);
         self.link.dial(board.settings());
@@ -93,9 +94,7 @@ impl Call {
 
     /// No more is spoken; the tail is still captured.
     pub(super) fn end_turn(&mut self) {
-        let now = Instant::now();
-        self.turn_ended = Some(now);
-        self.gate.end(now);
+        self.gate.end(Instant::now());
         self.sound.close_gate();
     }
 
@@ -103,8 +102,15 @@ impl Call {
     pub(super) fn turn_captured(&mut self, board: &mut Board) {
         if self.gate.is_ending() {
             self.gate.close();
-            self.input(Input::Release, board);
+            self.hand_in(board);
         }
+    }
+
+    /// The session gets the turn as a whole.
+    fn hand_in(&mut self, board: &mut Board) {
+        self.close_turn(board);
+        self.stopwatch.end(Instant::now());
+        self.input(Input::Release, board);
     }
 
     /// Keeps what was spoken so far as a whole turn.
@@ -114,7 +120,7 @@ impl Call {
         }
         self.sound.drop_gate();
         self.gate.close();
-        self.input(Input::Release, board);
+        self.hand_in(board);
     }
 
     pub(super) fn discard_recording(&mut self, board: &mut Board) {
@@ -143,6 +149,7 @@ impl Call {
             }
             Mode::Ptt => {
                 self.gate = Gate::default();
+                self.sound.guard(false);
                 self.sound.drop_gate();
             }
         }

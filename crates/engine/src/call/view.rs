@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, ItemId};
 
-use crate::api::{Code, Delivery, Item, Kind, Problem, Role, Usage};
+use crate::api::{Code, Delivery, Item, Kind, Problem, Role, Usage, Waterfall};
 use crate::config::{Detector, NoiseReduction, Settings};
 
 /// What the engine knows of an item beyond the session.
@@ -13,8 +13,8 @@ use crate::config::{Detector, NoiseReduction, Settings};
 pub(crate) struct Mark {
     /// First seen, unix ms.
     pub(crate) at: i64,
-    /// Latency of the answer, ms.
-    pub(crate) first_sound_ms: Option<u32>,
+    /// Latency of the answer.
+    pub(crate) waterfall: Option<Waterfall>,
 }
 
 /// Marks by item.
@@ -23,7 +23,12 @@ pub(crate) struct Marks(BTreeMap<ItemId, Mark>);
 
 impl Marks {
     pub(crate) fn of(&mut self, id: ItemId) -> &mut Mark {
-        self.0.entry(id).or_insert_with(|| Mark { at: unix_ms(), first_sound_ms: None })
+        self.0.entry(id).or_insert_with(|| Mark { at: unix_ms(), waterfall: None })
+    }
+
+    /// The newest item that was told.
+    pub(crate) fn newest(&self) -> Option<ItemId> {
+        self.0.last_key_value().map(|(id, _)| *id)
     }
 
     pub(crate) fn forget(&mut self, id: ItemId) {
@@ -51,7 +56,8 @@ impl Marks {
             at: mark.at,
             duration_ms: millis(item.duration),
             heard_ms: item.heard.map(millis),
-            first_sound_ms: mark.first_sound_ms,
+            first_sound_ms: mark.waterfall.and_then(|waterfall| waterfall.first_sound_ms),
+            waterfall: mark.waterfall,
             usage: item.usage.map(usage),
             problem: item.fault.as_ref().map(problem),
         }
@@ -111,6 +117,11 @@ pub(crate) fn sound_problem(error: &audio::Error) -> Problem {
     Problem { code, detail: error.to_string() }
 }
 
+/// Whether the provider itself speaks as fast as it shall: OpenAI does; other servers of its protocol need not.
+pub(crate) fn is_provider_paced(settings: &Settings) -> bool {
+    settings.call.provider == crate::api::Provider::Openai && settings.call.route != crate::api::Route::Endpoint
+}
+
 /// The session's part of the settings.
 pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
     let openai = &settings.providers.openai;
@@ -122,6 +133,7 @@ pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
             own if is_endpoint && !own.is_empty() => own.to_owned(),
             _ => openai.voice.trim().to_owned(),
         },
+        speed: is_provider_paced(settings).then_some(voice.speed),
         instructions: voice.instructions.trim().to_owned(),
         transcription: voice.captions.then(|| protocol::Transcription {
             model: openai.transcription_model.trim().to_owned(),

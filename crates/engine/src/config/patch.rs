@@ -83,7 +83,7 @@ mod tests {
             (json!({"providers": {"openai": {"model": ["a"]}}}), "providers.openai.model"),
             (json!({"providers": {"gemini": {}}}), "providers.gemini"),
             (json!({"providers": "openai"}), "providers"),
-            (json!({"audio": {"volume": 3}}), "audio.volume"),
+            (json!({"audio": {"loudness": 3}}), "audio.loudness"),
             (json!({"nothing": 1}), "nothing"),
             (json!([1]), "the change"),
             (json!(null), "the change"),
@@ -100,6 +100,15 @@ mod tests {
         for (given, kept) in [(json!(-3), 0.0), (json!(0.25), 0.25), (json!(7), 1.0), (json!(1e60), 1.0)] {
             let settings = merge(&Settings::default(), &json!({"voice": {"patience": given}})).unwrap();
             assert_eq!(settings.voice.patience, kept);
+        }
+    }
+
+    #[test]
+    fn volume_and_speed_stay_in_their_range() {
+        for (given, volume, speed) in [(-1.0, 0.0, 0.75), (0.9, 0.9, 0.9), (7.0, 1.0, 1.5)] {
+            let patch = json!({"audio": {"volume": given}, "voice": {"speed": given}});
+            let settings = merge(&Settings::default(), &patch).unwrap();
+            assert_eq!((settings.audio.volume, settings.voice.speed), (volume, speed));
         }
     }
 }

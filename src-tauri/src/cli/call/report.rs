@@ -175,6 +175,7 @@ mod tests {
             duration_ms: 0,
             heard_ms: None,
             first_sound_ms: Some(180),
+            waterfall: None,
             usage: None,
             problem: None,
         }
