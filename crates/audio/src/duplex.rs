@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::cue::Cue;
 use crate::files::Tape;
+use crate::front::Processing;
 use crate::gate::Gate;
 use crate::keeper::{Keeper, Order};
+use crate::microphone::Tap;
 use crate::pipeline::{Bell, Command, Pipeline, Shared};
 use crate::playout::Playout;
+use crate::presence::Echo;
 use crate::{DeviceId, Direction, Error};
 
 /// Commands that may wait for the pipeline.
@@ -77,6 +80,8 @@ pub enum Captured {
     Frame(Vec<i16>),
     /// The gate was closed and the tail is over: the turn's audio is complete.
     End,
+    /// The user spoke over an answer long enough to take the floor ([`Duplex::guard`]); what was said follows.
+    BargeIn,
     /// [`Card::Files`]: the input file is over (once).
     InputEnded,
 }
@@ -205,8 +210,9 @@ impl Duplex {
     }
 
     fn start_tape(&self, input: Option<PathBuf>, output: Option<PathBuf>) -> Result<Motor, Error> {
-        let (tape, ear, mouth) = Tape::start(input, output, &self.shared, &self.pipeline)?;
+        let (tape, ear, mouth, far_end) = Tape::start(input, output, &self.shared, &self.pipeline)?;
         self.shared.playout().attach(mouth);
+        self.send(Command::Refer(Some(far_end)));
         self.send(Command::Listen(Some(ear)));
         Ok(Motor::Tape(tape))
     }
@@ -229,6 +235,49 @@ impl Duplex {
     /// Muted: frames become zeros (a server that listens still hears silence).
     pub fn mute(&self, is_muted: bool) {
         self.shared.is_muted.store(is_muted, Ordering::Relaxed);
+    }
+
+    /// Changes how the microphone is processed.
+    pub fn process(&self, processing: Processing) {
+        self.send(Command::Process(processing));
+    }
+
+    /// Guards the answer (open microphone): while one is audible the microphone's frames are held back, silence goes to
+    /// the sink instead; a voice ducks the answer, and when it proves to be speech, [`Captured::BargeIn`] and what was
+    /// held follow.
+    pub fn guard(&self, is_guarded: bool) {
+        self.send(Command::Guard(is_guarded));
+    }
+
+    /// Lets `tap` see every frame from now on; `None` ends that.
+    pub fn tap(&self, tap: Option<Tap>) {
+        self.send(Command::Tap(tap));
+    }
+
+    /// Loudness of everything that is played, 0 to 1 (linear).
+    pub fn set_volume(&self, volume: f32) {
+        self.shared.playout().set_volume(volume);
+    }
+
+    /// Speed of everything that is played from now on, 0.75 to 1.5; the pitch stays. [`Duplex::heard`] and the like go on
+    /// in the time of the item.
+    pub fn set_speed(&self, speed: f32) {
+        self.shared.playout().set_speed(speed);
+    }
+
+    /// Sets what the jitter buffer collects at least before it begins (20 to 400 ms), when it is known.
+    pub fn set_cushion(&self, cushion: Duration) {
+        self.shared.playout().set_cushion(cushion);
+    }
+
+    /// How long after [`Notice::Started`] the first sample of an item is audible: the device's own delay.
+    pub fn output_latency(&self) -> Duration {
+        self.shared.playout().latency()
+    }
+
+    /// What is known of the echo.
+    pub fn echo(&self) -> Echo {
+        self.shared.echo()
     }
 
     /// Plays a cue, unless something else plays: and whatever comes while it plays takes its place. Without effect on
