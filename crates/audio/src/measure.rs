@@ -5,7 +5,6 @@
 //! A. Farina, "Simultaneous measurement of impulse response and distortion with a swept-sine technique" (AES 108, 2000).
 
 mod chirp;
-mod hands_free;
 mod response;
 mod timing;
 
@@ -25,8 +24,6 @@ pub const AFTER: Duration = Duration::from_millis(700);
 /// Step of [`Measurement::curve`].
 pub const CURVE_STEP: Duration = Duration::from_millis(5);
 
-/// How long the pipeline holds the far end back at first, give or take 10 ms.
-const HELD: Duration = Duration::from_millis(30);
 /// From here a sample counts as clipped; conversion between rates takes a little off the top.
 const CLIP: f32 = 0.985;
 /// So many clipped samples are no accident.
@@ -47,21 +44,17 @@ pub struct Recording {
     pub far: Vec<f32>,
     /// When each frame arrived, since any moment.
     pub arrivals: Vec<Duration>,
-    /// How much later than it was played the far end stands beside the microphone.
-    pub far_held: Duration,
+    /// How much later than it was played the far end of all frames stands beside the microphone, summed up.
+    pub held: Duration,
 }
 
 impl Recording {
-    /// An empty recording of what a [`Tap`](crate::Tap) sees.
-    pub fn of_tap() -> Self {
-        Self { far_held: HELD, ..Self::default() }
-    }
-
-    /// Adds 10 ms of both, which arrived at `at`.
-    pub fn push(&mut self, near: &[f32], far: &[f32], at: Duration) {
+    /// Adds 10 ms of both, which arrived at `at`; the far end stands there `far_held` later than it was played.
+    pub fn push(&mut self, near: &[f32], far: &[f32], far_held: Duration, at: Duration) {
         self.near.extend_from_slice(near);
         self.far.extend_from_slice(far);
         self.arrivals.push(at);
+        self.held += far_held;
     }
 }
 
@@ -115,8 +108,9 @@ pub enum Unmeasurable {
 /// # Errors
 /// When one of the devices did not run.
 pub fn measure(recording: &Recording) -> Result<Measurement, Unmeasurable> {
-    let Recording { near, far, arrivals, far_held } = recording;
+    let Recording { near, far, arrivals, held } = recording;
     let timing = Timing::of(arrivals).ok_or(Unmeasurable::NoMicrophone)?;
+    let far_held = *held / arrivals.len().max(1) as u32;
     let starts = chirp::starts(far);
     let (Some(first), Some(spacing)) = (starts.first(), chirp::spacing(&starts)) else {
         return Err(Unmeasurable::NotPlayed);
@@ -126,7 +120,7 @@ pub fn measure(recording: &Recording) -> Result<Measurement, Unmeasurable> {
     let is_silent = near.iter().all(|sample| sample.abs() < NOTHING);
     let loudest = agreed.first().filter(|_| !is_silent);
     Ok(Measurement {
-        echo: loudest.map(|_| echo(&agreed, *far_held)),
+        echo: loudest.map(|_| echo(&agreed, far_held)),
         reach_db: median(responses.iter().map(|response| response.reach_db)),
         noise_dbfs: noise(near.get(..*first).unwrap_or_default()),
         is_clipped: near.iter().filter(|sample| sample.abs() >= CLIP).count() >= CLIPS,
@@ -134,7 +128,7 @@ pub fn measure(recording: &Recording) -> Result<Measurement, Unmeasurable> {
         input_speed: timing.speed,
         output_speed: timing.speed / spacing,
         jitter: timing.jitter,
-        curve: loudest.map_or_else(Vec::new, |response| response.curve(*far_held)),
+        curve: loudest.map_or_else(Vec::new, |response| response.curve(far_held)),
     })
 }
 

@@ -3,6 +3,8 @@
 //! Both devices have clocks of their own. The queue between them is held at one level by converting a little faster or
 //! slower than the rates say, so that the echo keeps its place for hours.
 
+use std::time::Duration;
+
 use rtrb::Consumer;
 
 use crate::front::{CORE_RATE, FRAME};
@@ -85,6 +87,11 @@ impl Reference {
             *to = from;
         }
         self.trim();
+    }
+
+    /// How much later than it was played the frame just made is.
+    pub(crate) fn held(&self) -> Duration {
+        Duration::from_secs_f64(self.queue.len() as f64 / f64::from(CORE_RATE))
     }
 
     fn collect(&mut self) {

@@ -63,9 +63,11 @@ pub(super) fn starts(far: &[f32]) -> Vec<usize> {
     starts
 }
 
-/// Distance of the sweeps over what it should be; `None` when some are missing.
+/// Distance of two sweeps over what it should be; `None` when some are missing. A hiccup between two spoils one
+/// distance, a wrong clock all of them.
 pub(super) fn spacing(starts: &[usize]) -> Option<f32> {
-    let (first, last) = (starts.first()?, starts.get(SWEEPS - 1)?);
-    let wanted = SPACING * (SWEEPS - 1) as f64 * f64::from(CORE_RATE);
-    Some(((last - first) as f64 / wanted) as f32)
+    let wanted = SPACING * f64::from(CORE_RATE);
+    let distances = starts.windows(2).filter_map(|pair| Some((pair.get(1)? - pair.first()?) as f64 / wanted));
+    let nearest = distances.min_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()))?;
+    (starts.len() == SWEEPS).then_some(nearest as f32)
 }

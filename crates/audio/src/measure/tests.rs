@@ -104,7 +104,7 @@ fn between(signal: &[f32], at: f64) -> f32 {
 fn frames(near: &[f32], far: &[f32]) -> Recording {
     let mut recording = Recording::default();
     for (n, (near, far)) in near.chunks_exact(FRAME).zip(far.chunks_exact(FRAME)).enumerate() {
-        recording.push(near, far, Duration::from_millis(10) * n as u32);
+        recording.push(near, far, Duration::ZERO, Duration::from_millis(10) * n as u32);
     }
     recording
 }
@@ -242,7 +242,7 @@ fn an_echo_before_the_held_back_far_end_is_found() {
     // The microphone is 85 ms early: 25 ms before the far end.
     let early = 85 * 48;
     recording.near.rotate_left(early);
-    recording.far_held = Duration::from_millis(40);
+    recording.held = Duration::from_millis(40) * recording.arrivals.len() as u32;
     assert_echo(measure(&recording).unwrap().echo.unwrap(), 15.0, 12.0, "held far end");
 }
 
@@ -277,6 +277,23 @@ fn jitter_is_the_spread_of_the_arrivals() {
     }
     let jitter = measure(&recording).unwrap().jitter.as_secs_f64() * 1e3;
     assert!((jitter - 12.0).abs() < 0.5, "{jitter}");
+}
+
+#[test]
+fn a_hiccup_of_the_computer_is_no_wrong_clock() {
+    let mut recording = QUIET.record();
+    for at in recording.arrivals.iter_mut().skip(150) {
+        *at += Duration::from_millis(300);
+    }
+    // The second sweep was heard late, the third in time.
+    let second = (BEFORE + Duration::from_secs(1)).as_millis() as usize * 48;
+    for signal in [&mut recording.near, &mut recording.far] {
+        signal[second - 4_800..second + 48_000].rotate_right(2_400);
+    }
+    let found = measure(&recording).unwrap();
+    assert!((found.input_speed - 1.0).abs() < 1e-3, "{}", found.input_speed);
+    assert!(found.jitter > Duration::from_millis(200), "{:?}", found.jitter);
+    assert_echo(found.echo.unwrap(), 60.0, 12.0, "hiccup");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::front::{CORE_RATE, FRAME};
 
-/// Fewer frames tell nothing (0.5 s).
-const FEWEST: usize = 50;
+/// Frames over which the rate is taken (1 s): many times, so that a hiccup spoils only some of them.
+const SPAN: usize = 100;
 /// Share of the frames on each side that is no measure of the rest.
 const OUTLIERS: f64 = 0.05;
 
@@ -19,20 +19,14 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    /// Draws a straight line through the arrivals of frames; `None` when they are too few.
+    /// Compares the arrivals of frames with an even clock; `None` when they are too few.
     pub(super) fn of(arrivals: &[Duration]) -> Option<Self> {
-        if arrivals.len() < FEWEST {
-            return None;
-        }
-        let points = || arrivals.iter().enumerate().map(|(n, at)| (n as f64, at.as_secs_f64()));
-        let count = arrivals.len() as f64;
-        let (sum_n, sum_at) = points().fold((0.0, 0.0), |(n, at), point| (n + point.0, at + point.1));
-        let (middle_n, middle_at) = (sum_n / count, sum_at / count);
-        let square: f64 = points().map(|(n, _)| (n - middle_n).powi(2)).sum();
-        let period = points().map(|(n, at)| (n - middle_n) * (at - middle_at)).sum::<f64>() / square;
-        let mut late: Vec<f64> = points().map(|(n, at)| at - n * period).collect();
-        late.sort_by(f64::total_cmp);
-        let edge = (count * OUTLIERS) as usize;
+        let at: Vec<f64> = arrivals.iter().map(Duration::as_secs_f64).collect();
+        let spans = at.iter().zip(at.iter().skip(SPAN)).map(|(from, to)| (to - from) / SPAN as f64);
+        let spans = sorted(spans);
+        let period = *spans.get(spans.len() / 2)?;
+        let late = sorted(at.iter().enumerate().map(|(n, at)| at - n as f64 * period));
+        let edge = (late.len() as f64 * OUTLIERS) as usize;
         let spread = late.get(late.len() - 1 - edge)? - late.get(edge)?;
         let speed = FRAME as f64 / f64::from(CORE_RATE) / period;
         Some(Self {
@@ -40,4 +34,10 @@ impl Timing {
             jitter: Duration::try_from_secs_f64(spread).unwrap_or_default(),
         })
     }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
 }

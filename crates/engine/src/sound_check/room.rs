@@ -57,6 +57,7 @@ pub(crate) struct Keep {
 struct Frame {
     near: [f32; 480],
     far: [f32; 480],
+    far_held: Duration,
     at: Instant,
 }
 
@@ -99,21 +100,26 @@ async fn record(duplex: &Arc<Duplex>, progress: impl Fn(f32)) -> (Recording, boo
     let (keep, mut frames) = mpsc::channel(FRAMES);
     duplex.tap(Some(Box::new(move |pair: Pair<'_>| {
         // When it is full, this task hangs, and there is nothing to measure.
-        let _ = keep.try_send(Box::new(Frame { near: *pair.raw, far: *pair.far, at: Instant::now() }));
+        let _ = keep.try_send(Box::new(Frame {
+            near: *pair.raw,
+            far: *pair.far,
+            far_held: pair.far_held,
+            at: Instant::now(),
+        }));
     })));
     let chirp = measure::chirp(protocol::SAMPLE_RATE);
     let before = SETTLING + in_frames(BEFORE);
     let length = Duration::from_secs_f64(chirp.len() as f64 / f64::from(protocol::SAMPLE_RATE));
     let all = before + in_frames(START + length + AFTER);
     let mut chirp = Some(chirp);
-    let (mut recording, mut has_clipped, mut count) = (Recording::of_tap(), false, 0);
+    let (mut recording, mut has_clipped, mut count) = (Recording::default(), false, 0);
     let begun = Instant::now();
     while count < all
         && let Ok(Some(frame)) = timeout_at((begun + LIMIT).into(), frames.recv()).await
     {
         count += 1;
         if count > SETTLING {
-            recording.push(&frame.near, &frame.far, frame.at.saturating_duration_since(begun));
+            recording.push(&frame.near, &frame.far, frame.far_held, frame.at.saturating_duration_since(begun));
         }
         if count >= before
             && let Some(chirp) = chirp.take()
