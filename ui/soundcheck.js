@@ -1,9 +1,10 @@
 // @ts-check
-// The 5-second sound check: speak, hear yourself, read a verdict. Used wherever devices are chosen.
+// The sound check: speak for 5 s, hear yourself, read a verdict; then measure the room. Used wherever devices are chosen.
 /** @import {Code, Snapshot, SoundCheck, Verdict} from './types' */
 import { fill, h, icon, say, svg } from './dom.js';
 import { level } from './meters.js';
 import { wording } from './problems.js';
+import { roomCheck } from './room.js';
 
 /** @typedef {import('./main.js').App} App */
 
@@ -36,15 +37,16 @@ export function soundCheck(app) {
   const words = h('p', { class: 'check-words', 'aria-live': 'polite' });
   const facts = h('p', { class: 'check-facts' });
   const button = h('button', { type: 'button', class: 'button', onclick: () => app.send({ do: isRunning() ? 'end_sound_check' : 'sound_check' }) });
-  const element = h('div', { class: 'check' }, picture, words, facts, button);
+  const room = roomCheck(app);
+  const element = h('div', { class: 'check' }, picture, words, facts, button, room.element);
 
   /** Newest first. @type {number[]} */
   let heights = new Array(BARS / 2).fill(0);
   let last = 0;
-  const isRunning = () => app.snapshot.sound_check !== null && app.snapshot.sound_check.phase !== 'done';
+  const isRunning = () => ['listening', 'playing'].includes(spokenPart(app.snapshot)?.phase ?? '');
 
   app.meters.listen(({ input, output }) => {
-    const check = app.snapshot.sound_check;
+    const check = spokenPart(app.snapshot);
     if (!element.isConnected || (!check && heights[0] === 0)) return;
     const time = performance.now();
     if (time - last < BAR_MS) return;
@@ -63,7 +65,8 @@ export function soundCheck(app) {
   }
 
   function draw() {
-    const { sound_check: check } = app.snapshot;
+    room.draw();
+    const check = spokenPart(app.snapshot);
     const phase = check?.phase ?? 'idle';
     progress(check);
     picture.dataset.phase = phase;
@@ -92,9 +95,16 @@ const db = (dbfs) => `${Math.round(dbfs).toString().replace('-', '−')} dBFS`;
 /** Whether a device problem explains why nothing is heard. @param {Snapshot} snapshot */
 export const isInTheWay = ({ problem }) => problem !== null && IN_THE_WAY.includes(problem.code);
 
+/** The check as far as it is about spoken words: while the room is measured its verdict stands. @param {Snapshot} snapshot @returns {SoundCheck | null} */
+function spokenPart({ sound_check: check }) {
+  if (!check || check.phase === 'listening' || check.phase === 'playing') return check;
+  return check.verdict ? { ...check, phase: 'done' } : null;
+}
+
 /** @param {Snapshot} snapshot @returns {[string, string]} */
 function wordsOf(snapshot) {
-  const { sound_check: check, problem } = snapshot;
+  const { problem } = snapshot;
+  const check = spokenPart(snapshot);
   if (!check && problem && isInTheWay(snapshot)) {
     const { what, todo } = wording(problem, snapshot);
     return [what, todo];
