@@ -1,6 +1,7 @@
 // @ts-check
 // Microphone and speaker: lists that are shared by the popover and the settings, and the popover itself.
 import { byId, fill, h, icon, keyboardFocus } from './dom.js';
+import { slider } from './fields.js';
 import { level } from './meters.js';
 import { soundCheck } from './soundcheck.js';
 
@@ -55,11 +56,16 @@ export function deviceList(app, direction) {
   return { element, draw };
 }
 
+const percent = new Intl.NumberFormat(undefined, { style: 'percent' });
+
+/** How loud everything is. @param {App} app */
+export const volume = (app) => slider(app, { label: 'Volume', about: (settings) => `${percent.format(settings.audio.volume)} of what your system allows.`, path: ['audio', 'volume'], ends: ['Silent', 'Full'] });
+
 /** The popover over the dock. It traps the Tab key, and gives the focus back when it closes. @param {App} app */
 export function devicePopover(app) {
   const popover = byId('devices');
   const opener = byId('devices-button');
-  const parts = [deviceList(app, 'input'), deviceList(app, 'output'), soundCheck(app)];
+  const parts = [deviceList(app, 'input'), deviceList(app, 'output'), volume(app), soundCheck(app)];
   fill(popover, ...parts.map((part) => part.element));
 
   /** @type {HTMLElement | null} */
@@ -101,7 +107,7 @@ export function devicePopover(app) {
   function trap(event) {
     if (event.key !== 'Tab') return;
     // Of a group of radios only the chosen one is a stop.
-    const stops = [...popover.querySelectorAll('input:checked, button')].filter((stop) => !(/** @type {HTMLButtonElement} */ (stop).disabled));
+    const stops = [...popover.querySelectorAll('input:checked, input[type=range], button')].filter((stop) => !(/** @type {HTMLButtonElement} */ (stop).disabled));
     const edge = event.shiftKey ? stops[0] : stops.at(-1);
     if (document.activeElement !== edge) return;
     event.preventDefault();

@@ -132,15 +132,16 @@ export function text(app, field) {
   });
 }
 
-/** From 0 to 1. @param {App} app @param {Field & {ends: [string, string]}} field */
+/** From 0 to 1, or over `range`. @param {App} app @param {Field & {ends: [string, string], range?: [number, number]}} field */
 export function slider(app, field) {
   const id = `slider-${++ids}`;
-  const input = h('input', { id, type: 'range', min: 0, max: 1, step: 0.05, class: 'slider' });
+  const [least, most] = field.range ?? [0, 1];
+  const input = h('input', { id, type: 'range', min: least, max: most, step: 0.05, class: 'slider' });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const words = () => (typeof field.about === 'function' ? field.about(app.snapshot.settings) : field.about);
   const keep = () => { clearTimeout(timer); app.configure(patch(field.path, Number(input.value))); };
-  const paint = () => level(input, Number(input.value));
+  const paint = () => level(input, (Number(input.value) - least) / (most - least));
   input.addEventListener('input', () => { paint(); clearTimeout(timer); timer = setTimeout(keep, 120); });
   input.addEventListener('change', keep);
   const control = h('div', { class: 'slider-slot' }, input, h('div', { class: 'slider-ends', 'aria-hidden': 'true' }, h('span', {}, field.ends[0]), h('span', {}, field.ends[1])));

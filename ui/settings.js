@@ -1,7 +1,7 @@
 // @ts-check
 // The settings: a page in the same window, in groups, searchable; every change applies at once.
 /** @import {Settings} from './types' */
-import { deviceList } from './devices.js';
+import { deviceList, volume } from './devices.js';
 import { byId, fill, h, icon, say } from './dom.js';
 import { accountFault, addressFault } from './faults.js';
 import { choice, select, slider, text, toggle } from './fields.js';
@@ -34,6 +34,9 @@ function patience({ voice }) {
   return `Waits until the thought sounds finished, at most about ${wait} s.`;
 }
 
+/** @param {Settings} settings */
+const speed = ({ voice }) => (voice.speed === 1 ? 'As fast as the voice speaks by itself.' : `${new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 }).format(voice.speed)} times as fast, at the same pitch.`);
+
 /** @param {App} app @param {Part[]} keyCards @returns {[GroupName, string, Part[]][]} */
 function groups(app, keyCards) {
   return [
@@ -44,6 +47,7 @@ function groups(app, keyCards) {
       select(app, { label: 'Voice', about: 'How the answer sounds, from the next connection on.', path: ['providers', 'openai', 'voice'], when: isOpenai, options: VOICES.map((voice) => [voice, voice[0].toUpperCase() + voice.slice(1)]) }),
       text(app, { label: 'Instructions', about: 'What the model should know about itself and about you.', path: ['voice', 'instructions'], when: isOpenai, lines: 4, placeholder: 'Be brief. I am learning Polish; correct my mistakes.' }),
       select(app, { label: 'Your language', about: 'Helps to write down what you say.', path: ['voice', 'language'], options: /** @type {[string, string][]} */ (LANGUAGES) }),
+      slider(app, { label: 'Speed', about: speed, path: ['voice', 'speed'], range: [0.75, 1.5], ends: ['Slower', 'Faster'] }),
       toggle(app, { label: 'Write down what I say', about: 'Your spoken words appear as captions and help after a lost connection.', path: ['voice', 'captions'] }),
       select(app, { label: 'Reasoning effort', about: 'More thought, later answers. Models before 2 do not take it.', path: ['providers', 'openai', 'reasoning_effort'], when: isOpenai, options: [['', 'As the model likes'], ['minimal', 'Minimal'], ['low', 'Low'], ['medium', 'Medium'], ['high', 'High'], ['xhigh', 'Highest']] }),
     ]],
@@ -53,7 +57,7 @@ function groups(app, keyCards) {
       slider(app, { label: 'Patience', about: patience, path: ['voice', 'patience'], ends: ['Quick', 'Patient'] }),
     ]],
     ['audio', 'Audio', [
-      { ...deviceList(app, 'input') }, { ...deviceList(app, 'output') }, soundCheck(app),
+      { ...deviceList(app, 'input') }, { ...deviceList(app, 'output') }, volume(app), soundCheck(app),
       choice(app, { label: 'Noise reduction', about: 'Cleans the microphone before the model hears it. Done by the provider.', path: ['voice', 'noise_reduction'], options: [['off', 'Off'], ['headset', 'Headset'], ['room', 'Laptop or room']] }),
     ]],
     ['keys', 'Keys', [

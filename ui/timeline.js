@@ -3,15 +3,14 @@
 /** @import {Item} from './types' */
 import { byId, fill, h, icon, kbd, say } from './dom.js';
 import { particulars, wording } from './problems.js';
-import { dateOf, isReadable, latency, partner, seconds, timeOf, tokens } from './words.js';
+import { figure, picture } from './waterfall.js';
+import { dateOf, isReadable, partner, seconds, timeOf, tokens } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{element: HTMLLIElement, item: Item, speaker: string, drawnWith: string}} Row */
 
 /** Distance from the end that still counts as being at the end, CSS px. */
 const NEAR = 48;
-/** A first sound after this time fills the bar, ms. */
-const SLOW_MS = 2000;
 
 /** @param {App} app */
 export function timeline(app) {
@@ -143,7 +142,7 @@ function body(item, app) {
   if (typeof item.kind === 'object') {
     return [h('p', { class: 'tool-line' }, icon('tool'), h('span', {}, 'asked for the tool ', h('code', {}, item.kind.tool_call)))];
   }
-  return [words(item, app), meta(item, app), trouble(item, app)];
+  return [words(item, app), meta(item, app), picture(item), trouble(item, app)];
 }
 
 /** @param {Item} item @param {App} app */
@@ -172,16 +171,10 @@ function meta(item, app) {
   if (item.delivery === 'interrupted') {
     facts.push(h('span', { class: 'cut' }, item.heard_ms ? `Interrupted at ${seconds(item.heard_ms)}` : 'Interrupted before it was heard'));
   }
-  if (item.role === 'assistant' && item.first_sound_ms !== null) facts.push(lag(item.first_sound_ms));
+  const time = figure(item);
+  if (time) facts.push(time);
   if (item.usage) facts.push(h('span', {}, tokens(item.usage)));
   return facts.length > 0 && h('div', { class: 'meta' }, ...facts);
-}
-
-/** @param {number} ms */
-function lag(ms) {
-  const bar = h('i');
-  bar.style.setProperty('--share', `${Math.min(100, Math.round((ms / SLOW_MS) * 100))}%`);
-  return h('span', { class: 'pair', title: 'From the end of your turn to the first sound' }, h('span', { class: 'lag', 'aria-hidden': 'true' }, bar), `${latency(ms)} to first sound`);
 }
 
 /** @param {Item} item @param {App} app */
