@@ -239,6 +239,28 @@ output_text: number,
  */
 output_audio: number, };
 
+export type Waterfall = { 
+/**
+ * The question was typed.
+ */
+is_typed: boolean, 
+/**
+ * The turn was over: key up and the tail captured, or the provider's detector said so.
+ */
+turn_end_ms: number | null, 
+/**
+ * The answer was asked for on the wire: by us, or by the provider itself when it took the turn.
+ */
+request_ms: number | null, 
+/**
+ * The first piece of the answer came.
+ */
+first_delta_ms: number | null, 
+/**
+ * Its first sample was audible, the speaker's own delay included.
+ */
+first_sound_ms: number | null, };
+
 export type Problem = { 
 /**
  * What kind.
@@ -431,7 +453,15 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "turn_ends_soon", 
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "speaking_muted" } | { "note": "hands_free", 
+/**
+ * Readable name of the headset.
+ */
+name: string, 
+/**
+ * A better microphone, if there is one.
+ */
+microphone: Device | null, } | { "note": "turn_ends_soon", 
 /**
  * Until it is ended and sent.
  */
@@ -765,7 +795,11 @@ gain_control: boolean,
 /**
  * Loudness of everything that is heard, 0 to 1.
  */
-volume: number, };
+volume: number, 
+/**
+ * Whether short sounds tell how the call stands.
+ */
+cues: boolean, };
 
 export type AppearanceSettings = { 
 /**

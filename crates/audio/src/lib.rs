@@ -21,6 +21,7 @@ mod files;
 pub mod front;
 mod gate;
 mod guard;
+mod hands_free;
 mod intake;
 mod jitter;
 mod keeper;

@@ -86,6 +86,10 @@ impl Board {
         }
     }
 
+    pub(crate) fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
     pub(crate) fn sound_check(&self) -> Option<&SoundCheck> {
         self.sound_check.as_ref()
     }

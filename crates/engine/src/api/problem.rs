@@ -93,6 +93,15 @@ pub enum Note {
     NetworkTooSlow,
     /// The provider's maximum length came near: continued on a fresh connection.
     Renewed,
+    /// The user speaks, and the microphone is muted.
+    SpeakingMuted,
+    /// The microphone of a Bluetooth headset is in use: its sound falls back to a telephone's.
+    HandsFree {
+        /// Readable name of the headset.
+        name: String,
+        /// A better microphone, if there is one.
+        microphone: Option<super::Device>,
+    },
     /// This turn is nearly as long as a turn can be.
     TurnEndsSoon {
         /// Until it is ended and sent.
