@@ -68,6 +68,7 @@ impl Engine {
             call,
             meters,
             calibrations: Calibrations::load(&paths.data),
+            pair: (None, None),
             jobs: JoinSet::new(),
             check: None,
             microphone: None,
@@ -92,6 +93,8 @@ struct Core {
     call: Call,
     meters: watch::Sender<Sound>,
     calibrations: Calibrations,
+    /// Names of the microphone and the speaker in use.
+    pair: (Option<String>, Option<String>),
     jobs: JoinSet<Done>,
     check: Option<Check>,
     /// Name of the microphone in use, and whether the user was advised about it.
@@ -136,6 +139,7 @@ impl Core {
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
                     self.look_at_microphone();
+            self.look_at_pair();
                 }
                 Some(step) = check_step(&mut self.check) => self.board.set_sound_check(Some(step)),
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => match done {
@@ -299,6 +303,7 @@ impl Core {
             let detail = format!("the sound check could not be saved: {error}");
             self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
         }
+        self.command(Command::FindDevices);
     }
 
     fn end_check(&mut self) {
@@ -364,6 +369,29 @@ impl Core {
         }
     }
 
+    /// Another pair of devices is in use: what a sound check found of it, the list of devices tells.
+    fn look_at_pair(&mut self) {
+        let Devices { input_in_use, output_in_use, .. } = self.board.devices();
+        if self.pair == (input_in_use.clone(), output_in_use.clone()) {
+            return;
+        }
+        self.pair = (input_in_use.clone(), output_in_use.clone());
+        if self.pair.0.is_some() && self.pair.1.is_some() && self.options.card.is_none() {
+            self.command(Command::FindDevices);
+        }
+    }
+
+    fn calibrate(&mut self, devices: &[audio::Device]) {
+        let id = |direction, in_use: &Option<String>| {
+            let is_it = |device: &&audio::Device| device.direction == direction && Some(&device.name) == in_use.as_ref();
+            devices.iter().find(is_it).map(|device| device.id.0.as_str())
+        };
+        let input = id(audio::Direction::Input, &self.pair.0);
+        let output = id(audio::Direction::Output, &self.pair.1);
+        let known = input.zip(output).and_then(|(input, output)| self.calibrations.of(input, output));
+        self.call.calibrate(known, self.board.settings());
+    }
+
     fn advise(&mut self, devices: &[audio::Device]) {
         let Some(in_use) = self.microphone.as_deref().filter(|_| !self.is_advised) else { return };
         if let Some(note) = hands_free::advice(devices, in_use) {
@@ -378,6 +406,7 @@ impl Core {
             Vec::new()
         });
         self.advise(&found);
+        self.calibrate(&found);
         self.board.set_devices(|devices| {
             let in_use = (devices.input_in_use.take(), devices.output_in_use.take());
             *devices = Devices {

@@ -7,6 +7,7 @@ use protocol::{Input, ItemId};
 
 use crate::api::{Code, Mode, Note, Problem};
 use crate::board::Board;
+use crate::config::Settings;
 
 use super::{Call, sound_problem};
 
@@ -32,6 +33,11 @@ impl Call {
                 self.cue(Cue::Armed, board);
             }
         }
+    }
+
+    /// Takes what a sound check found of the devices in use.
+    pub(crate) fn calibrate(&mut self, calibration: Option<audio::Calibration>, settings: &Settings) {
+        self.sound.calibrate(calibration, settings);
     }
 
     pub(super) fn sound_failed(&mut self, error: &audio::Error, board: &mut Board) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use audio::{Captured, Card, Choice, Cue, DeviceId, Duplex, Heard, ItemKey, Notice, Tap};
+use audio::{Calibration, Captured, Card, Choice, Cue, DeviceId, Duplex, Heard, ItemKey, Notice, Tap};
 use protocol::ItemId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -44,6 +44,8 @@ pub(crate) struct Sound {
     notices: Option<mpsc::Receiver<Notice>>,
     overflowed: Arc<AtomicBool>,
     published: watch::Sender<handle::Sound>,
+    /// What a sound check found of the devices in use.
+    calibration: Option<Calibration>,
 }
 
 struct Open {
@@ -62,6 +64,7 @@ impl Sound {
             notices: None,
             overflowed: Arc::default(),
             published,
+            calibration: None,
         }
     }
 
@@ -71,7 +74,7 @@ impl Sound {
             return;
         }
         let config = config(self.card(settings));
-        let processing = processing(settings);
+        let processing = self.processing(settings);
         let tune = tuning(settings);
         let overflowed = Arc::clone(&self.overflowed);
         self.opens.spawn_blocking(move || {
@@ -230,10 +233,35 @@ impl Sound {
         self.duplex.as_ref().map_or(Duration::ZERO, |duplex| duplex.output_latency())
     }
 
+    /// Takes what a sound check found of the devices in use.
+    pub(crate) fn calibrate(&mut self, calibration: Option<Calibration>, settings: &Settings) {
+        if self.calibration == calibration {
+            return;
+        }
+        self.calibration = calibration;
+        if let Some(duplex) = &self.duplex {
+            duplex.process(self.processing(settings));
+        }
+    }
+
+    fn processing(&self, settings: &Settings) -> audio::Processing {
+        audio::Processing {
+            echo: match settings.audio.echo {
+                EchoControl::Automatic => audio::EchoControl::Automatic,
+                EchoControl::Speakers => audio::EchoControl::Speakers,
+                EchoControl::Headphones => audio::EchoControl::Headphones,
+                EchoControl::Pause => audio::EchoControl::Pause,
+            },
+            noise_suppression: settings.audio.noise_suppression,
+            gain_control: settings.audio.gain_control,
+            calibration: self.calibration,
+        }
+    }
+
     pub(crate) fn choose(&self, settings: &Settings) {
         if let Some(duplex) = &self.duplex {
             duplex.choose(choice(&settings.audio.input), choice(&settings.audio.output));
-            duplex.process(processing(settings));
+            duplex.process(self.processing(settings));
         }
     }
 }
@@ -255,20 +283,6 @@ fn tuning(settings: &Settings) -> impl FnOnce(&Duplex) + Send + 'static {
     move |duplex| {
         duplex.set_volume(volume);
         duplex.set_speed(speed);
-    }
-}
-
-fn processing(settings: &Settings) -> audio::Processing {
-    audio::Processing {
-        echo: match settings.audio.echo {
-            EchoControl::Automatic => audio::EchoControl::Automatic,
-            EchoControl::Speakers => audio::EchoControl::Speakers,
-            EchoControl::Headphones => audio::EchoControl::Headphones,
-            EchoControl::Pause => audio::EchoControl::Pause,
-        },
-        noise_suppression: settings.audio.noise_suppression,
-        gain_control: settings.audio.gain_control,
-        calibration: None,
     }
 }
 
