@@ -80,6 +80,9 @@ async fn a_call_in_the_terminal_is_recorded_to_a_file() {
     let words = Sound::fixture("question.wav");
     let (spoken, _) = sound(&both.left).find(&words).expect("the question is left");
     let (answered, _) = sound(&both.right).find(&words).expect("the practice partner's answer is right");
-    assert!(answered > spoken + words.seconds(), "the answer at {answered:.2} s comes after the question at {spoken:.2} s");
+    assert!(
+        answered > spoken + words.seconds(),
+        "the answer at {answered:.2} s comes after the question at {spoken:.2} s"
+    );
     assert!(stage.path("call.json").is_file(), "the list of turns stands beside it");
 }

@@ -302,7 +302,7 @@ impl Recordings {
         Outcome::Ready
     }
 
-    fn news(&mut self, number: u64, news: News) -> Outcome {
+    fn news(&self, number: u64, news: News) -> Outcome {
         if self.session.as_ref().is_none_or(|session| session.number != number) {
             return Outcome::Nothing;
         }

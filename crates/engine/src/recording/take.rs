@@ -186,7 +186,5 @@ pub(super) fn delete(file: &Path) -> std::io::Result<()> {
 
 /// Whether the words of this item are being spoken into the microphone.
 pub(super) fn is_being_spoken(item: &Item) -> bool {
-    item.role == protocol::Role::User
-        && item.kind == protocol::Kind::Spoken
-        && item.delivery == Delivery::Recording
+    item.role == protocol::Role::User && item.kind == protocol::Kind::Spoken && item.delivery == Delivery::Recording
 }

@@ -78,8 +78,7 @@ async fn each_turn_is_found_on_its_side_of_the_recording() {
     let length = audio::recording::duration(&file).unwrap();
     assert_eq!(take.duration_ms, Some(u32::try_from(length.as_millis()).unwrap()));
 
-    let (spoken, answered) =
-        (read(&file, RATE, span(question)).unwrap(), read(&file, RATE, span(answer)).unwrap());
+    let (spoken, answered) = (read(&file, RATE, span(question)).unwrap(), read(&file, RATE, span(answer)).unwrap());
     for (own, other) in [(&spoken.left, &spoken.right), (&answered.right, &answered.left)] {
         let (own, other) = (share(own, RATE), share(other, RATE));
         assert!(own.0 > 0.5 && own.1 > 0.05, "{own:?}");
