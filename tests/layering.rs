@@ -51,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clap",
             "emulator",
             "engine",
+            "futures-util",
             "gtk",
             "rpassword",
             "serde",
@@ -60,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tauri-plugin-single-instance",
             "tokio",
             "tracing",
+            "zbus",
         ],
     ),
 ];

@@ -8,7 +8,7 @@ import { firstRun } from './firstrun.js';
 import { header } from './header.js';
 import * as ipc from './ipc.js';
 import { meters } from './meters.js';
-import { noteText, problems, toast } from './problems.js';
+import { showNote, problems, toast } from './problems.js';
 import { recording } from './recording.js';
 import { settingsPage } from './settings.js';
 import { shortcuts } from './shortcuts.js';
@@ -161,7 +161,7 @@ async function boot() {
   function take(app, batch) {
     const { snapshot, applied, hasGap } = reduceAll(app.snapshot, batch);
     app.snapshot = snapshot;
-    for (const event of applied) if (event.type === 'note') toast(noteText(event.data));
+    for (const event of applied) if (event.type === 'note') showNote(event.data, app);
     if (applied.length > 0) app.draw();
     if (hasGap) void catchUp(app);
   }

@@ -70,7 +70,7 @@ const TABLE = {
   insecure_route: () => ['Not connected: the key would have gone out unprotected.', 'Use an address that starts with https or wss.', 'Open the address', address],
   no_microphone: () => ['No microphone found.', 'Connect one and it will be picked up. You can type meanwhile.', 'Open devices', devices],
   microphone_refused: () => ['The system does not let Sidetone use the microphone.', MICROPHONE_PATH, 'Open system settings', (app) => app.link('microphone_settings')],
-  microphone_silent: () => ['The microphone is on but silent.', 'It may be muted by a switch of its own.', 'Choose another', devices],
+  microphone_silent: () => ['The microphone is on but silent.', `A switch of its own may mute it, or the system keeps it silent. ${MICROPHONE_PATH}`, 'Open sound settings', (app) => app.link('microphone_settings')],
   no_speaker: () => ['No speaker found.', 'Answers can still be read. Connect one and it will be picked up.', 'Open devices', devices],
   device_lost: () => ['A sound device stopped working.', 'No other could be opened yet. What you said is kept.', 'Open devices', devices],
   no_keychain: () => ['This system has no keychain.', 'A key can be kept until Sidetone closes, or come from the environment.', 'Open keys', keys],
@@ -118,16 +118,39 @@ export function noteText(note) {
     case 'network_too_slow': return 'The network is too slow for the microphone: some of it was not sent.';
     case 'recording_gap': return `The disk is too slow: ${(note.ms / 1000).toFixed(1)} s are missing in the recording.`;
     case 'renewed': return 'The longest call was near: it goes on over a fresh connection.';
+    case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
+    case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
+    case 'speaking_muted': return 'You are speaking, but the microphone is muted.';
+    case 'hands_free': return `${note.name} is in its telephone mode. ${note.microphone ? `Listen on it and talk into ${note.microphone.name}: both sound better.` : 'With another microphone it would sound better.'}`;
   }
+}
+
+/** What can be done about it at once: one button. @param {Note} note @returns {[string, (app: App) => void] | undefined} */
+function noteButton(note) {
+  switch (note.note) {
+    case 'speaking_muted': return ['Unmute', (app) => app.send({ do: 'mute', is_muted: false })];
+    case 'hands_free': {
+      const { microphone } = note;
+      return microphone ? ['Use that microphone', (app) => app.configure({ audio: { input: microphone.id } })] : undefined;
+    }
+    default: return undefined;
+  }
+}
+
+/** @param {Note} note @param {App} app */
+export function showNote(note, app) {
+  const button = noteButton(note);
+  toast(noteText(note), button && { label: button[0], act: () => button[1](app) });
 }
 
 /** Passing words stay long enough to be read, longer under the pointer. */
 const TOAST_MS = 8000;
 
-/** @param {string} text */
-export function toast(text) {
+/** @param {string} text @param {{label: string, act: () => void}} [button] */
+export function toast(text, button) {
   const close = () => element.remove();
   const element = h('div', { class: 'toast' }, icon('info'), h('p', {}, text),
+    button && h('button', { type: 'button', class: 'button small', onclick: () => { button.act(); close(); } }, button.label),
     h('button', { type: 'button', class: 'tool', 'aria-label': 'Close note', onclick: close }, icon('close')));
   let timer = setTimeout(close, TOAST_MS);
   element.addEventListener('pointerenter', () => clearTimeout(timer));

@@ -58,6 +58,7 @@ function groups(app, keyCards) {
     ]],
     ['audio', 'Audio', [
       { ...deviceList(app, 'input') }, { ...deviceList(app, 'output') }, volume(app), soundCheck(app),
+      toggle(app, { label: 'Sounds of the call', about: 'Short and soft: the microphone is open, a turn is sent, something failed, you talk while muted.', path: ['audio', 'cues'] }),
       choice(app, { label: 'Noise reduction', about: 'Cleans the microphone before the model hears it. Done by the provider.', path: ['voice', 'noise_reduction'], options: [['off', 'Off'], ['headset', 'Headset'], ['room', 'Laptop or room']] }),
     ]],
     ['keys', 'Keys', [

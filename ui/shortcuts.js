@@ -8,7 +8,7 @@ import { zoom } from './zoom.js';
 
 /** @type {[string, string[]][]} */
 const LIST = [
-  ['Talk while held; tap to lock', ['Space']],
+  ['Talk while held; tap to lock. With an open microphone: hold while you think', ['Space']],
   ['Stop the answer, or discard what you are saying', ['Esc']],
   ['Start or end the call', [COMMAND, 'J']],
   ['Mute or unmute', [COMMAND, 'Shift', 'M']],

@@ -15,6 +15,7 @@ export function talk(app) {
   const hold = new Hold({
     press() { button.dataset.pressed = ''; app.send({ do: 'press' }); },
     release() { delete button.dataset.pressed; app.send({ do: 'release' }); },
+    letGo() { delete button.dataset.pressed; app.send({ do: 'let_go' }); },
   });
   let drawn = '';
   holdByPointer(button, hold);
@@ -80,8 +81,8 @@ function holdByKey(button, hold, app) {
     if (event.target === button) event.preventDefault();
     hold.up(sourceOf(event), { hasGrace: true });
   }, true);
-  window.addEventListener('blur', () => hold.end());
-  document.addEventListener('visibilitychange', () => { if (document.hidden) hold.end(); });
+  window.addEventListener('blur', () => hold.lose());
+  document.addEventListener('visibilitychange', () => { if (document.hidden) hold.lose(); });
 }
 
 /** The state's word and, while there is something to say, the connection's. @param {Call} call @returns {[string, string]} */
@@ -98,7 +99,7 @@ function stateWords(call) {
 
 /** What the hint depends on. @param {Snapshot} snapshot */
 function hintKey({ call, problem }) {
-  return [call.talk, call.mode, call.is_locked, call.link.state, problem?.code];
+  return [call.talk, call.mode, call.is_locked, call.is_floor_held, call.link.state, problem?.code];
 }
 
 /** What a key press will do now. @param {Snapshot} snapshot @param {boolean} isTyping @returns {(Node | string)[]} */
@@ -113,14 +114,15 @@ function hintOf(snapshot, isTyping) {
       if (!isOpen) return ['hold ', space, ' to talk, or tap it to lock'];
       return call.link.state === 'idle' ? ['press ', space, ' to open the microphone'] : ['just speak'];
     case 'listening':
-      if (isOpen) return ['pause to send, ', esc, ' to discard'];
+      if (call.is_floor_held) return ['take your time: it is answered when you let go of ', space];
+      if (isOpen) return ['pause to send, or hold ', space, ' while you think'];
       if (call.is_locked) return ['Locked: tap again to send, ', esc, ' to discard'];
       return ['let go of ', space, ' to send, ', esc, ' to discard'];
     case 'thinking':
       return isOpen || isTyping ? [esc, ' to stop'] : ['hold ', space, ' to add to it, ', esc, ' to stop'];
     case 'speaking':
       if (isTyping) return [esc, ' to stop'];
-      return isOpen ? ['speak or press ', space, ' to interrupt'] : ['hold ', space, ' to interrupt, ', esc, ' to stop'];
+      return isOpen ? ['speak or hold ', space, ' to interrupt'] : ['hold ', space, ' to interrupt, ', esc, ' to stop'];
     case 'muted':
       return ['the call goes on, ', kbd(COMMAND), kbd('Shift'), kbd('M'), ' to unmute'];
     case 'blocked':

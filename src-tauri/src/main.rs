@@ -6,6 +6,7 @@ mod bridge;
 mod cli;
 mod commands;
 mod crash;
+mod departure;
 mod link;
 mod paths;
 mod practice;

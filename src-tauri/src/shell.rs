@@ -9,7 +9,7 @@ use tauri::webview::Color;
 use tauri::{App, AppHandle, Builder, Manager as _, RunEvent, Runtime, Theme, WebviewWindowBuilder};
 
 use crate::bridge::Bridge;
-use crate::{commands, practice};
+use crate::{commands, departure, practice};
 
 /// Label of the one window, in `tauri.conf.json` and the capabilities.
 const WINDOW: &str = "main";
@@ -33,6 +33,7 @@ pub(crate) fn run(paths: Paths) -> anyhow::Result<()> {
     let app = configure(Builder::default())
         // First of all: a second start only brings the first window to the front.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| bring_to_front(app)))
+        .on_window_event(departure::window_event)
         .setup(move |app| Ok(open(app, paths)?))
         .build(tauri::generate_context!())
         .context("no window")?;
@@ -65,6 +66,8 @@ fn open<R: Runtime>(app: &App<R>, paths: Paths) -> anyhow::Result<()> {
     let page_cache = paths.cache.join("page");
     let engine = Engine::start(paths, Options { practice: practice::start(), card: None, overrides: None })?;
     let chosen = tauri::async_runtime::block_on(engine.snapshot())?.settings.appearance.theme;
+    #[cfg(target_os = "linux")]
+    departure::watch(&engine);
     app.manage(engine);
     let config = app.config().app.windows.iter().find(|window| window.label == WINDOW);
     let window = WebviewWindowBuilder::from_config(app, config.context("no window in tauri.conf.json")?)?

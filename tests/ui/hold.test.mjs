@@ -10,9 +10,11 @@ function setUp() {
     ms: 0,
     start(end, ms) { clock.end = end; clock.ms = ms; return end; },
     stop(timer) { if (clock.end === timer) clock.end = null; },
+    at: 0,
+    now: () => clock.at,
     pass() { const { end } = clock; clock.end = null; end?.(); },
   };
-  const hold = new Hold({ press: () => said.push('press'), release: () => said.push('release') }, clock);
+  const hold = new Hold({ press: () => said.push('press'), release: () => said.push('release'), letGo: () => said.push('let go') }, clock);
   return { hold, clock, said };
 }
 
@@ -26,6 +28,7 @@ test('a pointer presses and releases at once', () => {
 test('a key that goes up and down again within the grace time was never let go of', () => {
   const { hold, clock, said } = setUp();
   hold.down('space');
+  clock.at = 600;
   for (let repeat = 0; repeat < 5; repeat += 1) {
     hold.up('space', { hasGrace: true });
     hold.down('space');
@@ -42,6 +45,7 @@ test('two holds with the grace time between them are two', () => {
   const { hold, clock, said } = setUp();
   for (let times = 0; times < 2; times += 1) {
     hold.down('space');
+    clock.at += 600;
     hold.up('space', { hasGrace: true });
     clock.pass();
   }
@@ -59,8 +63,9 @@ test('a second source neither presses nor releases while the first holds', () =>
 });
 
 test('a second source within the grace time of the first starts a hold of its own', () => {
-  const { hold, said } = setUp();
+  const { hold, clock, said } = setUp();
   hold.down('space');
+  clock.at = 600;
   hold.up('space', { hasGrace: true });
   hold.down('pointer');
   assert.deepEqual(said, ['press', 'release', 'press']);
@@ -69,12 +74,31 @@ test('a second source within the grace time of the first starts a hold of its ow
 test('losing the window lets go once, also within the grace time', () => {
   const { hold, clock, said } = setUp();
   hold.down('space');
+  clock.at = 600;
   hold.up('space', { hasGrace: true });
-  hold.end();
+  hold.lose();
   clock.pass();
-  hold.end();
-  assert.deepEqual(said, ['press', 'release']);
+  hold.lose();
+  assert.deepEqual(said, ['press', 'let go']);
   assert.equal(hold.isHeld, false);
+});
+
+test('a tap is let go of at once, so that it stays shorter than a hold', () => {
+  const { hold, clock, said } = setUp();
+  hold.down('space');
+  clock.at = 199;
+  hold.up('space', { hasGrace: true });
+  assert.deepEqual(said, ['press', 'release']);
+  assert.equal(clock.end, null);
+});
+
+test('a short press that loses the window is let go of, not tapped', () => {
+  const { hold, clock, said } = setUp();
+  hold.down('space');
+  clock.at = 50;
+  hold.lose();
+  hold.up('space', { hasGrace: true });
+  assert.deepEqual(said, ['press', 'let go']);
 });
 
 test('an up without a down does nothing', () => {
@@ -82,5 +106,6 @@ test('an up without a down does nothing', () => {
   hold.up('space', { hasGrace: true });
   hold.up('pointer');
   hold.end();
+  hold.lose();
   assert.deepEqual(said, []);
 });

@@ -157,6 +157,7 @@ mod tests {
             is_locked: false,
             is_muted: false,
             is_armed: true,
+            is_floor_held: false,
             is_live: false,
             started_at: None,
             first_sound_ms: None,

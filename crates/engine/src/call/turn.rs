@@ -133,7 +133,7 @@ impl Call {
     }
 
     /// Open mode: audio flows all the time.
-    pub(super) fn open_microphone(&mut self) {
+    pub(super) fn open_microphone(&self) {
         self.sound.open_gate();
     }
 

@@ -155,6 +155,12 @@ fn passing_words(passing: &Note) -> String {
         Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
         Note::RecordingGap { ms } => format!("The disk is too slow: {ms} ms are missing in the recording."),
         Note::Renewed => "Continued on a fresh connection.".into(),
+        Note::SpeakingMuted => "You speak, but the microphone is muted.".into(),
+        Note::HandsFree { name, .. } => {
+            format!("{name} is in its telephone mode: listen on it, and speak into another microphone.")
+        }
+        Note::TurnEndsSoon { seconds } => format!("This turn is long: it is sent in {seconds} s."),
+        Note::TurnEnded => "This turn was as long as one can be: it was sent.".into(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use audio::{Direction, Notice as SoundNotice};
 
+use super::super::Happening;
 use super::super::gate::{Due, WARNING};
 use super::super::sound::SoundEvent;
-use super::super::Happening;
 use super::*;
 
 /// A turn of which something was said already.
