@@ -6,6 +6,7 @@ mod doctor;
 mod emulate;
 mod failure;
 mod keys;
+mod latency;
 mod print;
 mod turn;
 
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
     /// Keep, test, list and delete keys
     Keys(keys::Arguments),
+    /// Tell how long answers took to come, by provider, model and route
+    Latency(latency::Arguments),
     /// Run a fake provider on this machine, for tests and demos
     Emulate(emulate::Arguments),
 }
@@ -70,6 +73,7 @@ pub(crate) fn run(command: Command, paths: Paths) -> ExitCode {
             Command::Devices(arguments) => devices::run(&arguments, paths).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &paths).await,
             Command::Keys(arguments) => keys::run(&arguments, paths).await,
+            Command::Latency(arguments) => latency::run(&arguments, &paths),
             Command::Emulate(arguments) => emulate::run(&arguments).await,
         }
     });

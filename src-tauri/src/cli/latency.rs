@@ -1,0 +1,111 @@
+//! `sidetone latency`
+
+use engine::Paths;
+use engine::api::{Provider, Route};
+use engine::latency::{Manner, Row, Spread, read, summary};
+
+use super::failure::Failure;
+use super::print::{json, line};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object for each kind of turn
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, paths: &Paths) -> Result<(), Failure> {
+    let rows = summary(&read(&paths.data));
+    if arguments.json {
+        return rows.iter().try_for_each(json);
+    }
+    if rows.is_empty() {
+        return line("No turn was answered yet.");
+    }
+    line(table(&rows))
+}
+
+/// Aligned columns; the steps as they are half of the time, and 19 times out of 20.
+fn table(rows: &[Row]) -> String {
+    let head = ["who answers", "way", "question", "turns", "end of turn", "request", "first piece", "first sound"];
+    let lines: Vec<[String; 8]> = std::iter::once(head.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect();
+    text.push("Each from your last voiced sample, or the typed message: p50 / p95 in ms.".into());
+    text.join("\n")
+}
+
+fn cells(row: &Row) -> [String; 8] {
+    let way = match (row.provider, row.route) {
+        (Provider::Practice, _) => "on this computer",
+        (Provider::Openai, Route::Direct) => "direct",
+        (Provider::Openai, Route::Gateway) => "gateway",
+        (Provider::Openai, Route::Endpoint) => "own server",
+    };
+    let manner = match row.manner {
+        Manner::Ptt => "hold to talk",
+        Manner::Open => "open microphone",
+        Manner::Typed => "typed",
+    };
+    let step = |spread: Option<Spread>| {
+        spread.map_or_else(|| "-".to_owned(), |spread| format!("{} / {}", spread.p50, spread.p95))
+    };
+    [
+        row.model.clone(),
+        way.to_owned(),
+        manner.to_owned(),
+        row.turns.to_string(),
+        step(row.turn_end_ms),
+        step(row.request_ms),
+        step(row.first_delta_ms),
+        step(row.first_sound_ms),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_aligned_and_says_what_was_measured() {
+        let spread = |p50, p95| Some(Spread { p50, p95 });
+        let practice = Row {
+            provider: Provider::Practice,
+            model: "practice".into(),
+            route: Route::Direct,
+            manner: Manner::Ptt,
+            turns: 12,
+            turn_end_ms: spread(210, 400),
+            request_ms: spread(211, 402),
+            first_delta_ms: spread(300, 500),
+            first_sound_ms: spread(340, 560),
+        };
+        let typed = Row {
+            provider: Provider::Openai,
+            model: "gpt-realtime-2.1".into(),
+            route: Route::Gateway,
+            manner: Manner::Typed,
+            turns: 3,
+            turn_end_ms: None,
+            first_sound_ms: None,
+            ..practice.clone()
+        };
+        let plain = [
+            "who answers       way               question      turns  end of turn  request    first piece  first sound",
+            "practice          on this computer  hold to talk  12     210 / 400    211 / 402  300 / 500    340 / 560",
+            "gpt-realtime-2.1  gateway           typed         3      -            211 / 402  300 / 500    -",
+            "Each from your last voiced sample, or the typed message: p50 / p95 in ms.",
+        ];
+        assert_eq!(table(&[practice, typed]), plain.join("\n"));
+    }
+}
