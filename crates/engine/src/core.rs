@@ -372,7 +372,7 @@ impl Core {
     /// Another pair of devices is in use: what a sound check found of it, the list of devices tells.
     fn look_at_pair(&mut self) {
         let Devices { input_in_use, output_in_use, .. } = self.board.devices();
-        if self.pair == (input_in_use.clone(), output_in_use.clone()) {
+        if self.pair.0 == *input_in_use && self.pair.1 == *output_in_use {
             return;
         }
         self.pair = (input_in_use.clone(), output_in_use.clone());
