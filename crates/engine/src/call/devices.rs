@@ -137,7 +137,10 @@ impl Call {
                 self.input(Input::Audio(&pcm), board);
             }
             Captured::End => self.tail_captured(board),
-            Captured::BargeIn => self.input(Input::BargeIn, board),
+            Captured::BargeIn => {
+                self.silence_replay();
+                self.input(Input::BargeIn, board);
+            }
             Captured::InputEnded => {
                 if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
                     self.end_turn();
