@@ -50,11 +50,13 @@ export function roomCheck(app) {
     say(button, isMeasuring() ? 'Stop' : room ? 'Measure again' : 'Measure the room (3 s)');
     pause.hidden = room?.finding !== 'too_strong' || app.snapshot.settings.audio.echo === 'pause';
     if (drawn === room) return;
+    const isNews = room !== null && drawn !== undefined;
     drawn = room;
     say(facts, room ? factsOf(room) : '');
     fill(remarks, ...(room ? remarksOf(room).map((remark) => h('li', {}, remark)) : []));
     picture.hidden = !room || room.finding === 'unclear' || room.finding === 'silent';
     fill(picture, ...(room ? pictureOf(room) : []));
+    if (isNews) element.scrollIntoView({ block: 'nearest' });
   }
 
   draw();
@@ -68,8 +70,9 @@ const db = (value) => `${Math.round(value).toString().replace('-', '−')} dB`;
 function factsOf(room) {
   const noise = `room ${db(room.noise_dbfs)}FS`;
   if (room.delay_ms === null || room.echo_loss_db === null) return noise[0].toUpperCase() + noise.slice(1);
-  const level = room.echo_loss_db < 0 ? `${db(-room.echo_loss_db)} louder` : `${db(room.echo_loss_db)} quieter`;
-  return `Echo after ${count(room.delay_ms)} ms, ${level} than played; ${noise}`;
+  const loss = Math.round(room.echo_loss_db);
+  const level = loss === 0 ? 'as loud as played' : `${db(Math.abs(loss))} ${loss < 0 ? 'louder' : 'quieter'} than played`;
+  return `Echo after ${count(room.delay_ms)} ms, ${level}; ${noise}`;
 }
 
 /** @param {Room} room */

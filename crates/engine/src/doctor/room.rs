@@ -99,6 +99,7 @@ fn examined(room: &Room) -> Vec<Check> {
 fn words(finding: Finding, delay_ms: Option<u32>, loss_db: Option<f32>) -> String {
     let delay = delay_ms.unwrap_or_default();
     let level = match loss_db {
+        Some(loss) if loss.abs() < 0.5 => "as loud as played".into(),
         Some(loss) if loss < 0.0 => format!("{:.0} dB louder than played", -loss),
         Some(loss) => format!("{loss:.0} dB quieter than played"),
         None => String::new(),
