@@ -38,6 +38,12 @@ async fn holding_the_button_holds_a_spoken_turn() {
     let seconds: f64 = said.split("I heard ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((1.4..2.4).contains(&seconds), "2 s were spoken: {said}");
     assert!(said.contains("to first sound"), "the latency is shown: {said}");
+    window.until("the figure opens", "const figure = document.querySelector('.figure'); if (figure?.getAttribute('aria-expanded') === 'false') figure.click(); return figure?.getAttribute('aria-expanded') === 'true'").await;
+    let said = window.conversation().await;
+    for step in ["Your turn ended", "The answer was asked for", "Its first piece came", "You heard it"] {
+        assert!(said.contains(step), "where the time went: {said}");
+    }
+    window.screenshot("waterfall").await;
     window.close().await;
 }
 

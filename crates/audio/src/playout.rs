@@ -350,7 +350,7 @@ impl Playout {
         let held = self.stretch.held() as f64 / f64::from(self.wire_rate) / f64::from(self.speed);
         let batched: usize = self.batches.iter().map(|batch| batch.samples.len() - batch.at).sum();
         let rate = self.speaker.as_ref().map(|speaker| speaker.mouth.rate);
-        let rate = rate.or(self.lost.as_ref().map(|(rate, _)| *rate)).unwrap_or(self.wire_rate);
+        let rate = rate.or_else(|| self.lost.as_ref().map(|(rate, _)| *rate)).unwrap_or(self.wire_rate);
         let filled = self.speaker.as_ref().map_or(0, Speaker::fill);
         Duration::from_secs_f64(held + (batched as f64 + filled as f64) / f64::from(rate))
     }

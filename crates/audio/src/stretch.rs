@@ -123,7 +123,6 @@ impl Stretch {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "bypassed samples are the same bits")]
 mod tests {
     use super::*;
 
