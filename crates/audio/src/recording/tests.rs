@@ -40,8 +40,9 @@ fn recorded(left: &[f32], right: &[f32]) -> (tempfile::TempDir, PathBuf) {
     let (tell, news) = channel();
     let (recorder, mut inlet) = Recorder::start(&file, &tags(), move |word| drop(tell.send(word))).unwrap();
     for (left, right) in left.chunks(480).zip(right.chunks(480)) {
+        // Faster than real time: the ring may be full. A sync would end a page before its second is over.
         while inlet.ring.slots() < 960 {
-            recorder.sync(PATIENCE);
+            std::thread::yield_now();
         }
         inlet.frame(left, right);
     }
