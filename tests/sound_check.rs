@@ -73,7 +73,8 @@ async fn the_window_measures_the_room_and_draws_it() {
     window.screenshot("sound-check-room-measuring").await;
     window.until_text("Your microphone hears the speaker").await;
     window.screenshot("sound-check-room").await;
-    let drawn = window.script("return document.querySelector('.settings-view .room-curve polygon').points.numberOfItems", &[]);
+    let drawn =
+        window.script("return document.querySelector('.settings-view .room-curve polygon').points.numberOfItems", &[]);
     assert_eq!(drawn.await, 102, "100 steps of 5 ms and two corners");
     until("the devices to be closed", async || (stage.card().listeners() == 0).then_some(())).await;
     window.close().await;

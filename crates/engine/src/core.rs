@@ -282,8 +282,9 @@ impl Core {
 
     fn start_measuring(&mut self) {
         let spoken = self.board.sound_check().filter(|check| check.phase == CheckPhase::Done).cloned();
+        let volume = self.board.settings().audio.volume;
         let (card, meters, (tell, steps)) = self.prepare_check();
-        let check = sound_check::run_room(card, spoken, meters, tell);
+        let check = sound_check::run_room(card, volume, spoken, meters, tell);
         let task = self.jobs.spawn(async move { Done::Checked(check.await) });
         self.check = Some(Check { steps, task });
     }

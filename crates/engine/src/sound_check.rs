@@ -52,6 +52,7 @@ pub(crate) async fn run(
 /// Measures the room and reports each step; the verdict on spoken words that were heard before stays.
 pub(crate) async fn run_room(
     card: Card,
+    volume: f32,
     spoken: Option<SoundCheck>,
     meters: watch::Sender<Sound>,
     steps: mpsc::Sender<SoundCheck>,
@@ -61,7 +62,7 @@ pub(crate) async fn run_room(
         let step = SoundCheck { phase: CheckPhase::Measuring, seconds_left, room: None, ..spoken.clone() };
         let _ = steps.try_send(step);
     };
-    let Measured { room, kept } = measure(card, Some(&meters), progress).await?;
+    let Measured { room, kept } = measure(card, volume, Some(&meters), progress).await?;
     Ok((SoundCheck { phase: CheckPhase::Done, seconds_left: 0.0, room: Some(room), ..spoken.clone() }, kept))
 }
 

@@ -171,7 +171,8 @@ fn correlate(sweep: &mut [Complex<f32>], heard: &mut [Complex<f32>]) {
     for (at, (played, heard)) in sweep.iter_mut().zip(heard).enumerate() {
         let weight = weight(at as f64 * f64::from(CORE_RATE) / LENGTH as f64);
         // Neither end of the spectrum has a phase; both are outside of the band.
-        let weight = if at == 0 || at == last { 0.0 } else { weight / played.norm().max(LEAST * most).max(f32::MIN_POSITIVE) };
+        let weight =
+            if at == 0 || at == last { 0.0 } else { weight / played.norm().max(LEAST * most).max(f32::MIN_POSITIVE) };
         *heard *= played.conj() * weight;
         *played *= played.conj() * weight;
     }

@@ -88,7 +88,8 @@ impl Room {
     /// Ways from the speaker to the microphone: samples later than the shortest, and gain.
     fn taps(&self) -> Vec<(f64, f32)> {
         let mut noise = Noise(3);
-        let walls = (1..=40).map(|n| (f64::from(n) * 137.0 + 60.0, 0.3 * noise.next() * (-f64::from(n) / 14.0).exp() as f32));
+        let walls =
+            (1..=40).map(|n| (f64::from(n) * 137.0 + 60.0, 0.3 * noise.next() * (-f64::from(n) / 14.0).exp() as f32));
         std::iter::once((0.0, 1.0)).chain(walls.take(if self.has_walls { 40 } else { 0 })).collect()
     }
 }

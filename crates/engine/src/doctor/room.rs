@@ -17,7 +17,7 @@ const QUIETER: &str = "Turn the speaker down, move it away from the microphone, 
 
 /// Plays a chirp and keeps what it found.
 pub(super) async fn chirp(settings: &Settings, calibrations: &Calibrations) -> Vec<Check> {
-    let Measured { room, kept } = match measure(system_card(settings), None, |_| {}).await {
+    let Measured { room, kept } = match measure(system_card(settings), settings.audio.volume, None, |_| {}).await {
         Ok(measured) => measured,
         Err(problem) => {
             let check = Check::new(Section::Audio, "Echo", Status::Failed, problem.detail.clone());
@@ -68,8 +68,9 @@ fn examined(room: &Room) -> Vec<Check> {
     checks.push(match () {
         () if room.is_clipped => check("Room", Status::Warning, format!("{noise}; the microphone distorts"))
             .advise("Turn the microphone or the speaker down."),
-        () if room.is_distorted => check("Room", Status::Warning, format!("{noise}; the speaker distorts"))
-            .advise("Turn the speaker down."),
+        () if room.is_distorted => {
+            check("Room", Status::Warning, format!("{noise}; the speaker distorts")).advise("Turn the speaker down.")
+        }
         () if room.noise_dbfs > LOUD_ROOM => {
             check("Room", Status::Warning, noise).advise("A quieter place or a headset helps.")
         }
@@ -77,7 +78,8 @@ fn examined(room: &Room) -> Vec<Check> {
     });
     let clocks = format!("microphone {}, speaker {}", clock(&room.input_rate), clock(&room.output_rate));
     checks.push(if room.input_rate.is_off || room.output_rate.is_off {
-        check("Clocks", Status::Warning, clocks).advise("A device runs at another rate than it says: unplug it and plug it in again.")
+        check("Clocks", Status::Warning, clocks)
+            .advise("A device runs at another rate than it says: unplug it and plug it in again.")
     } else {
         check("Clocks", Status::Ok, clocks)
     });
@@ -108,7 +110,9 @@ fn words(finding: Finding, delay_ms: Option<u32>, loss_db: Option<f32>) -> Strin
         Finding::Speakers => format!("the microphone hears the speaker after {delay} ms, {level}: it is cancelled"),
         Finding::Headphones => "the microphone does not hear the speaker: nothing is cancelled".into(),
         Finding::TooStrong => {
-            format!("the microphone hears the speaker too strongly ({level}): it had better pause while an answer plays")
+            format!(
+                "the microphone hears the speaker too strongly ({level}): it had better pause while an answer plays"
+            )
         }
         Finding::Unclear => "the room is too loud to tell".into(),
         Finding::Silent => "the microphone gives nothing at all".into(),

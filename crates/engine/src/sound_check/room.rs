@@ -24,6 +24,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Frames that may wait to be taken (2 s).
 const FRAMES: usize = 200;
 const NOTICES: usize = 64;
+/// A chirp softer than this would not be heard.
+const SOFTEST: f32 = 0.2;
 const ITEM: ItemKey = ItemKey(1);
 
 /// Echoes weaker than this do no harm, in dB.
@@ -61,15 +63,18 @@ struct Frame {
     at: Instant,
 }
 
-/// Opens the devices, plays the chirp and analyses what was heard. Tells the seconds that are left.
+/// Opens the devices, plays the chirp as loud as answers are (but audibly), and analyses what was heard. Tells the
+/// seconds that are left.
 pub(crate) async fn measure(
     card: Card,
+    volume: f32,
     meters: Option<&watch::Sender<Sound>>,
     progress: impl Fn(f32),
 ) -> Result<Measured, Problem> {
     let (notify, notices) = channel::sync_channel(NOTICES);
     let is_system = matches!(card, Card::System { .. });
     let duplex = open(card, notify).await.map_err(|error| sound_problem(&error))?;
+    duplex.set_volume(volume.max(SOFTEST));
     if let Some(meters) = meters {
         meters.send_replace(Sound(Some(Arc::clone(&duplex))));
     }
@@ -178,11 +183,9 @@ impl Devices {
     fn conclude(&self, found: &Measurement) -> Measured {
         let finding = finding(found);
         let kept = match (&self.input, &self.output) {
-            (Some(input), Some(output)) if !matches!(finding, Finding::Unclear | Finding::Silent) => Some(Keep {
-                input: input.id.0.clone(),
-                output: output.id.0.clone(),
-                kept: kept(found, finding),
-            }),
+            (Some(input), Some(output)) if !matches!(finding, Finding::Unclear | Finding::Silent) => {
+                Some(Keep { input: input.id.0.clone(), output: output.id.0.clone(), kept: kept(found, finding) })
+            }
             _ => None,
         };
         let both = || [&self.input, &self.output].into_iter().flatten();
