@@ -13,6 +13,10 @@ fn recordings(stage: &Stage) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
+fn sound(samples: &[f32]) -> Sound {
+    Sound { samples: samples.iter().map(|sample| (sample * 32_767.0) as i16).collect(), rate: RATE }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_turn_is_heard_again_and_deleted() {
     let stage = Stage::new().with_sound_card();
@@ -34,7 +38,17 @@ async fn a_recorded_turn_is_heard_again_and_deleted() {
 
     let recording = stage.card().record().await;
     window.click("button", "Play this turn again").await;
-    recording.until_heard(&words).await;
+    let snapshot = window.invoke("snapshot", json!({})).await.unwrap();
+    let turn = &snapshot["recording"]["turns"][0];
+    let moment = |name: &str| Duration::from_millis(turn[name].as_u64().unwrap());
+    let take = stage.path("data/sidetone/recordings").join(turn["take"].as_str().unwrap());
+    let kept = sound(&read(&take, RATE, moment("start_ms")..moment("end_ms")).unwrap().left);
+    if !kept.find(&words).is_some_and(|(_, share)| share > 0.5) {
+        let file = std::env::temp_dir().join(format!("sidetone-not-kept-{}.wav", std::process::id()));
+        kept.write(&file);
+        panic!("the words are not in the recording: {:?}; {} is {turn}", kept.find(&words), file.display());
+    }
+    recording.until_heard(&kept).await;
     let replayed = async || {
         let snapshot = window.invoke("snapshot", json!({})).await.ok()?;
         snapshot["recording"]["replay"].is_null().then_some(snapshot)
@@ -48,8 +62,13 @@ async fn a_recorded_turn_is_heard_again_and_deleted() {
         snapshot["recording"]["since"].is_null().then_some(())
     })
     .await;
-    let files = recordings(&stage);
-    assert_eq!(files.len(), 2, "the sound and its list of turns: {files:?}");
+    // The list is written beside the sound and takes its place when it is whole.
+    let files = until("the sound and its list of turns", async || {
+        let files = recordings(&stage);
+        let has = |end| files.iter().any(|file| file.extension().is_some_and(|found| found == end));
+        (files.len() == 2 && has("opus") && has("json")).then_some(files)
+    })
+    .await;
 
     window.click("button", "Recordings").await;
     window.screenshot("recordings").await;
@@ -62,10 +81,6 @@ async fn a_recorded_turn_is_heard_again_and_deleted() {
     })
     .await;
     window.close().await;
-}
-
-fn sound(samples: &[f32]) -> Sound {
-    Sound { samples: samples.iter().map(|sample| (sample * 32_767.0) as i16).collect(), rate: RATE }
 }
 
 #[tokio::test(flavor = "multi_thread")]
