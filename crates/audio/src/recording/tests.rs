@@ -1,7 +1,7 @@
 use std::f64::consts::TAU;
 use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 
 use super::reader::Stream;
@@ -37,12 +37,12 @@ fn decibel(ratio: f64) -> f64 {
 fn recorded(left: &[f32], right: &[f32]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.opus");
-    let (tell, news) = channel();
+    let (tell, news) = sync_channel(64);
     let (recorder, mut inlet) = Recorder::start(&file, &tags(), move |word| drop(tell.send(word))).unwrap();
     for (left, right) in left.chunks(480).zip(right.chunks(480)) {
         // Faster than real time: the ring may be full. A sync would end a page before its second is over.
         while inlet.ring.slots() < 960 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         inlet.frame(left, right);
     }
@@ -208,7 +208,7 @@ impl Write for Disk {
 
 #[test]
 fn a_full_disk_is_told_once_and_holds_nobody_up() {
-    let (tell, news) = channel();
+    let (tell, news) = sync_channel(64);
     let (recorder, mut inlet) =
         Recorder::record(Disk { room: 6_000 }, &tags(), move |word| drop(tell.send(word))).unwrap();
     // More than the ring holds: nobody empties it any more.
@@ -243,7 +243,7 @@ impl Write for Stuck {
 #[test]
 fn a_disk_that_hesitates_too_long_costs_sound_that_is_told() {
     let door = Arc::new(Mutex::new(()));
-    let (tell, news) = channel();
+    let (tell, news) = sync_channel(64);
     let sink = Stuck(Arc::clone(&door));
     let (recorder, mut inlet) = Recorder::record(sink, &tags(), move |word| drop(tell.send(word))).unwrap();
     let closed = door.lock().unwrap();
