@@ -62,6 +62,12 @@ impl Sound {
         self
     }
 
+    /// The same at another rate.
+    #[must_use]
+    pub fn at(&self, rate: u32) -> Self {
+        Self { samples: self.resampled(rate).into_iter().map(|sample| sample as i16).collect(), rate }
+    }
+
     /// Silence.
     pub fn silence(ms: u32, rate: u32) -> Self {
         Self { samples: vec![0; (rate * ms / 1000) as usize], rate }

@@ -113,6 +113,18 @@ impl SoundCard {
         recording
     }
 
+    /// Puts the speaker beside the microphone: it hears what is played `ms` later, by `level` dB.
+    pub fn echo(&self, ms: u32, level: f64) {
+        let latency = format!("latency_msec={ms}");
+        let module = self.load(&["module-loopback", "source=vspk.monitor", "sink=vmic_sink", &latency]);
+        let inputs = self.pactl(&["list", "short", "sink-inputs"]).expect("the sound server answers");
+        // Without a client: the server's own.
+        let input = inputs.lines().map(|line| line.split('\t').collect::<Vec<_>>()).find(|line| line.get(2) == Some(&"-"));
+        let input = input.and_then(|line| line.first().copied()).expect("the way from speaker to microphone");
+        let volume = format!("{level}dB");
+        assert!(self.pactl(&["set-sink-input-volume", input, &volume]).is_some(), "module {module} takes no volume");
+    }
+
     /// Loads a module of the sound server and gives its number.
     pub fn load(&self, module: &[&str]) -> String {
         let arguments: Vec<&str> = ["load-module"].iter().chain(module).copied().collect();

@@ -34,12 +34,18 @@ impl Canceller {
         Self { processing, sink: [0.0; FRAME] }
     }
 
-    /// Takes 10 ms of what was played and 10 ms of what the microphone heard; writes the microphone without the echo.
-    pub(crate) fn frame(&mut self, near: &[f32; FRAME], far: &[f32; FRAME], clean: &mut [f32; FRAME]) {
-        let rendered = self.processing.process_render_f32(&[far], &mut [&mut self.sink]);
-        let captured = self.processing.process_capture_f32(&[near], &mut [clean.as_mut_slice()]);
-        if let Some(error) = rendered.and(captured).err() {
-            // Lengths and rates are fixed, so it cannot happen; the microphone must not fall silent for it.
+    /// Takes 10 ms of what was played, as soon as that is known.
+    pub(crate) fn render(&mut self, far: &[f32; FRAME]) {
+        if let Err(error) = self.processing.process_render_f32(&[far], &mut [&mut self.sink]) {
+            // Lengths and rates are fixed, so it cannot happen.
+            tracing::debug!(?error, "the echo canceller refused a frame");
+        }
+    }
+
+    /// Takes 10 ms of what the microphone heard; writes it without the echo.
+    pub(crate) fn capture(&mut self, near: &[f32; FRAME], clean: &mut [f32; FRAME]) {
+        if let Err(error) = self.processing.process_capture_f32(&[near], &mut [clean.as_mut_slice()]) {
+            // The microphone must not fall silent for it.
             tracing::debug!(?error, "the echo canceller refused a frame");
             clean.copy_from_slice(near);
         }

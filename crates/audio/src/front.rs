@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::echo::Canceller;
-use crate::guard::{Decision, Guard, Pass};
+use crate::guard::{Decision, Guard, Pass, Sight};
 use crate::level::{decibels, power};
 use crate::presence::{Echo, EchoPath, Presence};
-use crate::voice::Voice;
+use crate::sentry::Sentry;
+use crate::voice::{Narrow, Voice};
 
 /// Rate of the pipeline's own frames, in Hz.
 pub const CORE_RATE: u32 = 48_000;
@@ -17,10 +18,9 @@ pub const FRAME: usize = 480;
 const AUDIBLE: f32 = -65.0;
 /// How long an echo can follow what was played, in frames (500 ms).
 const AFTERGLOW: u32 = 50;
-/// A frame of which the canceller removed more than this is echo, whatever the voice detector says, in dB.
-const MOSTLY_ECHO: f32 = 10.0;
-/// Frames over which that is averaged.
-const AVERAGED: f32 = 5.0;
+/// A frame of which a linear filter can remove more than this is echo, even if none was known of, in dB: the headphones
+/// were taken off.
+const MOSTLY_ECHO: f32 = 5.0;
 /// Delay of the echo until it is known, in frames.
 const USUAL_DELAY: u32 = 12;
 
@@ -74,6 +74,15 @@ pub struct Processing {
     pub calibration: Option<Calibration>,
 }
 
+/// A frame of the far end that goes with one of the microphone.
+#[derive(Debug, Clone, Copy)]
+pub struct Far<'a> {
+    /// What the speaker played.
+    pub samples: &'a [f32; FRAME],
+    /// How long ago, reckoned to when it was first heard of ([`Front::hear`]).
+    pub held: Duration,
+}
+
 /// What came of one frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -89,7 +98,17 @@ pub struct Step {
 impl Step {
     /// Whether the frame is kept from the provider for now.
     pub fn is_held(&self) -> bool {
-        self.pass == Pass::Hold
+        matches!(self.pass, Pass::Hold | Pass::Keep)
+    }
+
+    /// Whether it is kept until it is known what it is; of what is only held, the last 200 ms can go out later.
+    pub fn is_kept(&self) -> bool {
+        self.pass == Pass::Keep
+    }
+
+    /// Whether what was kept goes out now, before this frame.
+    pub fn is_release(&self) -> bool {
+        self.pass == Pass::Release
     }
 }
 
@@ -98,13 +117,15 @@ pub struct Front {
     processing: Processing,
     canceller: Option<Canceller>,
     presence: Presence,
+    sentry: Sentry,
+    narrow: Narrow,
+    plain: Vec<f32>,
     voice: Voice,
     guard: Guard,
     is_guarded: bool,
     /// Frames until the last echo has died away.
     afterglow: u32,
     is_cancelling: bool,
-    removed: f32,
     clean: [f32; FRAME],
 }
 
@@ -121,12 +142,14 @@ impl Front {
         Self {
             canceller: canceller(&processing),
             presence: Presence::new(known),
+            sentry: Sentry::new(),
+            narrow: Narrow::new(),
+            plain: Vec::new(),
             voice: Voice::new(processing.calibration.map(|calibration| calibration.noise_dbfs)),
             guard: guard(&processing, known.unwrap_or(Echo::Unknown)),
             is_guarded: false,
             afterglow: 0,
             is_cancelling: false,
-            removed: 0.0,
             clean: [0.0; FRAME],
             processing,
         }
@@ -160,22 +183,41 @@ impl Front {
         self.presence.echo()
     }
 
-    /// Takes 10 ms of the microphone and of the speaker; `is_playing` while an answer is queued or audible. What goes on
+    /// Takes 10 ms of what the speaker plays, as soon as that is known: before its echo can be in the microphone.
+    pub fn hear(&mut self, far: &[f32; FRAME]) {
+        if let Some(canceller) = &mut self.canceller {
+            canceller.render(far);
+        }
+        self.sentry.render(far);
+    }
+
+    /// Takes 10 ms of the microphone, and of the speaker in step with it; `is_playing` while an answer is queued or audible. What goes on
     /// is in [`clean`](Self::clean) afterwards. While muted that is silence, but the echo is still learnt.
-    pub fn frame(&mut self, near: &[f32; FRAME], far: &[f32; FRAME], is_playing: bool, is_muted: bool) -> Step {
+    pub fn frame(&mut self, near: &[f32; FRAME], far: Far<'_>, is_playing: bool, is_muted: bool) -> Step {
         self.cancel(near, far);
         if is_muted {
             self.clean.fill(0.0);
         }
-        let is_voice = self.voice.frame(&self.clean);
-        let is_echo = self.is_cancelling && self.afterglow > 0 && self.removed > MOSTLY_ECHO;
+        let is_voice = self.hears_voice(is_muted);
         let decision = if self.is_guarded {
-            self.guard.frame(is_playing, is_voice && !is_echo, self.voice.is_strong() && !is_echo)
+            self.guard.expect(frames(self.presence.echo()));
+            let is_strong = is_voice && self.voice.is_strong();
+            self.guard.frame(Sight { is_playing, is_voice, is_strong, level: self.voice.level() })
         } else {
             Decision { pass: Pass::Through, is_ducked: false, is_barge_in: false }
         };
         let Decision { pass, is_ducked, is_barge_in } = decision;
-        Step { is_voice: is_voice && !is_echo, is_ducked, is_barge_in, pass }
+        Step { is_voice, is_ducked, is_barge_in, pass }
+    }
+
+    /// Whether the user speaks, and not the speaker.
+    fn hears_voice(&mut self, is_muted: bool) -> bool {
+        self.plain.clear();
+        self.narrow.push(&self.clean, &mut self.plain);
+        let is_past_echo = self.is_cancelling && self.afterglow > 0 && !is_muted;
+        let is_voice = self.voice.frame(if is_past_echo { self.sentry.heard() } else { &self.plain });
+        let is_echo = !is_past_echo && self.afterglow > 0 && self.sentry.removed_db() > MOSTLY_ECHO;
+        is_voice && !is_echo
     }
 
     /// The last frame as it goes on.
@@ -183,20 +225,19 @@ impl Front {
         &self.clean
     }
 
-    fn cancel(&mut self, near: &[f32; FRAME], far: &[f32; FRAME]) {
-        let is_audible = decibels(power(far)) > AUDIBLE;
+    fn cancel(&mut self, near: &[f32; FRAME], far: Far<'_>) {
+        let is_audible = decibels(power(far.samples)) > AUDIBLE;
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
         let before = self.presence.echo();
         self.presence.frame(near, far);
         if self.presence.echo() != before && self.afterglow == AFTERGLOW {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
         }
+        self.sentry.capture(near);
         let Some(canceller) = &mut self.canceller else {
             return self.clean.copy_from_slice(near);
         };
-        canceller.frame(near, far, &mut self.clean);
-        let gone = decibels(power(near)) - decibels(power(&self.clean));
-        self.removed += (gone - self.removed) / AVERAGED;
+        canceller.capture(near, &mut self.clean);
         let is_wanted = self.wants_cancelling();
         let was_cancelling = std::mem::replace(&mut self.is_cancelling, is_wanted);
         match (was_cancelling, self.is_cancelling) {
@@ -235,10 +276,14 @@ fn canceller(processing: &Processing) -> Option<Canceller> {
 }
 
 fn guard(processing: &Processing, echo: Echo) -> Guard {
-    let delay = match echo {
+    Guard::new(frames(echo), processing.echo == EchoControl::Pause)
+}
+
+/// How late the echo is, in frames.
+fn frames(echo: Echo) -> u32 {
+    match echo {
         Echo::Present(path) => (path.delay.as_millis() / 10) as u32,
         Echo::Absent => 0,
         Echo::Unknown => USUAL_DELAY,
-    };
-    Guard::new(delay, processing.echo == EchoControl::Pause)
+    }
 }

@@ -6,24 +6,31 @@
 
 use std::collections::VecDeque;
 
-/// Speech that stops an answer, in frames.
-const CONFIRMED: u32 = 30;
+/// Speech that stops an answer, in frames: longer than a hum of agreement.
+const CONFIRMED: u32 = 40;
+/// Longest that it takes, however late the echo is, in frames.
+const CONFIRMED_MOST: u32 = 50;
 /// The answer comes back after this long without speech, in frames.
 const RESUMED: u32 = 70;
 /// And after this long in any case, if no speech was confirmed, in frames.
 const GIVEN_UP: u32 = 200;
+/// A voice that follows the ducking down is an echo: only speech within this of the loudest counts, in dB. The duck is
+/// 24 dB deep.
+const STEADY: f32 = 15.0;
 /// How long the room still rings when the answer is over, in frames.
 const RINGING: u32 = 25;
-/// Frames that are held back at most: speech until it is confirmed, with its beginning.
-const HELD: usize = 90;
+/// Frames from before a voice was noticed that go out with it: it takes a tenth of a second to notice one.
+const BEFORE: usize = 20;
 
 /// What becomes of a microphone frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     /// It goes out.
     Through,
-    /// It is held back; silence goes out instead.
+    /// It is held back for a moment; silence goes out instead.
     Hold,
+    /// It is held back until it is known what it is; silence goes out instead.
+    Keep,
     /// What was held goes out, then this one.
     Release,
 }
@@ -37,14 +44,28 @@ pub(crate) struct Decision {
     pub(crate) is_barge_in: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the guard is told of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sight {
+    /// The answer is queued or audible.
+    pub(crate) is_playing: bool,
+    /// Somebody speaks, pauses inside of words included.
+    pub(crate) is_voice: bool,
+    /// This very frame is speech.
+    pub(crate) is_strong: bool,
+    /// Loudness of the frame in dBFS.
+    pub(crate) level: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Floor {
     /// Nothing is audible.
     Free,
     /// The answer is audible; `left` frames until the room is quiet when it is over.
     Theirs { left: u32 },
-    /// Somebody spoke over it: how long ago, how much of that was speech, how long it is quiet since.
-    Contested { since: u32, voiced: u32, quiet: u32 },
+    /// Somebody spoke over it: how long ago, how much of that was speech, how long it is quiet since; the loudest of it
+    /// in dBFS.
+    Contested { since: u32, voiced: u32, quiet: u32, loudest: f32 },
     /// The user took it.
     Ours,
 }
@@ -53,8 +74,8 @@ enum Floor {
 #[derive(Debug)]
 pub(crate) struct Guard {
     floor: Floor,
-    /// Frames of speech that stop an answer.
-    confirmed: u32,
+    /// How late the echo is, in frames.
+    delay: u32,
     /// The microphone pauses while the answer is audible, whatever it hears.
     is_deaf: bool,
 }
@@ -62,12 +83,27 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard for a room whose echo comes `delay` frames late; deaf: half duplex.
     pub(crate) fn new(delay: u32, is_deaf: bool) -> Self {
-        // What is left of an echo ends that long after the ducking; it must not be enough.
-        Self { floor: Floor::Free, confirmed: CONFIRMED.max(delay + 15).min(50), is_deaf }
+        Self { floor: Floor::Free, delay, is_deaf }
     }
 
-    /// Takes one frame: whether the answer is audible, whether the user speaks, and whether this very frame is speech.
-    pub(crate) fn frame(&mut self, is_playing: bool, is_voice: bool, is_strong: bool) -> Decision {
+    /// The echo comes that many frames late.
+    pub(crate) fn expect(&mut self, delay: u32) {
+        self.delay = delay;
+    }
+
+    /// Frames of speech that stop an answer. What is left of an echo ends a while after the ducking; it must not be enough.
+    fn confirmed(&self) -> u32 {
+        CONFIRMED.max(self.delay + 15).min(CONFIRMED_MOST)
+    }
+
+    /// Frames until the room is quiet after an answer.
+    fn ringing(&self) -> u32 {
+        RINGING.max(self.delay + 15)
+    }
+
+    /// Takes one frame.
+    pub(crate) fn frame(&mut self, sight: Sight) -> Decision {
+        let Sight { is_playing, is_voice, is_strong, level } = sight;
         if self.is_deaf {
             return self.deaf(is_playing);
         }
@@ -79,29 +115,32 @@ impl Guard {
                 Floor::Free
             }
             Floor::Free | Floor::Theirs { .. } if is_playing && is_voice => {
-                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet: 0 }
+                pass = Pass::Keep;
+                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet: 0, loudest: level }
             }
-            Floor::Free => Floor::Theirs { left: RINGING },
-            Floor::Theirs { .. } if is_playing => Floor::Theirs { left: RINGING },
+            Floor::Free => Floor::Theirs { left: self.ringing() },
+            Floor::Theirs { .. } if is_playing => Floor::Theirs { left: self.ringing() },
             Floor::Theirs { left } if left > 0 && !is_voice => Floor::Theirs { left: left - 1 },
             Floor::Theirs { .. } => {
-                pass = if is_voice { Pass::Release } else { Pass::Through };
+                pass = Pass::Release;
                 Floor::Free
             }
             Floor::Contested { .. } if !is_playing => {
                 pass = Pass::Release;
                 Floor::Free
             }
-            Floor::Contested { since, voiced, quiet } => {
-                let voiced = voiced + u32::from(is_strong);
+            Floor::Contested { since, voiced, quiet, loudest } => {
+                let loudest = loudest.max(level);
+                let voiced = voiced + u32::from(is_strong && level > loudest - STEADY);
                 let quiet = if is_voice { 0 } else { quiet + 1 };
-                if voiced >= self.confirmed && is_voice {
+                if voiced >= self.confirmed() && is_strong {
                     (pass, is_barge_in) = (Pass::Release, true);
                     Floor::Ours
                 } else if quiet >= RESUMED || since >= GIVEN_UP {
-                    Floor::Theirs { left: RINGING }
+                    Floor::Theirs { left: self.ringing() }
                 } else {
-                    Floor::Contested { since: since + 1, voiced, quiet }
+                    pass = Pass::Keep;
+                    Floor::Contested { since: since + 1, voiced, quiet, loudest }
                 }
             }
             Floor::Ours => {
@@ -114,7 +153,7 @@ impl Guard {
 
     fn deaf(&mut self, is_playing: bool) -> Decision {
         self.floor = match self.floor {
-            _ if is_playing => Floor::Theirs { left: RINGING },
+            _ if is_playing => Floor::Theirs { left: self.ringing() },
             Floor::Theirs { left } if left > 0 => Floor::Theirs { left: left - 1 },
             Floor::Free | Floor::Theirs { .. } | Floor::Contested { .. } | Floor::Ours => Floor::Free,
         };
@@ -135,12 +174,12 @@ impl Held {
                 self.0.clear();
                 deliver(samples);
             }
-            Pass::Hold => {
+            Pass::Hold | Pass::Keep => {
                 deliver(vec![0; samples.len()]);
-                if self.0.len() == HELD {
-                    self.0.pop_front();
-                }
                 self.0.push_back(samples);
+                if pass == Pass::Hold {
+                    self.0.drain(..self.0.len().saturating_sub(BEFORE));
+                }
             }
             Pass::Release => {
                 self.0.drain(..).for_each(&mut deliver);
@@ -154,10 +193,14 @@ impl Held {
 mod tests {
     use super::*;
 
+    fn sight(is_playing: bool, is_voice: bool, level: f32) -> Sight {
+        Sight { is_playing, is_voice, is_strong: is_voice, level }
+    }
+
     /// Runs frames of (playing, voice), each so many times; returns the decisions.
     fn run(guard: &mut Guard, script: &[(u32, bool, bool)]) -> Vec<Decision> {
         let frames = script.iter().flat_map(|(count, playing, voice)| (0..*count).map(move |_| (*playing, *voice)));
-        frames.map(|(playing, voice)| guard.frame(playing, voice, voice)).collect()
+        frames.map(|(playing, voice)| guard.frame(sight(playing, voice, -30.0))).collect()
     }
 
     #[test]
@@ -167,27 +210,36 @@ mod tests {
     }
 
     #[test]
-    fn a_voice_over_an_answer_ducks_it_at_once_and_stops_it_after_300_ms() {
+    fn a_voice_over_an_answer_ducks_it_at_once_and_stops_it_after_400_ms() {
         let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (60, true, true)]);
         assert!(decisions[99].pass == Pass::Hold && !decisions[99].is_ducked);
         assert!(decisions[100].is_ducked);
         let at = decisions.iter().position(|decision| decision.is_barge_in);
-        assert_eq!(at, Some(100 + 29));
-        assert_eq!(decisions[129].pass, Pass::Release);
-        assert!(decisions[130..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+        assert_eq!(at, Some(100 + 39));
+        assert_eq!(decisions[139].pass, Pass::Release);
+        assert!(decisions[140..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
     }
 
     #[test]
     fn a_short_word_of_agreement_does_not_stop_the_answer() {
         let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (25, true, true), (200, true, false)]);
-        assert!(decisions.iter().all(|decision| !decision.is_barge_in && decision.pass == Pass::Hold));
+        let is_held = |decision: &Decision| matches!(decision.pass, Pass::Hold | Pass::Keep);
+        assert!(decisions.iter().all(|decision| !decision.is_barge_in && is_held(decision)));
         assert!(decisions[125 + 60].is_ducked);
         assert!(!decisions[125 + 75].is_ducked, "the answer comes back");
     }
 
     #[test]
+    fn a_voice_that_is_ducked_with_the_answer_is_its_echo() {
+        let mut guard = Guard::new(6, false);
+        run(&mut guard, &[(100, true, false)]);
+        let mut echo = (0..150).map(|frame| guard.frame(sight(true, true, if frame < 15 { -30.0 } else { -54.0 })));
+        assert!(echo.all(|decision| !decision.is_barge_in));
+    }
+
+    #[test]
     fn words_with_pauses_between_them_add_up() {
-        let script = [(100, true, false), (20, true, true), (20, true, false), (20, true, true)];
+        let script = [(100, true, false), (25, true, true), (20, true, false), (25, true, true)];
         assert!(run(&mut Guard::new(6, false), &script).iter().any(|decision| decision.is_barge_in));
     }
 
@@ -195,7 +247,7 @@ mod tests {
     fn two_seconds_without_a_decision_give_the_answer_its_level_back() {
         let mut guard = Guard::new(6, false);
         run(&mut guard, &[(10, true, false)]);
-        let decisions: Vec<Decision> = (0..250).map(|n| guard.frame(true, true, n % 10 == 0)).collect();
+        let decisions: Vec<Decision> = (0..250).map(|n| Sight { is_strong: n % 10 == 0, ..sight(true, true, -30.0) }).map(|it| guard.frame(it)).collect();
         assert!(decisions.iter().all(|decision| !decision.is_barge_in));
         assert!(decisions[199].is_ducked && decisions.iter().any(|decision| !decision.is_ducked));
     }
@@ -241,12 +293,21 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_moments_are_held() {
+    fn only_the_last_moments_are_held_until_somebody_speaks() {
         let mut held = Held::default();
         (0..500).for_each(|value| held.frame(vec![value], Pass::Hold, |_| {}));
+        (500..600).for_each(|value| held.frame(vec![value], Pass::Keep, |_| {}));
         let mut out = Vec::new();
-        held.frame(vec![500], Pass::Release, |samples| out.extend(samples));
-        assert_eq!(out.len(), HELD + 1);
-        assert_eq!(out.first(), Some(&(500 - HELD as i16)));
+        held.frame(vec![600], Pass::Release, |samples| out.extend(samples));
+        assert_eq!(out.len(), BEFORE + 101);
+        assert_eq!(out.first(), Some(&(500 - BEFORE as i16)));
+    }
+
+    #[test]
+    fn what_is_said_when_the_room_falls_quiet_goes_out_even_if_nobody_was_noticed() {
+        let decisions = run(&mut Guard::new(6, false), &[(50, true, false), (RINGING + 1, false, false), (9, false, false)]);
+        let at = decisions.iter().position(|decision| decision.pass == Pass::Release);
+        assert_eq!(at, Some(50 + RINGING as usize));
+        assert!(decisions[51 + RINGING as usize..].iter().all(|decision| decision.pass == Pass::Through));
     }
 }

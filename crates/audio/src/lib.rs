@@ -39,6 +39,7 @@ pub mod recording;
 mod reference;
 mod resample;
 mod scout;
+mod sentry;
 mod stream;
 mod stretch;
 mod voice;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::front::{FRAME, Front, Processing};
+use crate::front::{FRAME, Far, Front, Processing};
 use crate::gate::Gate;
 use crate::guard::Held;
 use crate::intake::{Outlet, SilenceWatch};
@@ -95,10 +95,10 @@ impl Microphone {
         let mut far = [0.0; FRAME];
         let mut far_held = Duration::ZERO;
         if let Some(reference) = &mut self.reference {
-            reference.frame(&mut far);
+            reference.frame(&mut far, |played| self.front.hear(played));
             far_held = reference.held();
         }
-        let step = self.front.frame(near, &far, is_playing, is_muted);
+        let step = self.front.frame(near, Far { samples: &far, held: far_held }, is_playing, is_muted);
         self.shared.set_echo(self.front.echo());
         let clean = self.front.clean();
         if let Some(tap) = &mut self.tap {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-use crate::front::{CORE_RATE, FRAME};
+use crate::front::{CORE_RATE, FRAME, Far};
 use crate::level::{decibels, power};
 use crate::resample::{Resampler, Start};
 
@@ -17,13 +17,18 @@ use crate::resample::{Resampler, Start};
 const RATE: u32 = 16_000;
 /// Microphone samples of one comparison (256 ms).
 const BLOCK: usize = 4_096;
-/// Longest delay that is looked for, in samples (450 ms).
+/// Range of places that is looked through, in samples (450 ms, from -100 ms on).
 const REACH: usize = 7_200;
 const SIZE: usize = 16_384;
-/// A usual delay, in samples (60 ms).
-const LATE: usize = 960;
-/// The far end counts as audible above this, in dBFS.
-const AUDIBLE: f32 = -55.0;
+/// The far end is held back for some time, so its echo may come before it: the microphone is compared this much later
+/// than it came, in samples (100 ms).
+const EARLY: usize = 1_600;
+/// Places for which the far end's energy is averaged lie this far apart, in samples (50 ms).
+const STEP: usize = 800;
+/// Frequencies that are compared, in Hz: hum and what loudspeakers leave out say nothing.
+const BAND: (u32, u32) = (150, 7_000);
+/// Loud enough for an echo to be found, in dBFS; an answer that is ducked is not.
+const AUDIBLE: f32 = -45.0;
 /// Share of a new comparison in the average.
 const SHARE: f32 = 0.3;
 /// The peak stands out from the rest by this factor when it is an echo.
@@ -32,8 +37,12 @@ const SHARP: f32 = 7.0;
 const FAINT: f32 = 45.0;
 /// The impulse response around its peak that counts as the echo, in samples before and after (2 and 40 ms).
 const BODY: (usize, usize) = (32, 640);
-/// Comparisons that agree before the state changes.
+/// Comparisons that agree before an echo is believed, or that there is none.
 const AGREEING: i32 = 2;
+/// They agree when their delays differ by less than this.
+const STEADY: Duration = Duration::from_millis(15);
+/// Comparisons that find nothing before a known echo is given up (3 s): a sound server that stumbles moves it about.
+const PATIENCE: i32 = 12;
 
 /// The way of the sound from the speaker into the microphone.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,10 +75,14 @@ pub(crate) struct Presence {
     cross: Vec<Complex32>,
     sharp: Vec<Complex32>,
     far_power: Vec<f32>,
-    /// Averaged energy of the far end's block, and of the part of it that the microphone's block can contain.
-    energy: (f32, f32),
+    /// Averaged energy of the far end's block, and of the part of it that the microphone's block can contain, by place.
+    energy: f32,
+    parts: [f32; REACH / STEP + 1],
     votes: i32,
+    last: Option<EchoPath>,
     fresh: usize,
+    /// How long the far end is held back.
+    held: Duration,
     is_audible: bool,
 }
 
@@ -111,9 +124,12 @@ impl Presence {
             cross: vec![Complex32::default(); bins],
             sharp: vec![Complex32::default(); bins],
             far_power: vec![0.0; bins],
-            energy: (0.0, 0.0),
+            energy: 0.0,
+            parts: [0.0; REACH / STEP + 1],
             votes: 0,
+            last: None,
             fresh: 0,
+            held: Duration::ZERO,
             is_audible: false,
         }
     }
@@ -124,9 +140,10 @@ impl Presence {
     }
 
     /// Takes 10 ms of both ends at the core rate.
-    pub(crate) fn frame(&mut self, near: &[f32; FRAME], far: &[f32; FRAME]) {
-        self.is_audible |= decibels(power(far)) > AUDIBLE;
-        self.far.push(far);
+    pub(crate) fn frame(&mut self, near: &[f32; FRAME], far: Far<'_>) {
+        self.is_audible |= decibels(power(far.samples)) > AUDIBLE;
+        self.held = far.held;
+        self.far.push(far.samples);
         self.fresh += self.near.push(near);
         if self.fresh >= BLOCK {
             self.fresh -= BLOCK;
@@ -137,7 +154,7 @@ impl Presence {
     }
 
     fn compare(&mut self) {
-        let near = self.spectrum(self.near.newest(BLOCK));
+        let near = self.spectrum(self.near.newest(BLOCK + EARLY).get(..BLOCK).unwrap_or_default());
         let far = self.spectrum(self.far.newest(BLOCK + REACH));
         let (Some(near), Some(far)) = (near, far) else { return };
         let averages = self.cross.iter_mut().zip(&mut self.sharp).zip(&mut self.far_power);
@@ -147,25 +164,28 @@ impl Presence {
             *sharp = *sharp * (1.0 - SHARE) + product / product.norm().max(1e-12) * SHARE;
             *far_power = *far_power * (1.0 - SHARE) + far.norm_sqr() * SHARE;
         }
-        let whole = energy(self.far.newest(BLOCK + REACH));
-        let part = energy(self.far.newest(BLOCK + LATE).get(..BLOCK).unwrap_or_default());
-        self.energy.0 += (whole - self.energy.0) * SHARE;
-        self.energy.1 += (part - self.energy.1) * SHARE;
+        self.energy += (energy(self.far.newest(BLOCK + REACH)) - self.energy) * SHARE;
+        for (step, part) in self.parts.iter_mut().enumerate() {
+            let there = self.far.newest(BLOCK + step * STEP).get(..BLOCK).unwrap_or_default();
+            *part += (energy(there) - *part) * SHARE;
+        }
         let found = self.peak().filter(|path| path.loss_db < FAINT);
         self.vote(found);
     }
 
     fn vote(&mut self, found: Option<EchoPath>) {
+        // Two voices may seem to follow each other for a moment, but not at the same distance again.
+        let is_again = found.zip(self.last).is_some_and(|(now, last)| now.delay.abs_diff(last.delay) < STEADY);
+        self.last = found;
         self.votes = match found {
-            Some(_) => (self.votes.max(0) + 1).min(AGREEING),
-            None => (self.votes.min(0) - 1).max(-2 * AGREEING),
+            Some(_) if is_again => (self.votes.max(0) + 1).min(AGREEING),
+            Some(_) => 1,
+            None => (self.votes.min(0) - 1).max(-PATIENCE),
         };
+        let doubts = if matches!(self.echo, Echo::Present(_)) { PATIENCE } else { AGREEING };
         match found {
             Some(path) if self.votes >= AGREEING => self.echo = Echo::Present(path),
-            // It takes longer to believe that there is none.
-            None if self.votes <= -2 * AGREEING || (self.echo == Echo::Unknown && self.votes <= -AGREEING) => {
-                self.echo = Echo::Absent;
-            }
+            None if self.votes <= -doubts => self.echo = Echo::Absent,
             Some(_) | None => {}
         }
     }
@@ -179,13 +199,14 @@ impl Presence {
         if height < SHARP * spread {
             return None;
         }
-        let delay = Duration::from_secs_f64(at as f64 / f64::from(RATE));
+        let place = Duration::from_secs_f64(at as f64 / f64::from(RATE)) + self.held;
+        let delay = place.saturating_sub(Duration::from_secs_f64(EARLY as f64 / f64::from(RATE)));
         Some(EchoPath { delay, loss_db: -decibels(self.gain(at)?) })
     }
 
     /// Share of the far end's power that comes back around a delay.
     fn gain(&self, at: usize) -> Option<f32> {
-        let whole = self.energy.0 / self.energy.1.max(f32::MIN_POSITIVE);
+        let whole = self.energy / self.parts.get(at / STEP).copied().unwrap_or_default().max(f32::MIN_POSITIVE);
         let total = self.far_power.iter().sum::<f32>().max(f32::MIN_POSITIVE);
         // Steadied where the far end is silent.
         let floor = 0.001 * total / self.far_power.len() as f32;
@@ -203,7 +224,7 @@ impl Presence {
         Some(heard / total)
     }
 
-    /// Back into time: one value for each delay from 0 to [`REACH`].
+    /// Back into time: one value for each place from 0 to [`REACH`].
     fn lags(&self, spectrum: &[Complex32]) -> Option<Vec<f32>> {
         let mut spectrum = spectrum.to_vec();
         // A real signal has no imaginary part there; the averages are exact up to rounding.
@@ -218,11 +239,19 @@ impl Presence {
         Some((0..REACH).map(lag).collect())
     }
 
+    /// The spectrum of what is compared.
     fn spectrum(&self, samples: &[f32]) -> Option<Vec<Complex32>> {
         let mut padded = self.forward.make_input_vec();
         padded.get_mut(..samples.len())?.copy_from_slice(samples);
         let mut spectrum = self.forward.make_output_vec();
         self.forward.process(&mut padded, &mut spectrum).ok()?;
+        let bin = |frequency: u32| frequency as usize * SIZE / RATE as usize;
+        let band = bin(BAND.0)..bin(BAND.1);
+        for (at, value) in spectrum.iter_mut().enumerate() {
+            if !band.contains(&at) {
+                *value = Complex32::default();
+            }
+        }
         Some(spectrum)
     }
 }
@@ -237,13 +266,15 @@ mod tests {
 
     /// Noise in bursts, like syllables; the same for the same seed.
     fn babble(seed: u32, count: usize) -> Vec<f32> {
-        let mut state = seed;
         let mut low = 0.0;
         (0..count)
             .map(|n| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                low += 0.3 * ((state >> 8) as f32 / 8_388_608.0 - 1.0 - low);
-                let syllable = (n as f32 / 9_000.0 + seed as f32).sin().max(0.0);
+                // Splitmix: seeds next to each other give signals that have nothing in common.
+                let mut word = (n as u64 + 1 + (u64::from(seed) << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                low += 0.3 * ((word >> 40) as f32 / 8_388_608.0 - 1.0 - low);
+                let syllable = (n as f32 / (8_000 + 700 * seed) as f32 + seed as f32).sin().max(0.0);
                 low * syllable
             })
             .collect()
@@ -255,7 +286,7 @@ mod tests {
             let at = frame * FRAME;
             let near_frame = std::array::from_fn(|n| near(at + n));
             let far_frame = std::array::from_fn(|n| far[at + n]);
-            presence.frame(&near_frame, &far_frame);
+            presence.frame(&near_frame, Far { samples: &far_frame, held: Duration::ZERO });
         }
         presence.echo()
     }
@@ -264,7 +295,7 @@ mod tests {
     fn an_echo_is_found_with_its_delay_and_loss() {
         let far = babble(1, 48_000 * 4);
         let noise = babble(77, 48_000 * 4);
-        for (delay, gain) in [(20, 0.5), (60, 0.1), (250, 0.3), (60, 0.02)] {
+        for (delay, gain) in [(5, 0.5), (60, 0.1), (250, 0.3), (60, 0.02)] {
             let near = |n: usize| {
                 let late = n.checked_sub(delay * 48).map_or(0.0, |at| far[at]);
                 late * gain + noise[n] * 0.002
@@ -276,6 +307,18 @@ mod tests {
             // Syllables make the loss a rough figure.
             assert!((path.loss_db - loss).abs() < 6.0, "{loss} dB: {}", path.loss_db);
         }
+    }
+
+    #[test]
+    fn an_echo_that_comes_before_the_held_far_end_is_found() {
+        let heard = babble(1, 48_000 * 4);
+        let far: Vec<f32> = std::iter::repeat_n(0.0, 40 * 48).chain(heard.iter().copied()).collect();
+        let mut presence = Presence::new(None);
+        for (near, far) in heard.as_chunks().0.iter().zip(far.as_chunks().0) {
+            presence.frame(near, Far { samples: far, held: Duration::from_millis(45) });
+        }
+        let Echo::Present(path) = presence.echo() else { panic!("not found") };
+        assert!((3..=7).contains(&path.delay.as_millis()), "{:?}", path.delay);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The far end: what the speaker played, in step with the microphone's frames.
 //!
 //! Both devices have clocks of their own. The queue between them is held at one level by converting a little faster or
-//! slower than the rates say, so that the echo keeps its place for hours.
+//! slower than the rates say, so that the echo keeps its place for hours. The canceller gets the far end before it is
+//! queued: an echo must not come before its cause.
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub(crate) struct Reference {
     far_end: FarEnd,
     resampler: Resampler,
     queue: Vec<f32>,
+    fresh: Vec<f32>,
     scratch: Vec<f32>,
     target: f64,
     level: f64,
@@ -56,6 +58,7 @@ impl Reference {
             resampler: Resampler::elastic(far_end.rate, CORE_RATE, chunk, Start::Live),
             far_end,
             queue: Vec::new(),
+            fresh: Vec::new(),
             scratch: Vec::new(),
             target: LEVEL.0,
             level: LEVEL.0,
@@ -64,9 +67,10 @@ impl Reference {
         }
     }
 
-    /// The next 10 ms of the far end; silence where there is none.
-    pub(crate) fn frame(&mut self, out: &mut [f32; FRAME]) {
-        self.collect();
+    /// The next 10 ms of the far end; silence where there is none. `played` gets what came since the last time, in
+    /// frames, sooner than it comes out here.
+    pub(crate) fn frame(&mut self, out: &mut [f32; FRAME], played: impl FnMut(&[f32; FRAME])) {
+        self.collect(played);
         out.fill(0.0);
         if !self.has_begun {
             // First fill up: an empty queue would break off with the next burst.
@@ -94,11 +98,17 @@ impl Reference {
         Duration::from_secs_f64(self.queue.len() as f64 / f64::from(CORE_RATE))
     }
 
-    fn collect(&mut self) {
+    fn collect(&mut self, played: impl FnMut(&[f32; FRAME])) {
         self.scratch.clear();
         self.scratch.resize(self.far_end.ring.slots(), 0.0);
         let (fresh, _) = self.far_end.ring.pop_partial_slice(&mut self.scratch);
+        let before = self.queue.len();
         self.resampler.push(fresh, &mut self.queue);
+        self.fresh.extend_from_slice(self.queue.get(before..).unwrap_or_default());
+        let (frames, rest) = self.fresh.as_chunks();
+        frames.iter().for_each(played);
+        let taken = self.fresh.len() - rest.len();
+        self.fresh.drain(..taken);
     }
 
     /// A full queue means that the speaker's clock is fast: fewer samples are made of it.
@@ -134,7 +144,7 @@ mod tests {
                 assert_eq!(pushed.len(), burst.len());
             }
             let (had_begun, before) = (reference.has_begun, reference.queue.len());
-            reference.frame(&mut out);
+            reference.frame(&mut out, |_| {});
             broken += u32::from(had_begun && !reference.has_begun);
             cut += u32::from(before > MOST);
             if tick > seconds * 50 {
@@ -177,8 +187,19 @@ mod tests {
         let (_ring, far) = RingBuffer::new(480);
         let mut reference = Reference::new(FarEnd { ring: far, rate: 44_100 });
         let mut out = [1.0; FRAME];
-        reference.frame(&mut out);
+        reference.frame(&mut out, |_| {});
         assert!(out.iter().all(|sample| *sample == 0.0));
+    }
+
+    #[test]
+    fn the_canceller_hears_of_it_before_it_is_queued() {
+        let (mut ring, far) = RingBuffer::new(4_800);
+        let mut reference = Reference::new(FarEnd { ring: far, rate: 48_000 });
+        let (_, lost) = ring.push_partial_slice(&[0.5; 960]);
+        assert!(lost.is_empty());
+        let (mut out, mut played) = ([0.0; FRAME], 0);
+        reference.frame(&mut out, |_| played += 1);
+        assert_eq!((played, out), (2, [0.0; FRAME]));
     }
 
     #[test]
@@ -191,7 +212,7 @@ mod tests {
         for piece in tone.chunks(480) {
             let (_, lost) = ring.push_partial_slice(piece);
             assert!(lost.is_empty());
-            reference.frame(&mut out);
+            reference.frame(&mut out, |_| {});
             heard.extend_from_slice(&out);
         }
         let power: f32 = heard.iter().skip(9_600).map(|sample| sample * sample).sum::<f32>() / 38_400.0;

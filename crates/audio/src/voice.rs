@@ -3,7 +3,7 @@
 use earshot::Detector;
 
 use crate::front::{CORE_RATE, FRAME};
-use crate::level::{decibels, power};
+use crate::level::{SILENCE, decibels, power};
 use crate::resample::{Resampler, Start};
 
 /// The detector's rate, in Hz, and frame, in samples (16 ms).
@@ -20,15 +20,33 @@ const CONTRAST: f32 = 6.0;
 /// Nothing below this is taken for speech, in dBFS.
 const QUIETEST: f32 = -60.0;
 
+/// From the core's rate to the detector's.
+pub(crate) struct Narrow(Resampler);
+
+impl Narrow {
+    /// The detector's rate, in Hz.
+    pub(crate) const RATE: u32 = RATE;
+
+    /// A converter that has heard nothing.
+    pub(crate) fn new() -> Self {
+        Self(Resampler::new(CORE_RATE, RATE, FRAME, Start::Live))
+    }
+
+    /// Takes 10 ms and appends them.
+    pub(crate) fn push(&mut self, frame: &[f32; FRAME], out: &mut Vec<f32>) {
+        self.0.push(frame, out);
+    }
+}
+
 /// Decides for each 10 ms frame.
 pub(crate) struct Voice {
     detector: Box<Detector>,
-    resampler: Resampler,
     window: Vec<f32>,
     run: u32,
     hangover: u32,
     noise: NoiseFloor,
     loudness: f32,
+    level: f32,
 }
 
 impl Voice {
@@ -36,24 +54,25 @@ impl Voice {
     pub(crate) fn new(noise: Option<f32>) -> Self {
         Self {
             detector: Box::default(),
-            resampler: Resampler::new(CORE_RATE, RATE, FRAME, Start::Live),
             window: Vec::with_capacity(2 * WINDOW),
             run: 0,
             hangover: 0,
             noise: NoiseFloor::new(noise),
             loudness: 0.0,
+            level: SILENCE,
         }
     }
 
-    /// Takes 10 ms at the core rate; whether the user speaks now.
-    pub(crate) fn frame(&mut self, frame: &[f32; FRAME]) -> bool {
-        let level = decibels(power(frame));
+    /// Takes about 10 ms at the detector's rate; whether the user speaks now.
+    pub(crate) fn frame(&mut self, samples: &[f32]) -> bool {
+        let level = decibels(power(samples));
+        self.level = level;
         self.noise.frame(level);
         // A little memory, so that a zero crossing of the envelope is no pause.
         self.loudness = level.max(self.loudness - 1.0);
         let is_loud = self.loudness > (self.noise.level() + CONTRAST).max(QUIETEST);
         self.hangover = self.hangover.saturating_sub(1);
-        self.resampler.push(frame, &mut self.window);
+        self.window.extend_from_slice(samples);
         while let Some(window) = self.window.get(..WINDOW) {
             let is_speech = self.detector.predict_f32(window) >= SPEECH && is_loud;
             self.run = if is_speech { self.run + 1 } else { 0 };
@@ -63,6 +82,11 @@ impl Voice {
             self.window.drain(..WINDOW);
         }
         self.hangover > 0
+    }
+
+    /// Loudness of the last frame, in dBFS.
+    pub(crate) fn level(&self) -> f32 {
+        self.level
     }
 
     /// Whether the last frame itself was speech, without the hangover.
