@@ -9,10 +9,10 @@ use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use audio::{Choice, Direction, Error, ItemKey, Notice, devices};
+use audio::{Choice, Direction, EchoControl, Error, ItemKey, Notice, Processing, devices};
 use rig::{
-    Call, DEVICES, PATIENCE, Recorder, babble, device, halved, open, pactl, say, share_found, sounding, tone, unplug,
-    wait_until, with_server,
+    Call, DEVICES, PATIENCE, Recorder, Rig, babble, device, halved, open, pactl, say, share_found, sounding, tone,
+    unplug, wait_until, with_server,
 };
 
 const A: ItemKey = ItemKey(1);
@@ -312,5 +312,98 @@ fn no_sound_server_is_an_error_within_the_time_limit() {
         rig.kill();
         let error = open(Choice::Default, Choice::Default).err();
         assert!(matches!(error, Some(Error::NoHost | Error::NoDevice(_) | Error::Lost { .. })), "{error:?}");
+    });
+}
+
+/// Longest part of a sentence that may be lost when one device takes over from another.
+const LOSS: Duration = Duration::from_millis(300);
+/// Longest part that may be heard twice instead.
+const REPETITION: Duration = Duration::from_millis(250);
+
+/// What arrived of a sentence: counted in its samples, so that a slow machine only takes longer over it.
+fn assert_whole(what: &str, arrived: usize, sent: usize, rate: u32) {
+    let seconds = |samples: usize| samples as f64 / f64::from(rate);
+    let (lost, repeated) = (seconds(sent) - seconds(arrived), seconds(arrived) - seconds(sent));
+    assert!(lost <= LOSS.as_secs_f64(), "{what}: {lost:.3} s lost");
+    assert!(repeated <= REPETITION.as_secs_f64(), "{what}: {repeated:.3} s heard twice");
+}
+
+/// A second microphone that hears the same voice, or a second speaker that is heard at the same place.
+fn second(kind: &str, rate: u32) {
+    let rate = format!("rate={rate}");
+    let arguments: &[&str] = match kind {
+        "source" => &["module-remap-source", "source_name=vmic2", "master=vmic_sink.monitor", "channels=1", &rate],
+        _ => &["module-remap-sink", "sink_name=vspk2", "master=vspk", "channels=2", &rate],
+    };
+    pactl(&[&["load-module"], arguments].concat()).unwrap();
+}
+
+/// Says four seconds while six are heard, and lets `change` change a device in the midst of both. Returns what the
+/// microphone and what the listener got.
+fn change_in_mid_sentence(rig: &Rig, call: &Call, change: impl FnOnce()) -> (Vec<f32>, Vec<f32>) {
+    let recorder = Recorder::start(rig);
+    // Nothing is to be taken out of the voice: only what the change of the device does to it is counted.
+    call.duplex.process(Processing { echo: EchoControl::Headphones, ..Processing::default() });
+    call.duplex.open_gate();
+    call.duplex.play(A, tone(6.0));
+    call.duplex.finish(A);
+    call.wait_for("the start", |notice| *notice == Notice::Started(A));
+    let captured = std::thread::scope(|scope| {
+        let speaker = scope.spawn(|| say(rig, &babble(4.0)));
+        let mut captured = Vec::new();
+        while sounding(&captured).len() < 24_000 {
+            captured.extend(call.listen(2_400));
+        }
+        change();
+        call.wait_for("the other device", |notice| matches!(notice, Notice::Opened { .. }));
+        speaker.join().unwrap();
+        call.duplex.close_gate();
+        captured.extend(call.listen(usize::MAX));
+        captured
+    });
+    if call.duplex.is_playing() {
+        call.wait_for("the end", |notice| *notice == Notice::Finished(A));
+    }
+    wait_until("all was recorded", || recorder.so_far().iter().rev().take(9_600).all(|sample| sample.abs() < 0.000_1));
+    (sounding(&captured), sounding(&recorder.so_far()))
+}
+
+#[test]
+fn another_microphone_in_mid_sentence_costs_no_word_and_the_answer_no_break() {
+    with_server("another_microphone_in_mid_sentence_costs_no_word_and_the_answer_no_break", DEVICES, |rig| {
+        for (by, rate) in [("choice", 48_000), ("choice", 16_000), ("default", 44_100)] {
+            second("source", rate);
+            pactl(&["set-default-source", "vmic"]).unwrap();
+            let call = start(Choice::Default, Choice::Default);
+            let (said, heard) = change_in_mid_sentence(&rig, &call, || match by {
+                "choice" => call.duplex.choose(device("vmic2"), Choice::Default),
+                _ => drop(pactl(&["set-default-source", "vmic2"]).unwrap()),
+            });
+            assert_whole(&format!("microphone by {by} at {rate} Hz"), said.len(), 4 * 24_000, 24_000);
+            assert_whole("the answer meanwhile", heard.len(), 6 * 48_000, 48_000);
+            assert_eq!(call.duplex.stats().underruns, 0);
+            drop(call);
+            unplug("vmic2");
+        }
+    });
+}
+
+#[test]
+fn another_speaker_in_mid_sentence_costs_no_word_of_either_side() {
+    with_server("another_speaker_in_mid_sentence_costs_no_word_of_either_side", DEVICES, |rig| {
+        for (by, rate) in [("choice", 48_000), ("choice", 44_100), ("default", 48_000)] {
+            second("sink", rate);
+            pactl(&["set-default-sink", "vspk"]).unwrap();
+            let call = start(Choice::Default, Choice::Default);
+            let (said, heard) = change_in_mid_sentence(&rig, &call, || match by {
+                "choice" => call.duplex.choose(Choice::Default, device("vspk2")),
+                _ => drop(pactl(&["set-default-sink", "vspk2"]).unwrap()),
+            });
+            assert_whole(&format!("speaker by {by} at {rate} Hz"), heard.len(), 6 * 48_000, 48_000);
+            assert_whole("the microphone meanwhile", said.len(), 4 * 24_000, 24_000);
+            assert_eq!(call.duplex.stats().overflows, 0);
+            drop(call);
+            unplug("vspk2");
+        }
     });
 }

@@ -79,8 +79,10 @@ impl Call {
     }
 
     fn device_opened(&mut self, direction: Direction, name: String, is_fallback: bool, board: &mut Board) {
-        self.lost_device = None;
-        self.has_lost_microphone = false;
+        self.has_lost_microphone &= direction != Direction::Input;
+        if !self.has_lost_microphone {
+            self.lost_device = None;
+        }
         let is_over =
             |code| is_about_devices(code) && (code != Code::MicrophoneSilent || direction == Direction::Input);
         if board.problem().is_some_and(|problem| is_over(problem.code)) {

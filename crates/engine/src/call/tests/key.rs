@@ -77,6 +77,9 @@ async fn a_turn_ends_whole_when_its_microphone_stays_away() {
     let mut rig = speaking(&partner).await;
     rig.lose_microphone();
     assert_eq!(rig.now().call.talk, Talk::Listening, "most devices are back before anybody misses them");
+    // The speaker's return is no consolation.
+    let back = SoundNotice::Opened { direction: Direction::Output, name: "Speaker".into(), is_fallback: false };
+    rig.call.happen(Happening::Sound(SoundEvent::Notice(back)), &mut rig.board);
     rig.until("it is told", |now| problem(now) == Some(Code::DeviceLost)).await;
     rig.until("it is answered", |now| delivery(now, 0) == Some(Delivery::Answered)).await;
 }
