@@ -34,6 +34,9 @@ impl Interruptions {
             return;
         };
         let since = |at: usize| ((at + 1 - begin) * 10) as f32;
+        if std::env::var_os("DEBUG").is_some() {
+            println!("{} duck {:?} stop {}", self.count, trace.duck(begin).map(since), since(stop));
+        }
         self.stopped.push(since(stop));
         self.ducked.extend(trace.duck(begin).map(since));
         self.lost.push(lost(trace, start, voice));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::echo::Canceller;
 use crate::guard::{Decision, Guard, Pass, Sight};
-use crate::level::{decibels, power};
+use crate::level::{SILENCE, decibels, power};
 use crate::presence::{Echo, EchoPath, Presence};
 use crate::sentry::Sentry;
 use crate::voice::{Narrow, Voice};
@@ -21,8 +21,13 @@ const AFTERGLOW: u32 = 50;
 /// A frame of which a linear filter can remove more than this is echo, even if none was known of, in dB: the headphones
 /// were taken off.
 const MOSTLY_ECHO: f32 = 5.0;
-/// Delay of the echo until it is known, in frames.
+/// What is left of an echo is at least this far below it, in dB.
+const LEFTOVER: f32 = 14.0;
+/// How fast what was played dies away in the room, in dB per frame.
+const SINKING: f32 = 0.3;
+/// The echo until it is known: its delay in frames, its loss in dB.
 const USUAL_DELAY: u32 = 12;
+const USUAL_LOSS: f32 = 10.0;
 
 /// What to do about the echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -125,6 +130,8 @@ pub struct Front {
     is_guarded: bool,
     /// Frames until the last echo has died away.
     afterglow: u32,
+    /// Loudness of what was played lately, in dBFS.
+    played: f32,
     is_cancelling: bool,
     clean: [f32; FRAME],
 }
@@ -149,6 +156,7 @@ impl Front {
             guard: guard(&processing, known.unwrap_or(Echo::Unknown)),
             is_guarded: false,
             afterglow: 0,
+            played: SILENCE,
             is_cancelling: false,
             clean: [0.0; FRAME],
             processing,
@@ -202,7 +210,7 @@ impl Front {
         let decision = if self.is_guarded {
             self.guard.expect(frames(self.presence.echo()));
             let is_strong = is_voice && self.voice.is_strong();
-            self.guard.frame(Sight { is_playing, is_voice, is_strong, level: self.voice.level() })
+            self.guard.frame(Sight { is_playing, is_voice, is_strong, level: self.voice.loudness() })
         } else {
             Decision { pass: Pass::Through, is_ducked: false, is_barge_in: false }
         };
@@ -214,10 +222,12 @@ impl Front {
     fn hears_voice(&mut self, is_muted: bool) -> bool {
         self.plain.clear();
         self.narrow.push(&self.clean, &mut self.plain);
-        let is_past_echo = self.is_cancelling && self.afterglow > 0 && !is_muted;
-        let is_voice = self.voice.frame(if is_past_echo { self.sentry.heard() } else { &self.plain });
-        let is_echo = !is_past_echo && self.afterglow > 0 && self.sentry.removed_db() > MOSTLY_ECHO;
-        is_voice && !is_echo
+        if self.has_echo() && !is_muted {
+            let echo = self.played - loss(self.presence.echo());
+            return self.voice.frame(self.sentry.heard(), echo - LEFTOVER);
+        }
+        let is_echo = self.afterglow > 0 && self.sentry.removed_db() > MOSTLY_ECHO;
+        self.voice.frame(&self.plain, SILENCE) && !is_echo
     }
 
     /// The last frame as it goes on.
@@ -226,7 +236,9 @@ impl Front {
     }
 
     fn cancel(&mut self, near: &[f32; FRAME], far: Far<'_>) {
-        let is_audible = decibels(power(far.samples)) > AUDIBLE;
+        let loudness = decibels(power(far.samples));
+        self.played = loudness.max(self.played - SINKING);
+        let is_audible = loudness > AUDIBLE;
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
         let before = self.presence.echo();
         self.presence.frame(near, far);
@@ -248,15 +260,19 @@ impl Front {
         }
     }
 
-    /// The canceller costs 9 ms; it is listened to only while there is something to cancel.
-    fn wants_cancelling(&self) -> bool {
-        let is_wanted = self.processing.noise_suppression || self.processing.gain_control;
+    /// Whether there is an echo in the microphone now, as far as is known.
+    fn has_echo(&self) -> bool {
         let is_present = match self.processing.echo {
             EchoControl::Automatic => self.presence.echo() != Echo::Absent,
             EchoControl::Speakers | EchoControl::Pause => true,
             EchoControl::Headphones => false,
         };
-        is_wanted || (is_present && self.afterglow > 0)
+        is_present && self.afterglow > 0
+    }
+
+    /// The canceller costs 9 ms; it is listened to only while there is something to cancel.
+    fn wants_cancelling(&self) -> bool {
+        self.processing.noise_suppression || self.processing.gain_control || self.has_echo()
     }
 }
 
@@ -285,5 +301,13 @@ fn frames(echo: Echo) -> u32 {
         Echo::Present(path) => (path.delay.as_millis() / 10) as u32,
         Echo::Absent => 0,
         Echo::Unknown => USUAL_DELAY,
+    }
+}
+
+/// How much weaker the echo is than what was played, in dB.
+fn loss(echo: Echo) -> f32 {
+    match echo {
+        Echo::Present(path) => path.loss_db,
+        Echo::Absent | Echo::Unknown => USUAL_LOSS,
     }
 }

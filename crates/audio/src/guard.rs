@@ -7,11 +7,11 @@
 use std::collections::VecDeque;
 
 /// Speech that stops an answer, in frames: longer than a hum of agreement.
-const CONFIRMED: u32 = 40;
+const CONFIRMED: u32 = 42;
 /// Longest that it takes, however late the echo is, in frames.
 const CONFIRMED_MOST: u32 = 50;
 /// The answer comes back after this long without speech, in frames.
-const RESUMED: u32 = 70;
+const RESUMED: u32 = 50;
 /// And after this long in any case, if no speech was confirmed, in frames.
 const GIVEN_UP: u32 = 200;
 /// A voice that follows the ducking down is an echo: only speech within this of the loudest counts, in dB. The duck is
@@ -131,9 +131,10 @@ impl Guard {
             }
             Floor::Contested { since, voiced, quiet, loudest } => {
                 let loudest = loudest.max(level);
-                let voiced = voiced + u32::from(is_strong && level > loudest - STEADY);
-                let quiet = if is_voice { 0 } else { quiet + 1 };
-                if voiced >= self.confirmed() && is_strong {
+                let is_steady = level > loudest - STEADY;
+                let voiced = voiced + u32::from(is_strong && is_steady);
+                let quiet = if is_voice && is_steady { 0 } else { quiet + 1 };
+                if voiced >= self.confirmed() && is_strong && is_steady {
                     (pass, is_barge_in) = (Pass::Release, true);
                     Floor::Ours
                 } else if quiet >= RESUMED || since >= GIVEN_UP {
@@ -215,9 +216,9 @@ mod tests {
         assert!(decisions[99].pass == Pass::Hold && !decisions[99].is_ducked);
         assert!(decisions[100].is_ducked);
         let at = decisions.iter().position(|decision| decision.is_barge_in);
-        assert_eq!(at, Some(100 + 39));
-        assert_eq!(decisions[139].pass, Pass::Release);
-        assert!(decisions[140..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+        assert_eq!(at, Some(100 + 41));
+        assert_eq!(decisions[141].pass, Pass::Release);
+        assert!(decisions[142..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
     }
 
     #[test]
@@ -225,15 +226,15 @@ mod tests {
         let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (25, true, true), (200, true, false)]);
         let is_held = |decision: &Decision| matches!(decision.pass, Pass::Hold | Pass::Keep);
         assert!(decisions.iter().all(|decision| !decision.is_barge_in && is_held(decision)));
-        assert!(decisions[125 + 60].is_ducked);
-        assert!(!decisions[125 + 75].is_ducked, "the answer comes back");
+        assert!(decisions[125 + 40].is_ducked);
+        assert!(!decisions[125 + 55].is_ducked, "the answer comes back");
     }
 
     #[test]
     fn a_voice_that_is_ducked_with_the_answer_is_its_echo() {
         let mut guard = Guard::new(6, false);
         run(&mut guard, &[(100, true, false)]);
-        let mut echo = (0..150).map(|frame| guard.frame(sight(true, true, if frame < 15 { -30.0 } else { -54.0 })));
+        let mut echo = (0..65).map(|frame| guard.frame(sight(true, true, if frame < 15 { -30.0 } else { -54.0 })));
         assert!(echo.all(|decision| !decision.is_barge_in));
     }
 
@@ -254,8 +255,8 @@ mod tests {
 
     #[test]
     fn a_slow_echo_path_needs_longer_speech() {
-        let decisions = run(&mut Guard::new(25, false), &[(10, true, false), (60, true, true)]);
-        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 39));
+        let decisions = run(&mut Guard::new(30, false), &[(10, true, false), (60, true, true)]);
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 44));
         let decisions = run(&mut Guard::new(90, false), &[(10, true, false), (60, true, true)]);
         assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 49), "never more than 500 ms");
     }

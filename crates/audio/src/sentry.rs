@@ -64,6 +64,7 @@ impl Sentry {
     pub(crate) fn new() -> Self {
         let mut config = EchoCanceller3Config::default();
         config.filter.export_linear_aec_output = true;
+        config.echo_removal_control.has_clock_drift = true;
         let suppressor = &mut config.suppressor;
         suppressor.dominant_nearend_detection.trigger_threshold = TRIGGER;
         suppressor.dominant_nearend_detection.enr_threshold = DOMINANCE.0;

@@ -1,4 +1,4 @@
-//! Whether the user speaks: a small neural detector with onset and hangover.
+//! Whether the user speaks: a small neural detector with hangover.
 
 use earshot::Detector;
 
@@ -11,8 +11,6 @@ const RATE: u32 = 16_000;
 const WINDOW: usize = 256;
 /// From this score on a window counts as speech.
 const SPEECH: f32 = 0.5;
-/// Windows in a row that make an onset (32 ms).
-const ONSET: u32 = 2;
 /// How long speech goes on without a speech window, in frames (200 ms): the pauses inside of words.
 const HANGOVER: u32 = 20;
 /// How far speech stands out from the noise of the room, in dB.
@@ -42,11 +40,10 @@ impl Narrow {
 pub(crate) struct Voice {
     detector: Box<Detector>,
     window: Vec<f32>,
-    run: u32,
+    is_speech: bool,
     hangover: u32,
     noise: NoiseFloor,
     loudness: f32,
-    level: f32,
 }
 
 impl Voice {
@@ -55,28 +52,26 @@ impl Voice {
         Self {
             detector: Box::default(),
             window: Vec::with_capacity(2 * WINDOW),
-            run: 0,
+            is_speech: false,
             hangover: 0,
             noise: NoiseFloor::new(noise),
-            loudness: 0.0,
-            level: SILENCE,
+            loudness: SILENCE,
         }
     }
 
-    /// Takes about 10 ms at the detector's rate; whether the user speaks now.
-    pub(crate) fn frame(&mut self, samples: &[f32]) -> bool {
+    /// Takes about 10 ms at the detector's rate; whether the user speaks now. What is not above `leftover`, in dBFS, may
+    /// be what is left of an echo.
+    pub(crate) fn frame(&mut self, samples: &[f32], leftover: f32) -> bool {
         let level = decibels(power(samples));
-        self.level = level;
         self.noise.frame(level);
         // A little memory, so that a zero crossing of the envelope is no pause.
         self.loudness = level.max(self.loudness - 1.0);
-        let is_loud = self.loudness > (self.noise.level() + CONTRAST).max(QUIETEST);
+        let is_loud = self.loudness > (self.noise.level() + CONTRAST).max(QUIETEST).max(leftover);
         self.hangover = self.hangover.saturating_sub(1);
         self.window.extend_from_slice(samples);
         while let Some(window) = self.window.get(..WINDOW) {
-            let is_speech = self.detector.predict_f32(window) >= SPEECH && is_loud;
-            self.run = if is_speech { self.run + 1 } else { 0 };
-            if self.run >= ONSET {
+            self.is_speech = self.detector.predict_f32(window) >= SPEECH && is_loud;
+            if self.is_speech {
                 self.hangover = HANGOVER;
             }
             self.window.drain(..WINDOW);
@@ -84,14 +79,14 @@ impl Voice {
         self.hangover > 0
     }
 
-    /// Loudness of the last frame, in dBFS.
-    pub(crate) fn level(&self) -> f32 {
-        self.level
+    /// Loudness of the last moments, in dBFS.
+    pub(crate) fn loudness(&self) -> f32 {
+        self.loudness
     }
 
     /// Whether the last frame itself was speech, without the hangover.
     pub(crate) fn is_strong(&self) -> bool {
-        self.run >= ONSET
+        self.is_speech
     }
 }
 
