@@ -1,7 +1,7 @@
 //! The speaker stands beside the microphone: the assistant does not interrupt itself, and can be interrupted.
 #![cfg(target_os = "linux")]
 
-use emulator::{Answer, Emulator, Pace, Script};
+use emulator::{Answer, ClientEvent, Emulator, Pace, Script};
 use tests::{LIMIT, Sound, Stage, Window};
 
 /// Answers that are heard to their end.
@@ -9,10 +9,13 @@ const ANSWERS: usize = 20;
 /// Answers that are interrupted.
 const INTERRUPTIONS: usize = 4;
 
+/// What may come back of an answer, in PCM16 steps (-40 dBFS).
+const QUIET: u16 = 328;
+
 /// A server that speaks real words.
 async fn server() -> Emulator {
     let words = Sound::fixture("question.wav").then(&Sound::fixture("interruption.wav")).at(24_000);
-    let script = Script { pace: Pace::Burst { piece: 12_000 }, ..Script::default() };
+    let script = Script { pace: Pace::Burst { piece: 12_000 }, keep_audio: true, ..Script::default() };
     let script = (0..ANSWERS).fold(script, |script, number| {
         script.answer(Answer::Play { pcm: words.samples.clone(), transcript: format!("answer number {number}") })
     });
@@ -44,6 +47,10 @@ async fn on_loudspeakers_nothing_but_the_user_stops_an_answer() {
         let record = server.record();
         assert_eq!(record.count("conversation.item.truncate"), 0, "answer {number} was cut");
         assert_eq!(record.sent_count("input_audio_buffer.speech_started"), 0, "answer {number} was heard as speech");
+        let appended: Vec<i16> = record.of("input_audio_buffer.append").flat_map(ClientEvent::samples).collect();
+        assert!(!appended.is_empty());
+        let loudest = appended.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default();
+        assert!(loudest < QUIET, "answer {number} came back at {loudest}");
     }
     window.fill("Message", "tell me a story\u{e007}").await;
     for _ in 0..INTERRUPTIONS {

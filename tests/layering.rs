@@ -8,7 +8,21 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/audio",
-        &["cpal", "earshot", "hound", "ogg", "opus", "realfft", "rtrb", "rubato", "sonora", "thiserror", "tracing", "wsola"],
+        &[
+            "cpal",
+            "earshot",
+            "hound",
+            "ogg",
+            "opus",
+            "realfft",
+            "rtrb",
+            "rubato",
+            "sonora",
+            "sonora-aec3",
+            "thiserror",
+            "tracing",
+            "wsola",
+        ],
     ),
     ("crates/protocol", &["base64", "serde", "serde_json", "thiserror", "tracing"]),
     (

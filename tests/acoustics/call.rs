@@ -150,8 +150,9 @@ pub(crate) fn run(script: &Script) -> Trace {
         let far = std::array::from_fn(|_| far_line.pop_front().unwrap());
         let echo = path.frame(&played);
         // A converter's own noise, so that nothing is ever digital silence.
-        let near: [f32; FRAME] =
-            std::array::from_fn(|n| trace.voice[at * FRAME + n] + echo[n] + noise[at * FRAME + n] + dice.noise() * 3e-5);
+        let near: [f32; FRAME] = std::array::from_fn(|n| {
+            trace.voice[at * FRAME + n] + echo[n] + noise[at * FRAME + n] + dice.noise() * 3e-5
+        });
         let begun = Instant::now();
         front.hear(&played);
         let step = front.frame(&near, Far { samples: &far, held: HELD }, is_playing, false);

@@ -132,5 +132,6 @@ fn sounds_that_are_no_interruption_do_not_stop_the_answer() {
         };
         table.row(&[name.to_owned(), levels.to_owned(), count.to_string(), stopped.to_string(), ducked.to_string()]);
         (sounds, stops) = if name == "one word" { (sounds, stops) } else { (sounds + count, stops + stopped) };
-    }    assert!(stops * 20 <= sounds as usize, "{stops} of {sounds} stopped an answer");
+    }
+    assert!(stops * 20 <= sounds as usize, "{stops} of {sounds} stopped an answer");
 }

@@ -43,8 +43,14 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) const QUIET: Self =
-        Self { seed: 1, delay_ms: 60.0, echo_db: Some(-10.0), rt60: 0.4, loudspeaker: Loudspeaker::Linear, drift_ppm: 0.0 };
+    pub(crate) const QUIET: Self = Self {
+        seed: 1,
+        delay_ms: 60.0,
+        echo_db: Some(-10.0),
+        rt60: 0.4,
+        loudspeaker: Loudspeaker::Linear,
+        drift_ppm: 0.0,
+    };
     pub(crate) const HEADPHONES: Self = Self { echo_db: None, ..Self::QUIET };
 
     /// The direct sound, six early reflections, and a tail of noise that dies away; filtered like a small loudspeaker.

@@ -77,7 +77,8 @@ pub(crate) fn power(samples: &[f32]) -> f32 {
 
 /// A clip at 48 kHz, `pitch` times as high and fast as it was spoken, at an active level in dBFS.
 pub(crate) fn clip(name: &str, pitch: f32, level: f32) -> Vec<f32> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/speech").join(name).with_extension("wav");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/speech").join(name).with_extension("wav");
     let mut reader = hound::WavReader::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let slow: Vec<f32> = reader.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32_768.0).collect();
     at_level(stretch(&slow, pitch / 3.0), level)

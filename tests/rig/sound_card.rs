@@ -119,7 +119,8 @@ impl SoundCard {
         let module = self.load(&["module-loopback", "source=vspk.monitor", "sink=vmic_sink", &latency]);
         let inputs = self.pactl(&["list", "short", "sink-inputs"]).expect("the sound server answers");
         // Without a client: the server's own.
-        let input = inputs.lines().map(|line| line.split('\t').collect::<Vec<_>>()).find(|line| line.get(2) == Some(&"-"));
+        let input =
+            inputs.lines().map(|line| line.split('\t').collect::<Vec<_>>()).find(|line| line.get(2) == Some(&"-"));
         let input = input.and_then(|line| line.first().copied()).expect("the way from speaker to microphone");
         let volume = format!("{level}dB");
         assert!(self.pactl(&["set-sink-input-volume", input, &volume]).is_some(), "module {module} takes no volume");

@@ -29,8 +29,7 @@ impl Canceller {
             gain_controller2: gain_control.then(GainController2::default),
             ..Config::default()
         };
-        let processing =
-            AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
+        let processing = AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
         Self { processing, sink: [0.0; FRAME] }
     }
 

@@ -48,7 +48,8 @@ impl Tape {
         let (rate, channels) = speech.as_ref().map_or((RATE, 1), |speech| (speech.rate, speech.channels));
         let heartbeat = Arc::new(Heartbeat::default());
         let (capture, ring) = microphone(rate, channels, &shared.gauges, &heartbeat, pipeline.clone());
-        let (playback, SpeakerEnds { mouth, reference, line }) = speaker(RATE, &shared.gauges, &heartbeat, pipeline.clone());
+        let (playback, SpeakerEnds { mouth, reference, line }) =
+            speaker(RATE, &shared.gauges, &heartbeat, pipeline.clone());
         let is_stopped = Arc::new(AtomicBool::new(false));
         let reel = Reel {
             shared: Arc::clone(shared),

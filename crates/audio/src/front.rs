@@ -138,7 +138,10 @@ pub struct Front {
 
 impl std::fmt::Debug for Front {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Front").field("processing", &self.processing).field("echo", &self.echo()).finish_non_exhaustive()
+        f.debug_struct("Front")
+            .field("processing", &self.processing)
+            .field("echo", &self.echo())
+            .finish_non_exhaustive()
     }
 }
 
@@ -285,9 +288,8 @@ fn fade(frame: &mut [f32; FRAME], other: &[f32; FRAME], share: impl Fn(f32) -> f
 }
 
 fn canceller(processing: &Processing) -> Option<Canceller> {
-    let is_needed = processing.echo != EchoControl::Headphones
-        || processing.noise_suppression
-        || processing.gain_control;
+    let is_needed =
+        processing.echo != EchoControl::Headphones || processing.noise_suppression || processing.gain_control;
     is_needed.then(|| Canceller::new(processing.noise_suppression, processing.gain_control))
 }
 

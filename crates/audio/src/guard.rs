@@ -248,7 +248,10 @@ mod tests {
     fn two_seconds_without_a_decision_give_the_answer_its_level_back() {
         let mut guard = Guard::new(6, false);
         run(&mut guard, &[(10, true, false)]);
-        let decisions: Vec<Decision> = (0..250).map(|n| Sight { is_strong: n % 10 == 0, ..sight(true, true, -30.0) }).map(|it| guard.frame(it)).collect();
+        let decisions: Vec<Decision> = (0..250)
+            .map(|n| Sight { is_strong: n % 10 == 0, ..sight(true, true, -30.0) })
+            .map(|it| guard.frame(it))
+            .collect();
         assert!(decisions.iter().all(|decision| !decision.is_barge_in));
         assert!(decisions[199].is_ducked && decisions.iter().any(|decision| !decision.is_ducked));
     }
@@ -306,7 +309,8 @@ mod tests {
 
     #[test]
     fn what_is_said_when_the_room_falls_quiet_goes_out_even_if_nobody_was_noticed() {
-        let decisions = run(&mut Guard::new(6, false), &[(50, true, false), (RINGING + 1, false, false), (9, false, false)]);
+        let decisions =
+            run(&mut Guard::new(6, false), &[(50, true, false), (RINGING + 1, false, false), (9, false, false)]);
         let at = decisions.iter().position(|decision| decision.pass == Pass::Release);
         assert_eq!(at, Some(50 + RINGING as usize));
         assert!(decisions[51 + RINGING as usize..].iter().all(|decision| decision.pass == Pass::Through));

@@ -8,7 +8,8 @@ use crate::{Device, Direction};
 /// Highest rate of the profile, in Hz.
 const TELEPHONE: u32 = 32_000;
 /// Parts of ids and names on Linux (`BlueZ` cards of `PulseAudio` and `PipeWire`), macOS and Windows that say it plainly.
-const PROFILE: &[&str] = &["hands-free", "handsfree", "hands free", "headset_head_unit", "headset-head-unit", "hfp", "hsp"];
+const PROFILE: &[&str] =
+    &["hands-free", "handsfree", "hands free", "headset_head_unit", "headset-head-unit", "hfp", "hsp"];
 /// Parts of ids and names that say only Bluetooth.
 const BLUETOOTH: &[&str] = &["bluez", "bluetooth", "airpods", "buds", "bthhfenum", "bthenum"];
 

@@ -105,6 +105,7 @@ impl Microphone {
             tap(Pair { raw: near, clean, far: &far, far_held });
         }
         if step.is_barge_in {
+            tracing::info!(echo = ?self.front.echo(), ?far_held, "the user took the floor");
             (self.sink)(Captured::BargeIn);
         }
         let (gate, held, sink) = (&mut self.gate, &mut self.held, &mut self.sink);
@@ -126,6 +127,7 @@ impl Microphone {
 
     fn duck(&mut self, is_ducked: bool) {
         if std::mem::replace(&mut self.is_ducked, is_ducked) != is_ducked {
+            tracing::debug!(is_ducked, echo = ?self.front.echo(), "duck");
             self.shared.playout().duck(is_ducked);
         }
     }

@@ -82,6 +82,7 @@ impl Reference {
             self.level = self.target;
         }
         if self.queue.len() < FRAME {
+            tracing::debug!(queued = self.queue.len(), "the far end broke off");
             self.has_begun = false;
             self.target = (self.target + GROWTH).min(LEVEL.1);
             self.level = self.target;

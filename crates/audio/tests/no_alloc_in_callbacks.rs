@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use audio::callback::{Gauges, Heartbeat, capture, microphone, playback, SpeakerEnds, speaker};
+use audio::callback::{Gauges, Heartbeat, SpeakerEnds, capture, microphone, playback, speaker};
 
 /// Odd sizes from 1 to 4 096 without a pattern.
 fn sizes() -> impl Iterator<Item = usize> {
@@ -36,7 +36,8 @@ fn ten_thousand_captures_of_any_size_allocate_nothing() {
 #[test]
 fn ten_thousand_playbacks_of_any_size_allocate_nothing_with_flushes_and_underruns() {
     let (gauges, heartbeat) = (Arc::new(Gauges::default()), Arc::new(Heartbeat::default()));
-    let (mut end, SpeakerEnds { mouth: mut ring, line, reference: _reference }) = speaker(48_000, &gauges, &heartbeat, thread::current());
+    let (mut end, SpeakerEnds { mouth: mut ring, line, reference: _reference }) =
+        speaker(48_000, &gauges, &heartbeat, thread::current());
     line.set_live(true);
     let samples = vec![0.5_f32; 3_000];
     let mut out = vec![0.0_f32; 4_096];

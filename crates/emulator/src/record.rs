@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -146,6 +148,14 @@ pub struct ClientEvent {
     pub audio_bytes: usize,
     /// When it came.
     pub at: Instant,
+}
+
+impl ClientEvent {
+    /// The samples of an append, PCM16; none unless `Script::keep_audio` is set.
+    pub fn samples(&self) -> Vec<i16> {
+        let bytes = self.json["audio"].as_str().and_then(|audio| STANDARD.decode(audio).ok()).unwrap_or_default();
+        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
 }
 
 /// A frame that breaks the protocol.

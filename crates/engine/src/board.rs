@@ -2,7 +2,9 @@
 
 use tokio::sync::broadcast;
 
-use crate::api::{About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Recording, Snapshot, SoundCheck};
+use crate::api::{
+    About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Recording, Snapshot, SoundCheck,
+};
 use crate::config::Settings;
 
 /// What the shells see.

@@ -35,8 +35,8 @@ pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
-pub(crate) use view::{millis, sound_problem, unix_ms};
 use view::{Marks, session_config};
+pub(crate) use view::{millis, sound_problem, unix_ms};
 use waterfall::Stopwatch;
 
 /// The LIVE sign stays on this long after the network last took sound of the microphone.
@@ -134,10 +134,18 @@ impl Call {
         let lost_device = self.lost_device.as_ref().map(|(until, _)| *until);
         let live = self.live_until().filter(|_| self.is_shown_live);
         let session = self.session.deadline().map(|(at, _)| at);
-        let wake = [session, self.gate.deadline(), self.renew_at, lost_device, live, self.vigil.deadline(), self.muted_voice.deadline()]
-            .into_iter()
-            .flatten()
-            .min();
+        let wake = [
+            session,
+            self.gate.deadline(),
+            self.renew_at,
+            lost_device,
+            live,
+            self.vigil.deadline(),
+            self.muted_voice.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let time = async {
             match wake {
                 Some(at) => tokio::time::sleep_until(at.into()).await,

@@ -384,7 +384,8 @@ impl Core {
 
     fn calibrate(&mut self, devices: &[audio::Device]) {
         let id = |direction, in_use: &Option<String>| {
-            let is_it = |device: &&audio::Device| device.direction == direction && Some(&device.name) == in_use.as_ref();
+            let is_it =
+                |device: &&audio::Device| device.direction == direction && Some(&device.name) == in_use.as_ref();
             devices.iter().find(is_it).map(|device| device.id.0.as_str())
         };
         let input = id(audio::Direction::Input, &self.pair.0);

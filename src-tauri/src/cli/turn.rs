@@ -114,9 +114,12 @@ fn is_failed(item: &Item) -> bool {
 /// Whether the call cannot go on. The others pass, or do not matter to a call.
 fn ends_a_call(code: Code) -> bool {
     match code {
-        Code::MicrophoneSilent | Code::DeviceLost | Code::NoKeychain | Code::SettingsDamaged | Code::AnswerFailed | Code::RecordingFailed => {
-            false
-        }
+        Code::MicrophoneSilent
+        | Code::DeviceLost
+        | Code::NoKeychain
+        | Code::SettingsDamaged
+        | Code::AnswerFailed
+        | Code::RecordingFailed => false,
         Code::NoCredential
         | Code::CredentialRefused
         | Code::NotPermitted

@@ -134,6 +134,7 @@ impl Call {
 
     /// Open mode: audio flows all the time.
     pub(super) fn open_microphone(&self) {
+        self.sound.guard(true);
         self.sound.open_gate();
     }
 
