@@ -17,7 +17,7 @@ const DUCKED: f32 = 0.063;
 const RAMP: f32 = 0.020 * RATE as f32;
 const FADE: f32 = 0.005 * RATE as f32;
 /// Microphone frames from before a voice was noticed that go out with it.
-const BEFORE: usize = 20;
+const BEFORE: usize = 40;
 
 /// What happens in a call.
 pub(crate) struct Script {

@@ -84,6 +84,9 @@ fn the_assistant_does_not_interrupt_itself() {
     assert_eq!(mixed.stopped, 0);
 }
 
+/// A sound by the number of its variant.
+type Sound = Box<dyn Fn(u64) -> Vec<f32>>;
+
 /// A sound in the middle of an answer.
 fn disturbed(seed: u64, room: Room, sound: Vec<f32>) -> (Script, usize) {
     let mut dice = Dice::new(seed + 500);
@@ -105,7 +108,7 @@ fn sounds_that_are_no_interruption_do_not_stop_the_answer() {
     let count = if is_long() { 60 } else { 10 };
     let level = |seed: u64| -30.0 + (seed % 3) as f32 * 3.0;
     let pitch = |seed: u64| [0.9, 1.0, 1.1, 1.2][seed as usize / 5 % 4];
-    let agreeing: Vec<(&str, Box<dyn Fn(u64) -> Vec<f32>>)> = vec![
+    let agreeing: Vec<(&str, Sound)> = vec![
         ("mm-hm", Box::new(move |seed| clip(AGREE[0], pitch(seed), level(seed)))),
         ("uh-huh", Box::new(move |seed| clip(AGREE[1], pitch(seed), level(seed)))),
         ("yeah", Box::new(move |seed| clip(AGREE[2], pitch(seed), level(seed)))),

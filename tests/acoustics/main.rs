@@ -1,6 +1,6 @@
 //! The front end of the microphone in simulated rooms: echo, double talk, interruptions. Offline and the same each time.
 //!
-//! `scripts/acoustics` runs the long form and writes `docs/acoustics.md`.
+//! `scripts/acoustics` writes `docs/acoustics.md`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod call;

@@ -1,5 +1,6 @@
 //! The front end of the microphone: echo, voice and barge-in, 10 ms at a time. No threads, no clock.
 
+use std::mem::discriminant;
 use std::time::Duration;
 
 use crate::echo::Canceller;
@@ -25,8 +26,7 @@ const MOSTLY_ECHO: f32 = 5.0;
 const LEFTOVER: f32 = 14.0;
 /// How fast what was played dies away in the room, in dB per frame.
 const SINKING: f32 = 0.3;
-/// The echo until it is known: its delay in frames, its loss in dB.
-const USUAL_DELAY: u32 = 12;
+/// The echo's loss until it is known, in dB.
 const USUAL_LOSS: f32 = 10.0;
 
 /// What to do about the echo.
@@ -106,7 +106,7 @@ impl Step {
         matches!(self.pass, Pass::Hold | Pass::Keep)
     }
 
-    /// Whether it is kept until it is known what it is; of what is only held, the last 200 ms can go out later.
+    /// Whether it is kept until it is known what it is; of what is only held, the last 400 ms can go out later.
     pub fn is_kept(&self) -> bool {
         self.pass == Pass::Keep
     }
@@ -211,7 +211,8 @@ impl Front {
         }
         let is_voice = self.hears_voice(is_muted);
         let decision = if self.is_guarded {
-            self.guard.expect(frames(self.presence.echo()));
+            let delay = self.presence.is_certain().then(|| frames(self.presence.echo()));
+            self.guard.expect(delay.flatten());
             let is_strong = is_voice && self.voice.is_strong();
             self.guard.frame(Sight { is_playing, is_voice, is_strong, level: self.voice.loudness() })
         } else {
@@ -225,7 +226,9 @@ impl Front {
     fn hears_voice(&mut self, is_muted: bool) -> bool {
         self.plain.clear();
         self.narrow.push(&self.clean, &mut self.plain);
-        if self.has_echo() && !is_muted {
+        let is_doubtful = self.processing.echo == EchoControl::Automatic && !self.presence.is_certain();
+        let may_be_echo = self.has_echo() || is_doubtful && self.afterglow > 0;
+        if may_be_echo && !is_muted {
             let echo = self.played - loss(self.presence.echo());
             return self.voice.frame(self.sentry.heard(), echo - LEFTOVER);
         }
@@ -245,7 +248,7 @@ impl Front {
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
         let before = self.presence.echo();
         self.presence.frame(near, far);
-        if self.presence.echo() != before && self.afterglow == AFTERGLOW {
+        if discriminant(&self.presence.echo()) != discriminant(&before) {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
         }
         self.sentry.capture(near);
@@ -297,12 +300,12 @@ fn guard(processing: &Processing, echo: Echo) -> Guard {
     Guard::new(frames(echo), processing.echo == EchoControl::Pause)
 }
 
-/// How late the echo is, in frames.
-fn frames(echo: Echo) -> u32 {
+/// How late the echo is, in frames, if that is known.
+fn frames(echo: Echo) -> Option<u32> {
     match echo {
-        Echo::Present(path) => (path.delay.as_millis() / 10) as u32,
-        Echo::Absent => 0,
-        Echo::Unknown => USUAL_DELAY,
+        Echo::Present(path) => Some((path.delay.as_millis() / 10) as u32),
+        Echo::Absent => Some(0),
+        Echo::Unknown => None,
     }
 }
 

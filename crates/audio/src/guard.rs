@@ -7,9 +7,12 @@
 use std::collections::VecDeque;
 
 /// Speech that stops an answer, in frames: longer than a hum of agreement.
-const CONFIRMED: u32 = 42;
+const CONFIRMED: u32 = 46;
 /// Longest that it takes, however late the echo is, in frames.
 const CONFIRMED_MOST: u32 = 50;
+/// While it is not known how late the echo is, that of what was played before the ducking may still come for so long, in
+/// frames: nothing heard until then counts.
+const UNSURE: u32 = 30;
 /// The answer comes back after this long without speech, in frames.
 const RESUMED: u32 = 50;
 /// And after this long in any case, if no speech was confirmed, in frames.
@@ -20,7 +23,7 @@ const STEADY: f32 = 15.0;
 /// How long the room still rings when the answer is over, in frames.
 const RINGING: u32 = 25;
 /// Frames from before a voice was noticed that go out with it: it takes a tenth of a second to notice one.
-const BEFORE: usize = 20;
+const BEFORE: usize = 40;
 
 /// What becomes of a microphone frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,31 +77,31 @@ enum Floor {
 #[derive(Debug)]
 pub(crate) struct Guard {
     floor: Floor,
-    /// How late the echo is, in frames.
-    delay: u32,
+    /// How late the echo is, in frames, if that is known.
+    delay: Option<u32>,
     /// The microphone pauses while the answer is audible, whatever it hears.
     is_deaf: bool,
 }
 
 impl Guard {
-    /// A guard for a room whose echo comes `delay` frames late; deaf: half duplex.
-    pub(crate) fn new(delay: u32, is_deaf: bool) -> Self {
+    /// A guard for a room whose echo comes `delay` frames late, if that is known; deaf: half duplex.
+    pub(crate) fn new(delay: Option<u32>, is_deaf: bool) -> Self {
         Self { floor: Floor::Free, delay, is_deaf }
     }
 
-    /// The echo comes that many frames late.
-    pub(crate) fn expect(&mut self, delay: u32) {
+    /// The echo comes that many frames late, if that is known.
+    pub(crate) fn expect(&mut self, delay: Option<u32>) {
         self.delay = delay;
     }
 
     /// Frames of speech that stop an answer. What is left of an echo ends a while after the ducking; it must not be enough.
     fn confirmed(&self) -> u32 {
-        CONFIRMED.max(self.delay + 15).min(CONFIRMED_MOST)
+        CONFIRMED.max(self.delay.unwrap_or_default() + 15).min(CONFIRMED_MOST)
     }
 
     /// Frames until the room is quiet after an answer.
     fn ringing(&self) -> u32 {
-        RINGING.max(self.delay + 15)
+        RINGING.max(self.delay.unwrap_or_default() + 15)
     }
 
     /// Takes one frame.
@@ -132,7 +135,8 @@ impl Guard {
             Floor::Contested { since, voiced, quiet, loudest } => {
                 let loudest = loudest.max(level);
                 let is_steady = level > loudest - STEADY;
-                let voiced = voiced + u32::from(is_strong && is_steady);
+                let can_be_echo = self.delay.is_none() && since < UNSURE;
+                let voiced = voiced + u32::from(is_strong && is_steady && !can_be_echo);
                 let quiet = if is_voice && is_steady { 0 } else { quiet + 1 };
                 if voiced >= self.confirmed() && is_strong && is_steady {
                     (pass, is_barge_in) = (Pass::Release, true);
@@ -206,24 +210,31 @@ mod tests {
 
     #[test]
     fn without_an_answer_everything_goes_out() {
-        let decisions = run(&mut Guard::new(6, false), &[(50, false, false), (50, false, true)]);
+        let decisions = run(&mut Guard::new(Some(6), false), &[(50, false, false), (50, false, true)]);
         assert!(decisions.iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
     }
 
     #[test]
-    fn a_voice_over_an_answer_ducks_it_at_once_and_stops_it_after_400_ms() {
-        let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (60, true, true)]);
+    fn a_voice_over_an_answer_ducks_it_at_once_and_stops_it_when_it_goes_on() {
+        let decisions = run(&mut Guard::new(Some(6), false), &[(100, true, false), (60, true, true)]);
         assert!(decisions[99].pass == Pass::Hold && !decisions[99].is_ducked);
         assert!(decisions[100].is_ducked);
         let at = decisions.iter().position(|decision| decision.is_barge_in);
-        assert_eq!(at, Some(100 + 41));
-        assert_eq!(decisions[141].pass, Pass::Release);
-        assert!(decisions[142..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+        assert_eq!(at, Some(100 + 45));
+        assert_eq!(decisions[145].pass, Pass::Release);
+        assert!(decisions[146..].iter().all(|decision| decision.pass == Pass::Through && !decision.is_ducked));
+    }
+
+    #[test]
+    fn while_the_echo_is_not_known_its_first_moments_do_not_count() {
+        let decisions = run(&mut Guard::new(None, false), &[(10, true, false), (90, true, true)]);
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 75));
     }
 
     #[test]
     fn a_short_word_of_agreement_does_not_stop_the_answer() {
-        let decisions = run(&mut Guard::new(6, false), &[(100, true, false), (25, true, true), (200, true, false)]);
+        let decisions =
+            run(&mut Guard::new(Some(6), false), &[(100, true, false), (25, true, true), (200, true, false)]);
         let is_held = |decision: &Decision| matches!(decision.pass, Pass::Hold | Pass::Keep);
         assert!(decisions.iter().all(|decision| !decision.is_barge_in && is_held(decision)));
         assert!(decisions[125 + 40].is_ducked);
@@ -232,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_voice_that_is_ducked_with_the_answer_is_its_echo() {
-        let mut guard = Guard::new(6, false);
+        let mut guard = Guard::new(Some(6), false);
         run(&mut guard, &[(100, true, false)]);
         let mut echo = (0..65).map(|frame| guard.frame(sight(true, true, if frame < 15 { -30.0 } else { -54.0 })));
         assert!(echo.all(|decision| !decision.is_barge_in));
@@ -241,12 +252,12 @@ mod tests {
     #[test]
     fn words_with_pauses_between_them_add_up() {
         let script = [(100, true, false), (25, true, true), (20, true, false), (25, true, true)];
-        assert!(run(&mut Guard::new(6, false), &script).iter().any(|decision| decision.is_barge_in));
+        assert!(run(&mut Guard::new(Some(6), false), &script).iter().any(|decision| decision.is_barge_in));
     }
 
     #[test]
     fn two_seconds_without_a_decision_give_the_answer_its_level_back() {
-        let mut guard = Guard::new(6, false);
+        let mut guard = Guard::new(Some(6), false);
         run(&mut guard, &[(10, true, false)]);
         let decisions: Vec<Decision> = (0..250)
             .map(|n| Sight { is_strong: n % 10 == 0, ..sight(true, true, -30.0) })
@@ -258,29 +269,29 @@ mod tests {
 
     #[test]
     fn a_slow_echo_path_needs_longer_speech() {
-        let decisions = run(&mut Guard::new(30, false), &[(10, true, false), (60, true, true)]);
-        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 44));
-        let decisions = run(&mut Guard::new(90, false), &[(10, true, false), (60, true, true)]);
+        let decisions = run(&mut Guard::new(Some(30), false), &[(10, true, false), (60, true, true)]);
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 45));
+        let decisions = run(&mut Guard::new(Some(90), false), &[(10, true, false), (60, true, true)]);
         assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(10 + 49), "never more than 500 ms");
     }
 
     #[test]
     fn who_speaks_into_the_last_echo_is_heard_from_the_first_word_on() {
-        let mut guard = Guard::new(6, false);
+        let mut guard = Guard::new(Some(6), false);
         let decisions = run(&mut guard, &[(50, true, false), (10, false, false), (1, false, true)]);
         assert_eq!(decisions.last().map(|decision| decision.pass), Some(Pass::Release));
     }
 
     #[test]
     fn an_answer_that_ends_while_somebody_begins_to_speak_releases_what_was_said() {
-        let mut guard = Guard::new(6, false);
+        let mut guard = Guard::new(Some(6), false);
         let decisions = run(&mut guard, &[(50, true, false), (10, true, true), (1, false, true)]);
         assert_eq!(decisions.last().map(|decision| decision.pass), Some(Pass::Release));
     }
 
     #[test]
     fn half_duplex_hears_nothing_until_the_room_is_quiet() {
-        let mut guard = Guard::new(6, true);
+        let mut guard = Guard::new(Some(6), true);
         let decisions = run(&mut guard, &[(50, true, true), (RINGING, false, true), (5, false, true)]);
         assert!(decisions[..74].iter().all(|decision| decision.pass == Pass::Hold && !decision.is_barge_in));
         assert_eq!(decisions[79].pass, Pass::Through);
@@ -310,7 +321,7 @@ mod tests {
     #[test]
     fn what_is_said_when_the_room_falls_quiet_goes_out_even_if_nobody_was_noticed() {
         let decisions =
-            run(&mut Guard::new(6, false), &[(50, true, false), (RINGING + 1, false, false), (9, false, false)]);
+            run(&mut Guard::new(Some(6), false), &[(50, true, false), (RINGING + 1, false, false), (9, false, false)]);
         let at = decisions.iter().position(|decision| decision.pass == Pass::Release);
         assert_eq!(at, Some(50 + RINGING as usize));
         assert!(decisions[51 + RINGING as usize..].iter().all(|decision| decision.pass == Pass::Through));

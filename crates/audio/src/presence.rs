@@ -39,6 +39,8 @@ const FAINT: f32 = 45.0;
 const BODY: (usize, usize) = (32, 640);
 /// Comparisons that agree before an echo is believed, or that there is none.
 const AGREEING: i32 = 2;
+/// Comparisons that find nothing before it is certain that there is none (1 s): a late echo is found late.
+const CERTAIN: i32 = 4;
 /// They agree when their delays differ by less than this.
 const STEADY: Duration = Duration::from_millis(15);
 /// Comparisons that find nothing before a known echo is given up (3 s): a sound server that stumbles moves it about.
@@ -126,7 +128,7 @@ impl Presence {
             far_power: vec![0.0; bins],
             energy: 0.0,
             parts: [0.0; REACH / STEP + 1],
-            votes: 0,
+            votes: if known == Some(Echo::Absent) { -CERTAIN } else { 0 },
             last: None,
             fresh: 0,
             held: Duration::ZERO,
@@ -137,6 +139,15 @@ impl Presence {
     /// What is known now.
     pub(crate) fn echo(&self) -> Echo {
         self.echo
+    }
+
+    /// Whether that is certain enough to give an answer up.
+    pub(crate) fn is_certain(&self) -> bool {
+        match self.echo {
+            Echo::Unknown => false,
+            Echo::Present(_) => true,
+            Echo::Absent => self.votes <= -CERTAIN,
+        }
     }
 
     /// Takes 10 ms of both ends at the core rate.
@@ -196,7 +207,8 @@ impl Presence {
         let (at, height) =
             sharp.iter().enumerate().map(|(lag, value)| (lag, value.abs())).max_by(|a, b| a.1.total_cmp(&b.1))?;
         let spread = power(&sharp).sqrt();
-        if height < SHARP * spread {
+        let is_at_an_edge = !(BODY.0..REACH - BODY.0).contains(&at);
+        if height < SHARP * spread || is_at_an_edge {
             return None;
         }
         let place = Duration::from_secs_f64(at as f64 / f64::from(RATE)) + self.held;

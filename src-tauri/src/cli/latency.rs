@@ -98,7 +98,7 @@ mod tests {
             turns: 3,
             turn_end_ms: None,
             first_sound_ms: None,
-            ..practice.clone()
+            ..practice
         };
         let plain = [
             "who answers       way               question      turns  end of turn  request    first piece  first sound",
