@@ -11,6 +11,7 @@ use crate::cue::Cue;
 use crate::files::Tape;
 use crate::front::Processing;
 use crate::gate::Gate;
+use crate::jitter::STEADY;
 use crate::keeper::{Keeper, Order};
 use crate::microphone::Tap;
 use crate::pipeline::{Bell, Command, Pipeline, Shared};
@@ -237,8 +238,10 @@ impl Duplex {
         self.shared.is_muted.store(is_muted, Ordering::Relaxed);
     }
 
-    /// Changes how the microphone is processed.
+    /// Changes how the microphone is processed, and how much the jitter buffer begins with.
     pub fn process(&self, processing: Processing) {
+        let jitter = processing.calibration.map_or(Duration::ZERO, |calibration| calibration.jitter);
+        self.shared.playout().set_cushion(STEADY + jitter);
         self.send(Command::Process(processing));
     }
 
@@ -263,11 +266,6 @@ impl Duplex {
     /// in the time of the item.
     pub fn set_speed(&self, speed: f32) {
         self.shared.playout().set_speed(speed);
-    }
-
-    /// Sets what the jitter buffer collects at least before it begins (20 to 400 ms), when it is known.
-    pub fn set_cushion(&self, cushion: Duration) {
-        self.shared.playout().set_cushion(cushion);
     }
 
     /// How long after [`Notice::Started`] the first sample of an item is audible: the device's own delay.

@@ -52,6 +52,8 @@ pub struct Calibration {
     pub echo_loss_db: f32,
     /// Noise of the room at the microphone, in dBFS.
     pub noise_dbfs: f32,
+    /// How unevenly the device calls; the jitter buffer begins with so much more.
+    pub jitter: Duration,
 }
 
 impl Calibration {

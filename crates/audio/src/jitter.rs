@@ -7,7 +7,7 @@ use crate::ItemKey;
 use crate::pace::Pace;
 
 /// Start cushion on a steady link, and what is added to what would just have been enough.
-const STEADY: Duration = Duration::from_millis(20);
+pub(crate) const STEADY: Duration = Duration::from_millis(20);
 /// Two clocks differ by less than this, in parts of one: what comes later than that is late.
 const DRIFT: f64 = 0.000_3;
 /// What shall be left to play when the next piece arrives.
@@ -112,8 +112,10 @@ impl JitterBuffer {
 
     /// Sets the cushion that is known to be needed; it still grows when that is not enough.
     pub(crate) fn set_cushion(&mut self, cushion: Duration) {
-        self.base = cushion.clamp(STEADY, MOST);
-        self.cushion = self.base;
+        let base = cushion.clamp(STEADY, MOST);
+        if std::mem::replace(&mut self.base, base) != base {
+            self.cushion = base;
+        }
     }
 
     /// Present start cushion.

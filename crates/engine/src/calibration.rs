@@ -43,6 +43,7 @@ impl Kept {
             delay: Duration::from_secs_f64(self.delay_ms / 1e3),
             echo_loss_db: self.echo_loss_db.unwrap_or(NO_ECHO) as f32,
             noise_dbfs: self.noise_dbfs as f32,
+            jitter: Duration::from_secs_f64(self.jitter_ms / 1e3),
         }
     }
 
