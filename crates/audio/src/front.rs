@@ -7,6 +7,7 @@ use crate::echo::Canceller;
 use crate::guard::{Decision, Guard, Pass, Sight};
 use crate::level::{SILENCE, decibels, power};
 use crate::presence::{Echo, EchoPath, Presence};
+use crate::rest::Rest;
 use crate::sentry::Sentry;
 use crate::voice::{Narrow, Voice};
 
@@ -125,6 +126,7 @@ pub struct Front {
     canceller: Option<Canceller>,
     presence: Presence,
     sentry: Sentry,
+    rest: Rest,
     narrow: Narrow,
     plain: Vec<f32>,
     voice: Voice,
@@ -155,6 +157,7 @@ impl Front {
             canceller: canceller(&processing),
             presence: Presence::new(known),
             sentry: Sentry::new(),
+            rest: Rest::default(),
             narrow: Narrow::new(),
             plain: Vec::new(),
             voice: Voice::new(processing.calibration.map(|calibration| calibration.noise_dbfs)),
@@ -198,6 +201,9 @@ impl Front {
 
     /// Takes 10 ms of what the speaker plays, as soon as that is known: before its echo can be in the microphone.
     pub fn hear(&mut self, far: &[f32; FRAME]) {
+        if !self.is_always_wanted() && self.rest.skips_far(far) {
+            return;
+        }
         if let Some(canceller) = &mut self.canceller {
             canceller.render(far);
         }
@@ -253,6 +259,10 @@ impl Front {
         if discriminant(&self.presence.echo()) != discriminant(&before) {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
         }
+        if self.rest.skips_near() {
+            self.is_cancelling = false;
+            return self.clean.copy_from_slice(near);
+        }
         self.sentry.capture(near);
         let Some(canceller) = &mut self.canceller else {
             return self.clean.copy_from_slice(near);
@@ -280,7 +290,12 @@ impl Front {
 
     /// The canceller costs 9 ms; it is listened to only while there is something to cancel.
     fn wants_cancelling(&self) -> bool {
-        self.processing.noise_suppression || self.processing.gain_control || self.has_echo()
+        self.is_always_wanted() || self.has_echo()
+    }
+
+    /// Whether the canceller's library does more than to cancel.
+    fn is_always_wanted(&self) -> bool {
+        self.processing.noise_suppression || self.processing.gain_control
     }
 }
 

@@ -38,6 +38,7 @@ mod presence;
 pub mod recording;
 mod reference;
 mod resample;
+mod rest;
 mod scout;
 mod sentry;
 mod stream;
