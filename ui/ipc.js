@@ -41,8 +41,11 @@ export function send(command) {
  */
 export const setKey = (holder, key) => invoke('set_key', { holder, key });
 
-/** @returns {Promise<Levels>} */
-export const levels = () => invoke('levels');
+/**
+ * The next levels that differ from the ones that are shown; at latest after a second.
+ * @param {Levels|null} shown null: at once @returns {Promise<Levels>}
+ */
+export const levels = (shown) => invoke('levels', { shown });
 
 /** @param {PageLink} link @returns {Promise<void>} */
 export const openLink = (link) => invoke('open_link', { link });

@@ -1,5 +1,6 @@
 // @ts-check
-// Levels are pulled 20 times a second, and only while somebody can see them move; each pull costs the web engine dear.
+// Levels are pulled at most 20 times a second, and only when there is something new to see: each pull costs the web
+// engine dear. What falls goes on falling without being pulled.
 /** @import {Levels} from './types' */
 import { byId } from './dom.js';
 import { levels } from './ipc.js';
@@ -10,6 +11,8 @@ import { loudness } from './words.js';
 
 const PERIOD_MS = 50;
 const FALL = 0.72;
+/** A step that nobody sees. */
+const STILL = 0.01;
 
 /** @param {App} app */
 export function meters(app) {
@@ -20,22 +23,32 @@ export function meters(app) {
   /** @type {Loudness} */
   let now = { input: 0, output: 0, clipped: false };
   let isRunning = false;
+  /** @type {Levels | null} */
+  let latest = null;
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  let falling = null;
 
   const isNeeded = () => !document.hidden
     && (app.snapshot.call.link.state !== 'idle' || app.snapshot.call.is_armed || isChecking(app));
 
   async function run() {
     while (isNeeded()) {
-      await levels().then(heard, () => {});
-      await new Promise((resolve) => { setTimeout(resolve, PERIOD_MS); });
+      latest = await levels(latest).catch(() => null);
+      fall();
+      await pause();
     }
     isRunning = false;
+    latest = null;
     show({ input: 0, output: 0, clipped: false });
   }
 
-  /** @param {Levels} fresh */
-  function heard(fresh) {
-    show({ input: fallen(now.input, loudness(fresh.input)), output: fallen(now.output, loudness(fresh.output)), clipped: fresh.clipped });
+  /** One step towards the latest levels, and the next one soon if that was not all of the way. */
+  function fall() {
+    if (latest === null || falling !== null) return;
+    const [input, output] = [loudness(latest.input), loudness(latest.output)];
+    show({ input: fallen(now.input, input), output: fallen(now.output, output), clipped: latest.clipped });
+    if (now.input - input < STILL && now.output - output < STILL) return;
+    falling = setTimeout(() => { falling = null; fall(); }, PERIOD_MS);
   }
 
   /** @param {Loudness} next */
@@ -67,6 +80,8 @@ function isChecking(app) {
   const check = app.snapshot.sound_check;
   return check !== null && check.phase !== 'done';
 }
+
+const pause = () => new Promise((resolve) => { setTimeout(resolve, PERIOD_MS); });
 
 /** Rises at once and falls slowly, as the eye expects. @param {number} before @param {number} fresh */
 const fallen = (before, fresh) => Math.max(fresh, before * FALL);

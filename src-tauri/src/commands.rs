@@ -39,10 +39,15 @@ pub(crate) async fn set_key(engine: State<'_, Handle>, holder: Holder, key: Stri
     engine.set_key(holder, SecretString::from(key)).await
 }
 
-/// Loudness for the meters.
+/// Loudness for the meters; with what they show: as soon as there is something else to show, at latest after a second.
+///
+/// Every answer costs the web engine some CPU and 5 kB that it is slow to give back, so silence must not cost any.
 #[tauri::command]
-pub(crate) fn levels(engine: State<'_, Handle>) -> Levels {
-    engine.levels()
+pub(crate) async fn levels(engine: State<'_, Handle>, shown: Option<Levels>) -> Result<Levels, ()> {
+    Ok(match shown {
+        Some(shown) => engine.next_levels(shown).await,
+        None => engine.levels(),
+    })
 }
 
 /// Opens one of the known places outside the app.

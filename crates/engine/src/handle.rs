@@ -10,6 +10,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::api::{Command, Credential, Event, Holder, Levels, Problem, Snapshot};
 
+/// How often the level is looked at while a meter waits for another one, and how often in a row: for a second.
+const METER_STEP: Duration = Duration::from_millis(50);
+const METER_PATIENCE: u32 = 20;
+
 /// Where the engine keeps things; the platform's own places, found by the shell.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -119,6 +123,18 @@ impl Handle {
             let levels = duplex.levels();
             Levels { input: levels.input, output: levels.output, clipped: levels.clipped }
         })
+    }
+
+    /// For meters that show `shown`: waits until there is something else to show, or for a second.
+    pub async fn next_levels(&self, shown: Levels) -> Levels {
+        for _ in 0..METER_PATIENCE {
+            let now = self.levels();
+            if now.differs(shown) {
+                return now;
+            }
+            tokio::time::sleep(METER_STEP).await;
+        }
+        self.levels()
     }
 
     /// Counters of the open devices: underruns and the like.

@@ -138,7 +138,7 @@ pub struct Rate {
 }
 
 /// Loudness for the meters, in dBFS (-90 = silence, 0 = full scale).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Levels {
     /// Microphone.
@@ -147,4 +147,31 @@ pub struct Levels {
     pub output: f32,
     /// The microphone clipped in the last second.
     pub clipped: bool,
+}
+
+impl Levels {
+    /// Changes below this are not seen on a meter, in dB.
+    const VISIBLE: f32 = 1.5;
+    /// Meters show nothing below this, in dBFS.
+    const QUIET: f32 = -60.0;
+
+    /// Whether a meter shows the other one differently.
+    pub(crate) fn differs(self, other: Self) -> bool {
+        let moved = |a: f32, b: f32| (a.max(Self::QUIET) - b.max(Self::QUIET)).abs() >= Self::VISIBLE;
+        moved(self.input, other.input) || moved(self.output, other.output) || self.clipped != other.clipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_meter_shows_is_news() {
+        let shown = Levels { input: -30.0, output: -90.0, clipped: false };
+        assert!(!Levels { input: -31.0, output: -61.0, ..shown }.differs(shown));
+        assert!(Levels { input: -32.0, ..shown }.differs(shown));
+        assert!(Levels { output: -50.0, ..shown }.differs(shown));
+        assert!(Levels { clipped: true, ..shown }.differs(shown));
+    }
 }
