@@ -1,0 +1,1 @@
+//! Conversations and the ledger in one SQLite file.
