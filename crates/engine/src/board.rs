@@ -3,7 +3,8 @@
 use tokio::sync::broadcast;
 
 use crate::api::{
-    About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Recording, Snapshot, SoundCheck,
+    About, Call, Change, Chat, ChatMessage, ChatProvider, Credential, Devices, Event, HistoryEntry, Item, LocalApi,
+    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck, Transfer,
 };
 use crate::config::Settings;
 
@@ -18,6 +19,12 @@ pub(crate) struct Board {
     devices: Devices,
     sound_check: Option<SoundCheck>,
     recording: Recording,
+    chat: Chat,
+    messages: Vec<ChatMessage>,
+    history: Vec<HistoryEntry>,
+    models: Vec<ModelChoice>,
+    providers: Vec<ChatProvider>,
+    local_api: LocalApi,
     about: About,
 }
 
@@ -39,6 +46,12 @@ impl Board {
             devices: Devices::default(),
             sound_check: None,
             recording: Recording::default(),
+            chat: Chat::default(),
+            messages: Vec::new(),
+            history: Vec::new(),
+            models: Vec::new(),
+            providers: Vec::new(),
+            local_api: LocalApi::default(),
             about,
         }
     }
@@ -110,6 +123,61 @@ impl Board {
         }
     }
 
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// Messages that left the branch are forgotten with it.
+    pub(crate) fn set_chat(&mut self, chat: Chat) {
+        if self.chat != chat {
+            self.messages.retain(|message| chat.branch.contains(&message.id));
+            self.chat = chat.clone();
+            self.publish(Change::Chat(chat));
+        }
+    }
+
+    /// A message of the branch, new or changed.
+    pub(crate) fn set_message(&mut self, message: ChatMessage) {
+        match self.messages.iter_mut().find(|known| known.id == message.id) {
+            Some(known) if *known == message => return,
+            Some(known) => *known = message.clone(),
+            None => self.messages.push(message.clone()),
+        }
+        self.publish(Change::ChatMessage(message));
+    }
+
+    pub(crate) fn set_history(&mut self, history: Vec<HistoryEntry>) {
+        if self.history != history {
+            self.history.clone_from(&history);
+            self.publish(Change::History(history));
+        }
+    }
+
+    pub(crate) fn set_models(&mut self, models: Vec<ModelChoice>) {
+        if self.models != models {
+            self.models.clone_from(&models);
+            self.publish(Change::Models(models));
+        }
+    }
+
+    pub(crate) fn set_providers(&mut self, providers: Vec<ChatProvider>) {
+        if self.providers != providers {
+            self.providers.clone_from(&providers);
+            self.publish(Change::Providers(providers));
+        }
+    }
+
+    pub(crate) fn set_local_api(&mut self, local_api: LocalApi) {
+        if self.local_api != local_api {
+            self.local_api = local_api.clone();
+            self.publish(Change::LocalApi(local_api));
+        }
+    }
+
+    pub(crate) fn transfer(&mut self, transfer: Transfer) {
+        self.publish(Change::Transfer(transfer));
+    }
+
     pub(crate) fn item(&mut self, item: Item, after: Option<u64>) {
         self.publish(Change::Item { item, after });
     }
@@ -149,6 +217,16 @@ impl Board {
             devices: self.devices.clone(),
             sound_check: self.sound_check.clone(),
             recording: self.recording.clone(),
+            chat: self.chat.clone(),
+            messages: {
+                let mut messages = self.messages.clone();
+                messages.sort_by_key(|message| self.chat.branch.iter().position(|id| *id == message.id));
+                messages
+            },
+            history: self.history.clone(),
+            models: self.models.clone(),
+            providers: self.providers.clone(),
+            local_api: self.local_api.clone(),
             about: self.about.clone(),
         }
     }

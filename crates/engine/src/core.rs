@@ -221,6 +221,26 @@ impl Core {
             Command::ReplayBack => self.call.replay_back(board),
             Command::StopReplay => self.call.stop_replay(board),
             Command::DeleteRecording { name } => self.call.delete_recording(&name, board),
+            Command::Ask { .. }
+            | Command::StopAnswer
+            | Command::Regenerate { .. }
+            | Command::EditMessage { .. }
+            | Command::Continue { .. }
+            | Command::ChooseBranch { .. }
+            | Command::ChooseModel { .. }
+            | Command::FindModels
+            | Command::FindHistory { .. }
+            | Command::OpenConversation { .. }
+            | Command::NewChat
+            | Command::RenameConversation { .. }
+            | Command::PinConversation { .. }
+            | Command::DeleteConversation { .. }
+            | Command::SaveDraft { .. }
+            | Command::SetSystemPrompt { .. }
+            | Command::SavePreset { .. }
+            | Command::DeletePreset { .. }
+            | Command::Export { .. }
+            | Command::Import { .. } => {}
         }
     }
 
