@@ -1,9 +1,28 @@
 //! Text requests and answers, whatever the provider: what is asked, how it is written on each [`Wire`], and how the
 //! answer is read, streamed or whole. No sockets: the caller moves [`Call`]s and feeds a [`Decoder`].
 
+mod answer;
+mod anthropic;
+mod decoder;
+mod google;
+mod limits;
+mod moment;
+mod openai;
+mod redaction;
+mod refusal;
+mod responses;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod verdict;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use decoder::Decoder;
+pub use limits::{RateLimit, rate_limit};
+pub use refusal::refusal;
 
 /// A request, the same for every provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +126,9 @@ pub enum Delta {
     Model(String),
     /// What was consumed so far; the last one counts.
     Usage(Tokens),
+    /// What the provider says that this request costs, in nano-dollars; the last one counts. It beats every estimate
+    /// (OpenRouter and Perplexity `usage.cost`, xAI `usage.cost_in_usd_ticks`).
+    Charged(u64),
     /// The answer is over.
     Finished(Finish),
 }
@@ -209,6 +231,93 @@ impl FailureKind {
             | Self::Gateway
             | Self::Budget
             | Self::Cancelled => false,
+        }
+    }
+}
+
+impl Failure {
+    /// A failure in our own words or somebody else's: cut to 500 characters, and without anything that looks like a key.
+    pub fn new(kind: FailureKind, message: impl AsRef<str>) -> Self {
+        Self { kind, message: redaction::presentable(message.as_ref()), code: None, status: None, retry_after: None }
+    }
+}
+
+/// What a provider does differently on the same wire. All `false`: the plainest form, which every server understands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    /// The limit is called `max_completion_tokens` (OpenAI's newer models refuse `max_tokens`).
+    pub max_completion_tokens: bool,
+    /// Usage comes only when `stream_options.include_usage` asks for it.
+    pub stream_options: bool,
+    /// Takes [`Request::effort`]: `reasoning_effort`, `reasoning.effort`, `output_config.effort` or `thinkingLevel`,
+    /// as the wire has it. Otherwise the effort is not sent.
+    pub reasoning_effort: bool,
+    /// Tells what it thinks apart from the answer only when `reasoning_format` is `parsed` (Groq).
+    pub reasoning_format: bool,
+    /// Keeps every answer unless `store` is `false` (OpenAI's Responses).
+    pub store: bool,
+    /// Searches the web only when it is given the tool `web_search` (Perplexity's Agent API).
+    pub web_search: bool,
+}
+
+/// Writes a request. `is_stream`: whether the answer is to come as server-sent events.
+pub fn write(wire: Wire, dialect: Dialect, request: &Request, is_stream: bool) -> Call {
+    match wire {
+        Wire::OpenaiChat => openai::write(dialect, request, is_stream),
+        Wire::OpenaiResponses => responses::write(dialect, request, is_stream),
+        Wire::AnthropicMessages => anthropic::write(dialect, request, is_stream),
+        Wire::GoogleGenerate => google::write(dialect, request, is_stream),
+    }
+}
+
+impl Request {
+    /// All instructions as one text, empty without any.
+    fn instructions(&self) -> String {
+        let system = self.messages.iter().filter(|message| message.role == Speaker::System);
+        system.map(Message::text).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// What the user and the model said, without messages that are empty: Anthropic and Google refuse those.
+    fn dialogue(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().filter(|message| message.role != Speaker::System && !message.is_empty())
+    }
+}
+
+impl Message {
+    /// Its texts, a blank line between them.
+    fn text(&self) -> String {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text { text } => Some(text.as_str()),
+            Part::Image { .. } => None,
+        });
+        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn is_empty(&self) -> bool {
+        self.parts.iter().all(Part::is_empty)
+    }
+
+    fn has_image(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Image { .. }))
+    }
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text { text } => text.is_empty(),
+            Self::Image { data, .. } => data.is_empty(),
+        }
+    }
+}
+
+impl Effort {
+    /// The word that every wire has for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
         }
     }
 }
