@@ -20,7 +20,7 @@ pub(super) struct Answer {
     /// Text came.
     pub(super) has_text: bool,
     /// A tool was called, which some servers do not say in the end.
-    wants_tool: bool,
+    pub(super) wants_tool: bool,
     /// [`Delta::Finished`] was given out.
     pub(super) is_over: bool,
 }
@@ -100,10 +100,8 @@ impl Answer {
     pub(super) fn close(&mut self, out: &mut Vec<Delta>) {
         if !self.is_over {
             self.is_over = true;
-            let finish = match self.finish.unwrap_or(Finish::Stop) {
-                Finish::Stop if self.wants_tool => Finish::Tool,
-                finish => finish,
-            };
+            let finish = self.finish.unwrap_or(Finish::Stop);
+            let finish = if finish == Finish::Stop && self.wants_tool { Finish::Tool } else { finish };
             out.push(Delta::Finished(finish));
         }
     }

@@ -20,8 +20,8 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     body.insert("messages".to_owned(), request.dialogue().map(message).collect());
     let effort = request.effort.filter(|_| dialect.reasoning_effort);
     if let Some(effort) = effort {
-        // The only way to make the newer models think; a budget of tokens is refused.
-        body.insert("thinking".to_owned(), json!({ "type": "adaptive" }));
+        // The only way to make the newer models think, and tell it: a budget of tokens is refused, thoughts are left out.
+        body.insert("thinking".to_owned(), json!({ "type": "adaptive", "display": "summarized" }));
         body.insert("output_config".to_owned(), json!({ "effort": effort.word() }));
     }
     // The range ends at 1 here, and a model that thinks takes only its own temperature.

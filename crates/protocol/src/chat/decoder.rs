@@ -29,7 +29,7 @@ impl Decoder {
         }
         if data == "[DONE]" {
             // Some servers never say why they stopped.
-            if self.answer.is_complete() || self.answer.has_text {
+            if self.answer.is_complete() || self.answer.has_text || self.answer.wants_tool {
                 self.answer.close(out);
             }
             return Ok(());
@@ -50,20 +50,18 @@ impl Decoder {
     /// The error that the body holds; [`FailureKind::Broken`] if it is no answer.
     pub fn whole(&mut self, body: &Value, out: &mut Vec<Delta>) -> Result<(), Failure> {
         // Google's stream without `alt=sse` is an array of chunks.
-        match body {
-            Value::Array(chunks) => chunks.iter().try_for_each(|chunk| self.chunk("", chunk, out))?,
-            body => match refusal::of_chunk("", body) {
-                Some(failure) => return Err(failure),
-                None => match self.wire {
-                    Wire::OpenaiChat => openai::read(&mut self.answer, body, out),
-                    Wire::OpenaiResponses => responses::whole(&mut self.answer, body, out),
-                    Wire::AnthropicMessages => {
-                        anthropic::whole(&mut self.answer, body, out);
-                        Ok(())
-                    }
-                    Wire::GoogleGenerate => google::read(&mut self.answer, body, out),
-                }?,
-            },
+        if let (Value::Array(chunks), Wire::GoogleGenerate) = (body, self.wire) {
+            chunks.iter().try_for_each(|chunk| self.chunk("", chunk, out))?;
+            return self.end(out);
+        }
+        if let Some(failure) = refusal::of_chunk("", body) {
+            return Err(failure);
+        }
+        match self.wire {
+            Wire::OpenaiChat => openai::read(&mut self.answer, body, out)?,
+            Wire::OpenaiResponses => responses::whole(&mut self.answer, body, out)?,
+            Wire::AnthropicMessages => anthropic::whole(&mut self.answer, body, out),
+            Wire::GoogleGenerate => google::read(&mut self.answer, body, out)?,
         }
         self.end(out)
     }
@@ -85,13 +83,11 @@ impl Decoder {
             return Err(failure);
         }
         match self.wire {
-            Wire::OpenaiChat => openai::read(&mut self.answer, chunk, out),
-            Wire::OpenaiResponses => responses::read(&mut self.answer, name, chunk, out),
-            Wire::AnthropicMessages => {
-                anthropic::read(&mut self.answer, name, chunk, out);
-                Ok(())
-            }
-            Wire::GoogleGenerate => google::read(&mut self.answer, chunk, out),
+            Wire::OpenaiChat => openai::read(&mut self.answer, chunk, out)?,
+            Wire::OpenaiResponses => responses::read(&mut self.answer, name, chunk, out)?,
+            Wire::AnthropicMessages => anthropic::read(&mut self.answer, name, chunk, out),
+            Wire::GoogleGenerate => google::read(&mut self.answer, chunk, out)?,
         }
+        Ok(())
     }
 }

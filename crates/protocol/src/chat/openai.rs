@@ -88,7 +88,8 @@ fn read_choice(answer: &mut Answer, choice: &Value, out: &mut Vec<Delta>) -> Res
     if let Some(failure) = refusal::of_chunk("", choice) {
         return Err(failure);
     }
-    let delta = choice.get("delta").filter(|delta| delta.is_object()).unwrap_or(&choice["message"]);
+    let delta =
+        choice.get("delta").filter(|delta| delta.is_object()).or_else(|| choice.get("message")).unwrap_or(&Value::Null);
     // One of them: OpenRouter repeats the same words in `reasoning_details`, and some servers fill both names.
     let thought =
         [word(delta, "reasoning_content"), word(delta, "reasoning")].into_iter().find(|text| !text.is_empty());
@@ -116,12 +117,10 @@ fn read_content(answer: &mut Answer, content: &Value, out: &mut Vec<Delta>) {
     }
     for part in content.as_array().into_iter().flatten() {
         match word(part, "type") {
-            "thinking" => match &part["thinking"] {
-                Value::Array(thoughts) => {
-                    thoughts.iter().for_each(|thought| Answer::reasoning(word(thought, "text"), out))
-                }
-                thought => Answer::reasoning(thought.as_str().unwrap_or_default(), out),
-            },
+            "thinking" => {
+                let thoughts = part["thinking"].as_array().into_iter().flatten().map(|thought| word(thought, "text"));
+                thoughts.chain([word(part, "thinking")]).for_each(|thought| Answer::reasoning(thought, out));
+            }
             _ => answer.text(part.as_str().unwrap_or_else(|| word(part, "text")), out),
         }
     }

@@ -122,7 +122,10 @@ fn number(code: &Value) -> Option<String> {
 fn of_object(error: &Value) -> Complaint {
     let named = |name: &str| Some(word(error, name)).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut complaint = Complaint {
-        message: named("message").or_else(|| validation(&error["detail"])).unwrap_or_default(),
+        message: named("message")
+            .or_else(|| validation(&error["detail"]))
+            .or_else(|| validation(&error["message"]["detail"]))
+            .unwrap_or_default(),
         code: number(&error["code"]),
         kind: named("status").or_else(|| named("type")).filter(|kind| kind != "error"),
         status: error["code"]
@@ -131,6 +134,10 @@ fn of_object(error: &Value) -> Complaint {
             .filter(|code| (400..600).contains(code)),
         ..Complaint::default()
     };
+    // Beside a word, such a number says nothing new.
+    if complaint.status.is_some() && complaint.kind.is_some() {
+        complaint.code = None;
+    }
     read_details(&mut complaint, &error["details"]);
     read_metadata(&mut complaint, &error["metadata"]);
     complaint
@@ -160,32 +167,23 @@ fn read_details(complaint: &mut Complaint, details: &Value) {
         let violations = detail["violations"].as_array().into_iter().flatten();
         complaint.is_daily |= violations.into_iter().any(|violation| word(violation, "quotaId").contains("PerDay"));
     }
-    // The number says only what the status said.
-    if details.is_array() && complaint.status.is_some() && complaint.code.as_deref().is_some_and(is_digits) {
-        complaint.code = None;
-    }
 }
 
 /// OpenRouter's: what the provider behind it said, and why a text was flagged.
 fn read_metadata(complaint: &mut Complaint, metadata: &Value) {
     complaint.is_flagged |= metadata["flagged_input"].is_string() || metadata["reasons"].is_array();
-    let raw = match &metadata["raw"] {
-        Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(inner) if inner.is_object() => {
-                of_object(inner.get("error").filter(|error| error.is_object()).unwrap_or(&inner)).message
-            }
-            Ok(_) | Err(_) => plain(text),
-        },
-        inner => of_object(inner.get("error").filter(|error| error.is_object()).unwrap_or(inner)).message,
+    // An object, or a text that may be one.
+    let raw = &metadata["raw"];
+    let parsed = raw.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()).filter(Value::is_object);
+    let raw = match (raw.as_str(), parsed.as_ref().unwrap_or(raw)) {
+        (Some(text), Value::String(_)) => plain(text),
+        (_, inner) if inner["error"].is_object() => word(&inner["error"], "message").to_owned(),
+        (_, inner) => word(inner, "message").to_owned(),
     };
     if !raw.is_empty() {
         let provider = word(metadata, "provider_name");
         complaint.message = if provider.is_empty() { raw } else { format!("{provider}: {raw}") };
     }
-}
-
-fn is_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A body without JSON: the title of a page, or the text.

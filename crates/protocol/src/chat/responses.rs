@@ -77,6 +77,7 @@ pub(super) fn read(answer: &mut Answer, name: &str, event: &Value, out: &mut Vec
         // Perplexity tells its thoughts and what it found in steps.
         "response.reasoning.started" | "response.reasoning.stopped" => Answer::reasoning(word(event, "thought"), out),
         "response.reasoning.search_results" => answer.sources(&event["results"], out),
+        "response.reasoning.fetch_url_results" => answer.sources(&event["contents"], out),
         "response.output_text.annotation.added" => read_note(answer, &event["annotation"], out),
         "response.output_item.added" | "response.output_item.done" => read_sources(answer, &event["item"], out),
         "response.created" | "response.in_progress" => answer.model(word(&event["response"], "model"), out),
@@ -140,7 +141,7 @@ fn read_sources(answer: &mut Answer, item: &Value, out: &mut Vec<Delta>) {
     match word(item, "type") {
         "search_results" | "fetch_url_results" => {
             answer.sources(&item["results"], out);
-            answer.sources(&item["search_results"], out);
+            answer.sources(&item["contents"], out);
         }
         "function_call" | "custom_tool_call" => answer.call_tool(),
         _ => {}

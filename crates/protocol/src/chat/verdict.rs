@@ -202,7 +202,10 @@ fn of_message(message: &str) -> Option<FailureKind> {
                 "sonar is now the agent api",
             ],
         ),
-        (FailureKind::Refused, &["content policy", "content management policy", "safety system", "was flagged"]),
+        (
+            FailureKind::Refused,
+            &["content policy", "content management policy", "safety system", "was flagged", "denied by policy"],
+        ),
         (FailureKind::Unavailable, &["overloaded", "loading model", "currently loading"]),
     ];
     WORDS.iter().find(|(_, words)| says(message, words)).map(|(kind, _)| *kind)
