@@ -1,18 +1,33 @@
 //! The engine behind every text request. What is asked passes these stages, one file each, in this order:
 //! validate, limit, cache, route and breaker, retry, credential, transport, wire, ledger. HTTP, keys, the ledger and the disk are [given to it](Parts): it has none of its own.
 
+mod address;
 mod ask;
+mod breaker;
+mod budget;
+mod cache;
+mod credential;
+mod exchange;
+mod flight;
 mod gateway;
 mod health;
 mod ledger;
+mod limit;
 mod models;
 mod money;
 mod options;
+mod outlet;
 mod parts;
+mod pipeline;
 mod price;
 mod provider;
 mod receipt;
+mod retry;
+mod route;
 mod settings;
+mod transport;
+mod validate;
+mod wire;
 
 pub use ask::{Ask, Order, Policy, Purpose, Target, Way};
 pub use gateway::Gateway;

@@ -3,6 +3,7 @@
 use protocol::chat::{Delta, Failure, Finish, Tokens};
 use serde::{Deserialize, Serialize};
 
+use crate::transport::Reply;
 use crate::{Nanodollars, ProviderId, Target, Way};
 
 /// A piece of what comes back. The last one is [`Piece::Receipt`] or [`Piece::Failed`].
@@ -57,9 +58,9 @@ pub struct Receipt {
     pub tokens: Tokens,
     /// Whether `tokens` are counted by us because the provider did not tell.
     pub is_estimate: bool,
-    /// The cost at the user's price, or else the listed one. `None`: the price is not known.
+    /// The cost at the user's price, or else what the provider says, or else the listed price. `None`: not known.
     pub cost: Option<Nanodollars>,
-    /// The cost at the listed price.
+    /// The cost without the user's price; for a cached answer, what it saved.
     pub list_cost: Option<Nanodollars>,
     /// Whether the longest answer was shortened to what the budget still allowed.
     pub is_capped: bool,
@@ -116,4 +117,38 @@ pub struct GatewayEcho {
     pub provider: Option<String>,
     /// `cf-ray`: the edge request and its place.
     pub ray: Option<String>,
+}
+
+impl Receipt {
+    /// Of a request that has not begun.
+    pub(crate) fn new(target: Target, way: Way) -> Self {
+        Self {
+            target,
+            answered_by: None,
+            way,
+            cache: CacheState::Off,
+            attempts: 0,
+            tokens: Tokens::default(),
+            is_estimate: false,
+            cost: None,
+            list_cost: None,
+            is_capped: false,
+            times: Times::default(),
+            gateway: None,
+            finish: None,
+        }
+    }
+}
+
+/// What Cloudflare AI Gateway said about a request.
+pub(crate) fn echo(reply: &Reply) -> GatewayEcho {
+    let header = |name| reply.header(name).map(str::to_owned);
+    GatewayEcho {
+        cache_status: header("cf-aig-cache-status").map(|status| status.to_ascii_uppercase()),
+        log_id: header("cf-aig-log-id"),
+        step: reply.header("cf-aig-step").and_then(|step| step.parse().ok()),
+        model: header("cf-aig-model"),
+        provider: header("cf-aig-provider"),
+        ray: header("cf-ray"),
+    }
 }
