@@ -143,6 +143,12 @@ pub(crate) fn find(connection: &Connection, id: ConversationId) -> Result<Conver
     found.optional()?.ok_or(Error::Missing("conversation"))
 }
 
+/// All of them, the oldest first.
+pub(crate) fn all(connection: &Connection) -> Result<Vec<ConversationId>, Error> {
+    let mut statement = connection.prepare_cached("SELECT id FROM conversation ORDER BY id")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 pub(crate) fn rename(connection: &Connection, id: ConversationId, title: &str) -> Result<(), Error> {
     changed(connection.execute("UPDATE conversation SET title = ?2 WHERE id = ?1", (id, short(title)))?)
 }
@@ -171,7 +177,7 @@ pub(crate) fn delete(connection: &mut Connection, ids: &[ConversationId]) -> Res
     wipe(connection, deleted)
 }
 
-pub(crate) fn forget(connection: &mut Connection, before_ms: i64) -> Result<usize, Error> {
+pub(crate) fn forget(connection: &Connection, before_ms: i64) -> Result<usize, Error> {
     let deleted =
         connection.execute("DELETE FROM conversation WHERE updated_ms < ?1 AND NOT is_pinned", [before_ms])?;
     wipe(connection, deleted)?;

@@ -72,6 +72,21 @@ impl Desk {
     }
 }
 
+/// Does long work on a thread of its own, which can ask whether somebody still waits for it.
+pub(crate) async fn aside<T, F>(name: &str, work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce(&dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        let result = work(&|| !reply.is_closed());
+        // Nobody may want to know any more.
+        let _ = reply.send(result);
+    })?;
+    answer.await.map_err(|_| Error::Closed)?
+}
+
 fn job<T, F>(task: F) -> (Job, oneshot::Receiver<Result<T, Error>>)
 where
     T: Send + 'static,

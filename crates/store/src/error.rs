@@ -56,10 +56,10 @@ impl From<rusqlite::Error> for Error {
 impl From<rusqlite_migration::Error> for Error {
     fn from(error: rusqlite_migration::Error) -> Self {
         use rusqlite_migration::{Error as Migration, MigrationDefinitionError};
-        match error {
-            Migration::RusqliteError { err, .. } => err.into(),
-            Migration::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => Self::Newer,
-            other => Self::Other(other.to_string()),
+        if let Migration::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) = error {
+            return Self::Newer;
         }
+        let text = error.to_string();
+        if let Migration::RusqliteError { err, .. } = error { err.into() } else { Self::Other(text) }
     }
 }

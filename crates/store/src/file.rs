@@ -135,9 +135,13 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn unopenable(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::ReadOnly,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
-        _ => Error::Unopenable(error.to_string()),
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let is = |kinds: [io::ErrorKind; 2]| kinds.contains(&error.kind());
+    if is([PermissionDenied, ReadOnlyFilesystem]) {
+        Error::ReadOnly
+    } else if is([StorageFull, QuotaExceeded]) {
+        Error::DiskFull
+    } else {
+        Error::Unopenable(error.to_string())
     }
 }

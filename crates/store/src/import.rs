@@ -1,4 +1,20 @@
+//! Reading conversations from elsewhere, one at a time.
+
+mod chatgpt;
+mod elements;
+
+use std::io::Read;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+use crate::desk::{self, Desk};
+use crate::portable::{self, Portable, PutIn};
+use elements::{Element, Elements};
+
+/// Largest conversation, bytes of JSON. The longest ones that people have are a tenth of this.
+const LARGEST: usize = 64 << 20;
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,17 +34,71 @@ pub struct Imported {
     pub messages: u64,
     /// Conversations that were imported before.
     pub known: u64,
-    /// Conversations that make no sense or are larger than 256 MiB.
+    /// Conversations that make no sense have no words, or are larger than 64 MiB.
     pub skipped: u64,
     /// Messages that make no sense, in conversations that were imported.
     pub skipped_messages: u64,
 }
 
-pub(crate) async fn run<R: std::io::Read, P: FnMut(Progress)>(
-    desk: crate::desk::Desk,
-    _reader: R,
-    _progress: P,
-) -> Result<Imported, crate::Error> {
-    desk.run(|_| Ok(())).await?;
-    Err(crate::Error::Foreign)
+pub(crate) async fn run<R, P>(desk: Desk, reader: R, progress: P) -> Result<Imported, Error>
+where
+    R: Read + Send + 'static,
+    P: FnMut(Progress) + Send + 'static,
+{
+    desk::aside("store-import", move |is_wanted| read(&desk, reader, progress, is_wanted)).await
+}
+
+fn read(
+    desk: &Desk,
+    reader: impl Read,
+    mut progress: impl FnMut(Progress),
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Imported, Error> {
+    let mut elements = Elements::new(reader, LARGEST);
+    let mut so_far = Imported::default();
+    while is_wanted() {
+        match elements.next()? {
+            None if so_far.conversations + so_far.known == 0 && so_far.skipped > 0 => return Err(Error::Foreign),
+            None => return Ok(so_far),
+            Some(Element::TooLarge) => so_far.skipped += 1,
+            Some(Element::Json(json)) => match understand(&json) {
+                None => so_far.skipped += 1,
+                Some(conversation) => count(&mut so_far, put_in(desk, conversation)?),
+            },
+        }
+        progress(Progress { bytes: elements.bytes(), so_far });
+    }
+    Err(Error::Closed)
+}
+
+fn put_in(desk: &Desk, conversation: Foreign) -> Result<(PutIn, u64), Error> {
+    let Foreign { conversation, skipped } = conversation;
+    let result = desk.run_blocking(move |connection| portable::put_in(connection, &conversation))?;
+    Ok((result, skipped))
+}
+
+fn count(so_far: &mut Imported, (result, skipped_before): (PutIn, u64)) {
+    match result {
+        PutIn::Known => so_far.known += 1,
+        PutIn::New { messages, skipped } => {
+            so_far.conversations += 1;
+            so_far.messages += messages;
+            so_far.skipped_messages += skipped + skipped_before;
+        }
+    }
+}
+
+/// A conversation from elsewhere, and how many of its messages make no sense.
+struct Foreign {
+    conversation: Portable,
+    skipped: u64,
+}
+
+fn understand(json: &[u8]) -> Option<Foreign> {
+    let value: Value = serde_json::from_slice(json).ok()?;
+    if value.get("mapping").is_some() {
+        return chatgpt::conversation(&value);
+    }
+    let conversation = Portable::deserialize(value).ok()?;
+    (conversation.sidetone == portable::VERSION).then_some(Foreign { conversation, skipped: 0 })
 }

@@ -13,6 +13,7 @@ mod file;
 mod import;
 mod ledger;
 mod message;
+mod portable;
 mod preset;
 mod quantile;
 mod schema;

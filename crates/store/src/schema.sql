@@ -7,7 +7,7 @@ CREATE TABLE conversation (
     created_ms  INTEGER NOT NULL,
     updated_ms  INTEGER NOT NULL,
     leaf        INTEGER,          -- last message of the chosen branch
-    source      TEXT UNIQUE       -- where it was imported from
+    origin      TEXT NOT NULL UNIQUE DEFAULT ('sidetone:' || lower(hex(randomblob(16))))  -- the same in every copy
 ) STRICT;
 CREATE INDEX conversation_newest ON conversation (updated_ms DESC, id DESC);
 CREATE INDEX conversation_listed ON conversation (is_pinned DESC, updated_ms DESC, id DESC);
@@ -58,13 +58,11 @@ INSERT INTO title_words (title_words, rank) VALUES ('secure-delete', 1);
 CREATE TRIGGER message_added AFTER INSERT ON message WHEN new.state <> 'streaming' BEGIN
     INSERT INTO message_words (rowid, text) VALUES (new.id, new.text);
 END;
-CREATE TRIGGER message_left AFTER UPDATE OF text, state ON message
-WHEN old.state <> 'streaming' AND (new.state = 'streaming' OR old.text <> new.text) BEGIN
-    INSERT INTO message_words (message_words, rowid, text) VALUES ('delete', old.id, old.text);
-END;
-CREATE TRIGGER message_came AFTER UPDATE OF text, state ON message
-WHEN new.state <> 'streaming' AND (old.state = 'streaming' OR old.text <> new.text) BEGIN
-    INSERT INTO message_words (rowid, text) VALUES (new.id, new.text);
+CREATE TRIGGER message_changed AFTER UPDATE OF text, state ON message
+WHEN old.text <> new.text OR (old.state = 'streaming') <> (new.state = 'streaming') BEGIN
+    INSERT INTO message_words (message_words, rowid, text)
+        SELECT 'delete', old.id, old.text WHERE old.state <> 'streaming';
+    INSERT INTO message_words (rowid, text) SELECT new.id, new.text WHERE new.state <> 'streaming';
 END;
 CREATE TRIGGER message_deleted AFTER DELETE ON message WHEN old.state <> 'streaming' BEGIN
     INSERT INTO message_words (message_words, rowid, text) VALUES ('delete', old.id, old.text);

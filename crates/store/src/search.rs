@@ -48,8 +48,8 @@ fn sql() -> String {
          SELECT {ENTRY}, best.message,
              (SELECT highlight(title_words, 0, ?3, ?4) FROM title_words
                  WHERE title_words MATCH ?1 AND rowid = c.id),
-             (SELECT snippet(message_words, 0, ?3, ?4, '…', 16) FROM message_words
-                 WHERE message_words MATCH ?1 AND rowid = best.message)
+             iif(best.message IS NULL, NULL, (SELECT snippet(message_words, 0, ?3, ?4, '…', 16) FROM message_words
+                 WHERE message_words MATCH ?1 AND rowid = best.message))
          FROM best CROSS JOIN conversation AS c ON c.id = best.conversation ORDER BY best.score, c.id DESC"
     )
 }
@@ -94,4 +94,42 @@ fn pieces(marked: &str) -> Vec<Piece> {
         }
     }
     pieces
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    #[test]
+    fn among_ten_thousand_conversations_a_search_reads_only_indexes() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        connection
+            .execute_batch(
+                "WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 10000)
+                 INSERT INTO conversation (id, title, created_ms, updated_ms, leaf)
+                     SELECT n, 'Title ' || n, n, n, n FROM number;
+                 WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 10000)
+                 INSERT INTO message (id, conversation, role, kind, text, created_ms, state)
+                     SELECT n, n, 'user', 'text', 'common words and word' || n, n, 'done' FROM number;
+                 ANALYZE;",
+            )
+            .unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql())).unwrap();
+        let expression = expression("word4711").unwrap();
+        let steps = statement.query_map((expression, 50, "", ""), |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(steps.iter().any(|step| step.contains("message_words VIRTUAL TABLE INDEX")), "{steps:#?}");
+        // What is gone through from beginning to end are the two indexes by their words, and what they gave.
+        let given = ["text", "title", "hit", "best", "(subquery", "message_words VIRTUAL", "title_words VIRTUAL"];
+        for step in steps.iter().filter_map(|step| step.strip_prefix("SCAN ")) {
+            assert!(given.iter().any(|given| step.starts_with(given)), "{step} in {steps:#?}");
+        }
+        let found = find(&connection, "word4711", 50).unwrap();
+        assert_eq!(found.iter().map(|entry| entry.id.0).collect::<Vec<_>>(), [4711]);
+        assert_eq!(find(&connection, "common", 50).unwrap().len(), 50);
+        assert_eq!(find(&connection, "title", 50).unwrap().len(), 50);
+    }
 }
