@@ -51,7 +51,7 @@ export function history(app) {
     spent.classList.toggle('near', isNear);
     const now = Date.now();
     const signature = JSON.stringify([shown, chat.conversation, chat.is_answering, renaming, new Date(now).toDateString()]);
-    if (signature === drawn || (renaming !== null && list.contains(document.activeElement))) return;
+    if (signature === drawn || (renaming !== null && document.activeElement instanceof HTMLInputElement && list.contains(document.activeElement))) return;
     drawn = signature;
     const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.entry : undefined;
     const isSearch = search.value.trim() !== '';

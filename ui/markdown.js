@@ -158,7 +158,7 @@ export function spoken(text) {
 /** @param {Block} block @returns {string} */
 function wordsOfBlock(block) {
   switch (block.type) {
-    case 'paragraph': case 'heading': return wordsOf(inlines(block.text, { citations: 999 })).trim();
+    case 'paragraph': case 'heading': return wordsOf(inlines(rowsOf(block.text), { citations: 999 })).trim();
     case 'code': return `Code${block.language ? `, ${block.language}` : ''}.`;
     case 'quote': return block.blocks.map(wordsOfBlock).join('\n');
     case 'list': return block.items.map((item) => item.blocks.map(wordsOfBlock).join('\n')).join('\n');
@@ -166,3 +166,6 @@ function wordsOfBlock(block) {
     case 'rule': return '';
   }
 }
+
+/** Rows of a table whose head was read out before. @param {string} text */
+const rowsOf = (text) => (text.startsWith('|') ? text.replace(/^\|?[ \t:|-]+$/gm, '').replace(/^\||\|[ \t]*$/gm, '').replace(/\|/g, ',').trim() : text);

@@ -57,13 +57,12 @@ export function prompt(app) {
     button.toggleAttribute('data-set', system.trim() !== '');
     button.title = system.trim() ? `Instructions: ${system.trim().slice(0, 120)}` : 'Instructions';
     if (!dialog.open) return;
-    if (document.activeElement !== area && area.value !== system) area.value = system;
     const now = JSON.stringify(presets);
     if (now === drawn) return;
     drawn = now;
     fill(list, ...presets.map((preset) => h('li', {},
       h('button', { type: 'button', class: 'preset', onclick: () => use(preset) }, h('b', {}, preset.name), preset.target && h('span', { class: 'tag' }, shortName(preset.target.model)), h('span', { class: 'note' }, preset.system.slice(0, 160))),
-      h('button', { type: 'button', class: 'tool', 'aria-label': `Delete ${preset.name}`, title: 'Delete', onclick: () => app.send({ do: 'delete_preset', id: preset.id }) }, icon('trash')))));
+      h('button', { type: 'button', class: 'tool', 'aria-label': `Delete ${preset.name}`, title: 'Delete', onclick: () => app.send({ do: 'delete_preset', name: preset.name }) }, icon('trash')))));
   }
 
   return { draw };

@@ -82,8 +82,8 @@ export function branch({ chat, messages }) {
  * @param {Item[]} items @param {ChatMessage[]} messages @returns {Entry[]}
  */
 export function entries(items, messages) {
-  const isShown = (/** @type {ChatMessage} */ message) => message.is_voice
-    && items.some((item) => item.role === message.role && (item.at === message.at || (item.text !== '' && item.text === message.text)));
+  const shown = new Set(items.map((item) => item.id));
+  const isShown = (/** @type {ChatMessage} */ { item }) => item !== null && shown.has(item);
   const written = messages.filter((message) => !isShown(message));
   /** @type {Entry[]} */
   const all = [];

@@ -155,6 +155,11 @@ test('what is read out has no marks in it, and code is only told of', () => {
   assert.equal(spoken('# T\n\n**a** `b` [c](http://d.e)[1]\n\n```js\nx\n```\n- i\n- j'), 'T\na b c\nCode, js.\ni\nj');
 });
 
+test('rows of a table that come after its head are read out without their bars', () => {
+  assert.equal(spoken('|---|:-:|\n'), '');
+  assert.equal(spoken('| 17 | 20 % |\n'), '17 , 20 %');
+});
+
 const SAMPLE = '# Title\n\npara *one*\nmore\n#\n\n- a\n\n  b\n- c\n\n1. x\n2. y\n\n| h | i |\n|---|---|\n| 1 | 2 |\ntext\n> q\nlazy\n\n```js\nlet a = 1;\n\n\tb\n```\r\n\tlast **bold** line\n\n\n---\nend';
 
 test('pieces lie end to end', () => {

@@ -95,7 +95,7 @@ test('the title is the first whole thing the user said', () => {
   assert.equal(title(items), 'one two');
 });
 
-const message = (id, more = {}) => ({ id, role: 'user', text: `written ${id}`, is_voice: false, at: id * 100, ...more });
+const message = (id, more = {}) => ({ id, role: 'user', text: `written ${id}`, is_voice: false, item: null, at: id * 100, ...more });
 const written = (...ids) => ids.map((id) => message(id));
 const chat = (conversation, ...ids) => ({ conversation, branch: ids });
 
@@ -136,8 +136,8 @@ test('what was said and what was written interlock by time, each in its own orde
 });
 
 test('a spoken turn that is in the history too is shown once', () => {
-  const items = [item(1, { at: 100, text: 'hello' })];
-  const messages = [message(1, { is_voice: true, text: 'hello', at: 130 }), message(2, { is_voice: true, text: 'hello', role: 'assistant', at: 140 }), message(3, { text: 'hello' })];
+  const items = [item(1, { at: 100 })];
+  const messages = [message(1, { is_voice: true, item: 1, at: 130 }), message(2, { is_voice: true, item: 7, at: 140 }), message(3)];
   assert.deepEqual(entries(items, messages).map(({ key }) => key), ['i1', 'm2', 'm3']);
 });
 
