@@ -10,12 +10,13 @@ use super::{Delta, Failure, FailureKind, Wire, anthropic, google, openai, refusa
 pub struct Decoder {
     wire: Wire,
     answer: Answer,
+    has_failed: bool,
 }
 
 impl Decoder {
     /// A decoder for one answer.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, answer: Answer::default() }
+        Self { wire, answer: Answer::default(), has_failed: false }
     }
 
     /// Reads one server-sent event; `name` may be empty. Appends what it means. What makes no sense is skipped with a trace.
@@ -24,24 +25,12 @@ impl Decoder {
     /// The provider's error, which may come in the stream although the status was 200.
     pub fn event(&mut self, name: &str, data: &str, out: &mut Vec<Delta>) -> Result<(), Failure> {
         let data = data.trim();
-        if self.answer.is_over || data.is_empty() {
+        if self.answer.is_over || self.has_failed || data.is_empty() {
             return Ok(());
         }
-        if data == "[DONE]" {
-            // Some servers never say why they stopped.
-            if self.answer.is_complete() || self.answer.has_text || self.answer.wants_tool {
-                self.answer.close(out);
-            }
-            return Ok(());
-        }
-        match serde_json::from_str(data) {
-            Ok(chunk) => self.chunk(name, &chunk, out),
-            Err(_) if name == "error" => Err(refusal::of_text(data)),
-            Err(_) => {
-                tracing::trace!(bytes = data.len(), "an event that makes no sense");
-                Ok(())
-            }
-        }
+        let read = self.data(name, data, out);
+        self.has_failed = read.is_err();
+        read
     }
 
     /// Reads a whole body that was not streamed.
@@ -71,11 +60,29 @@ impl Decoder {
     /// # Errors
     /// [`FailureKind::Broken`] when the answer is not complete.
     pub fn end(&mut self, out: &mut Vec<Delta>) -> Result<(), Failure> {
-        if self.answer.is_over || self.answer.is_complete() {
+        if !self.has_failed && (self.answer.is_over || self.answer.is_complete()) {
             self.answer.close(out);
             return Ok(());
         }
         Err(Failure::new(FailureKind::Broken, "The answer broke off."))
+    }
+
+    fn data(&mut self, name: &str, data: &str, out: &mut Vec<Delta>) -> Result<(), Failure> {
+        if data == "[DONE]" {
+            // Some servers never say why they stopped.
+            if self.answer.is_complete() || self.answer.has_text || self.answer.wants_tool {
+                self.answer.close(out);
+            }
+            return Ok(());
+        }
+        match serde_json::from_str(data) {
+            Ok(chunk) => self.chunk(name, &chunk, out),
+            Err(_) if name == "error" => Err(refusal::of_text(data)),
+            Err(_) => {
+                tracing::trace!(bytes = data.len(), "an event that makes no sense");
+                Ok(())
+            }
+        }
     }
 
     fn chunk(&mut self, name: &str, chunk: &Value, out: &mut Vec<Delta>) -> Result<(), Failure> {

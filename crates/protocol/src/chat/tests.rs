@@ -1,5 +1,5 @@
 //! Answers and errors as the providers send them.
-#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anthropic;
 mod any;

@@ -137,6 +137,21 @@ fn read(wire: Wire, events: &[(&str, String)]) -> (Told, Result<(), Failure>) {
     (told, read)
 }
 
+#[test]
+fn after_a_failure_nothing_more_is_read() {
+    for wire in WIRES {
+        let mut decoder = Decoder::new(wire);
+        let mut out = Vec::new();
+        let failure = decoder.event("", r#"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#, &mut out);
+        assert_eq!(failure.unwrap_err().kind, FailureKind::Unavailable);
+        for (name, data) in written(wire, &["late".to_owned()]) {
+            decoder.event(name, &data, &mut out).unwrap();
+        }
+        assert_eq!(decoder.end(&mut out).unwrap_err().kind, FailureKind::Broken);
+        assert_eq!(out, []);
+    }
+}
+
 proptest! {
     #[test]
     fn text_is_the_same_however_it_is_split(text in "\\PC{1,40}", cuts in vec(0_usize..40, 0..5)) {

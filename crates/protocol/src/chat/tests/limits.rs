@@ -87,7 +87,8 @@ fn a_refusal_says_how_long_to_wait() {
     let google = r#"{"error":{"code":429,"message":"Quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34s"}]}}"#;
     let words =
         r#"{"error":{"message":"Rate limit reached. Please try again in 7.5s. Visit …","code":"rate_limit_exceeded"}}"#;
-    let cases: [(&[(&str, &str)], &str, Option<u64>); 10] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<u64>);
+    let cases: [Case<'_>; 10] = [
         (&[("retry-after-ms", "250"), ("retry-after", "9")], "", Some(250 * MILLISECOND)),
         (&[("Retry-After", "9")], "", Some(9 * SECOND)),
         (&[("retry-after", "0.5")], "", Some(500 * MILLISECOND)),
