@@ -59,22 +59,26 @@ impl Message {
             Part::Text { text } => Some(text.as_str()),
             Part::Image { .. } => None,
         });
-        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+        texts.filter(|text| !text.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
     }
 
     fn is_empty(&self) -> bool {
-        self.parts.iter().all(Part::is_empty)
+        !self.has_image()
+            && self.parts.iter().all(|part| !matches!(part, Part::Text { text } if !text.trim().is_empty()))
     }
 
+    /// Whether it needs more than text. Only the user shows pictures: no provider takes one back from its model.
     pub(super) fn has_image(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Image { .. }))
+        self.role == Speaker::User
+            && self.parts.iter().any(|part| matches!(part, Part::Image { data, .. } if !data.is_empty()))
     }
 }
 
 impl Part {
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Self::Text { text } => text.is_empty(),
+            // Anthropic refuses a text of blanks too.
+            Self::Text { text } => text.trim().is_empty(),
             Self::Image { data, .. } => data.is_empty(),
         }
     }

@@ -55,7 +55,9 @@ fn message(message: &Message) -> Value {
         Speaker::Assistant => "model",
         Speaker::System | Speaker::User => "user",
     };
-    let parts: Value = message.parts.iter().filter(|part| !part.is_empty()).map(part).collect();
+    let shown = message.parts.iter().filter(|part| !part.is_empty());
+    let parts: Value =
+        shown.filter(|part| message.has_image() || matches!(part, Part::Text { .. })).map(part).collect();
     json!({ "role": role, "parts": parts })
 }
 

@@ -18,7 +18,8 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
         body.insert("temperature".to_owned(), json!(openai::rounded(temperature)));
     }
     if let Some(limit) = request.max_output {
-        body.insert("max_output_tokens".to_owned(), json!(limit));
+        // OpenAI takes no less.
+        body.insert("max_output_tokens".to_owned(), json!(limit.max(16)));
     }
     if let (Some(effort), true) = (request.effort, dialect.reasoning_effort) {
         body.insert("reasoning".to_owned(), json!({ "effort": effort.word() }));

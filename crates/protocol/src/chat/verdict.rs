@@ -45,6 +45,10 @@ impl Complaint {
         if status == Some(413) || says(&message, TOO_LONG) {
             return FailureKind::TooLong;
         }
+        // Before the words: at Google it is a limit of a rate, at Anthropic an invalid request.
+        if says(&message, NO_CREDIT) {
+            return FailureKind::Quota;
+        }
         let words = [&self.code, &self.kind].map(|word| word.as_deref().unwrap_or_default().to_ascii_lowercase());
         let told = words.iter().find_map(|word| of_word(word));
         let kind = told.or_else(|| of_message(&message)).unwrap_or_else(|| self.of_status(status, &message, &words));
@@ -56,7 +60,8 @@ impl Complaint {
             Some(401 | 403 | 407) => FailureKind::Credential,
             Some(402) => FailureKind::Quota,
             // Otherwise the address is wrong, not the model.
-            Some(404) if message.contains("model") || words.iter().any(|word| word.contains("not_found")) => {
+            Some(404) if message.contains("model") => FailureKind::Model,
+            Some(404) if !message.contains("not found") && words.iter().any(|word| word.contains("not_found")) => {
                 FailureKind::Model
             }
             Some(408 | 504 | 522 | 524) => FailureKind::TimedOut,
@@ -162,19 +167,6 @@ fn of_word(word: &str) -> Option<FailureKind> {
 fn of_message(message: &str) -> Option<FailureKind> {
     const WORDS: &[(FailureKind, &[&str])] = &[
         (
-            FailureKind::Quota,
-            &[
-                "insufficient balance",
-                "insufficient credits",
-                "credit balance is too low",
-                "more credits",
-                "out of credits",
-                "used all available credits",
-                "monthly included credits",
-                "spending limit",
-            ],
-        ),
-        (
             FailureKind::Credential,
             &[
                 "incorrect api key",
@@ -221,6 +213,19 @@ const TOO_LONG: &[&str] = &[
     "input is too long",
     "input token count",
     "request too large",
+];
+
+/// That no money is left.
+const NO_CREDIT: &[&str] = &[
+    "insufficient balance",
+    "insufficient credits",
+    "credit balance is too low",
+    "credits are depleted",
+    "more credits",
+    "out of credits",
+    "used all available credits",
+    "monthly included credits",
+    "spending limit",
 ];
 
 fn says(message: &str, words: &[&str]) -> bool {

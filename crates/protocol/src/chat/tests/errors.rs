@@ -258,6 +258,43 @@ fn google() {
 }
 
 #[test]
+fn an_address_that_is_not_there_is_no_missing_model() {
+    check(&[
+        (
+            404,
+            r#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#,
+            Invalid,
+            Some("not_found_error"),
+        ),
+        (
+            404,
+            r#"{"error":{"code":404,"message":"Not Found","status":"NOT_FOUND","details":[]}}"#,
+            Invalid,
+            Some("NOT_FOUND"),
+        ),
+        (404, r#"{"detail":"Not Found"}"#, Invalid, None),
+    ]);
+}
+
+#[test]
+fn spent_credit_is_told_from_a_limit_of_a_rate() {
+    check(&[
+        (
+            429,
+            r#"{"error":{"code":429,"message":"Your prepayment credits are depleted. Please manage your project and billing.","status":"RESOURCE_EXHAUSTED"}}"#,
+            Quota,
+            Some("RESOURCE_EXHAUSTED"),
+        ),
+        (
+            402,
+            r#"{"code":"resource-exhausted","error":"Insufficient credits. Add more to continue."}"#,
+            Quota,
+            Some("resource-exhausted"),
+        ),
+    ]);
+}
+
+#[test]
 fn mistral() {
     check(&[
         (401, r#"{"message":"Unauthorized","request_id":"r"}"#, Credential, None),

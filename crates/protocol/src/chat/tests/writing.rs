@@ -144,6 +144,20 @@ fn google_generate() {
 }
 
 #[test]
+fn a_picture_of_the_model_is_not_sent_back() {
+    let picture = Part::Image { mime: "image/png".to_owned(), data: "iVBO".to_owned() };
+    let mut drawn = text(Speaker::Assistant, "Here.");
+    drawn.parts.push(picture.clone());
+    let only = Message { role: Speaker::Assistant, parts: vec![picture] };
+    let request = Request { messages: vec![text(Speaker::User, "Draw"), drawn, only], ..request() };
+    for wire in [Wire::OpenaiChat, Wire::OpenaiResponses, Wire::AnthropicMessages, Wire::GoogleGenerate] {
+        let body = write(wire, Dialect::default(), &request, false).body.to_string();
+        assert!(body.contains("Here.") && !body.contains("iVBO"), "{body}");
+        assert_eq!(body.matches("\"role\"").count(), 2, "{body}");
+    }
+}
+
+#[test]
 fn a_model_cannot_leave_its_place_in_the_address() {
     let path = |model: &str| {
         let request = Request { model: model.to_owned(), ..request() };
