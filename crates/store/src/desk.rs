@@ -146,3 +146,42 @@ fn write_rows(connection: &mut Connection, first: Box<Row>, jobs: &mut mpsc::Rec
     }
     next
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::{ConversationId, Error, Filter, NewConversation, NewMessage, Role, Store};
+
+    async fn store(folder: &tempfile::TempDir) -> (Store, ConversationId) {
+        let store = Store::open(&folder.path().join("history.sqlite")).unwrap();
+        let new = NewConversation { title: "before".into(), ..NewConversation::default() };
+        let id = store.create(new).await.unwrap();
+        (store, id)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_what_was_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, id) = store(&folder).await;
+        // SQLite answers the same when the file may not grow as when the disk is full.
+        let limit = |connection: &mut rusqlite::Connection| {
+            let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
+        };
+        store.desk.run(limit).await.unwrap();
+        let message = NewMessage::text(id, None, Role::User, "x".repeat(1 << 20), 0);
+        assert!(matches!(store.append(message).await, Err(Error::DiskFull)));
+        let thread = store.thread(id).await.unwrap();
+        assert_eq!((thread.conversation.title.as_str(), thread.messages.len()), ("before", 0));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_not_be_written_is_told_and_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, id) = store(&folder).await;
+        // The superuser, as whom tests may run, may write every file.
+        store.desk.run(|connection| Ok(connection.execute_batch("PRAGMA query_only = ON")?)).await.unwrap();
+        assert!(matches!(store.rename(id, "after".into()).await, Err(Error::ReadOnly)));
+        assert_eq!(store.list(Filter::default()).await.unwrap()[0].title, "before");
+    }
+}
