@@ -67,9 +67,10 @@ export function chatRow(app, first) {
 }
 
 /** @param {ChatMessage} message */
-export function speakerOf({ role, target }) {
+export function speakerOf({ role, target, is_voice }) {
   if (role === 'user') return 'You';
-  return target && target.provider !== 'practice' ? shortName(target.model) : 'Partner';
+  if (!target) return is_voice ? 'Voice' : 'Answer';
+  return target.provider === 'practice' ? 'Partner' : shortName(target.model);
 }
 
 /** @param {App} app @param {HTMLElement} body */
@@ -122,6 +123,8 @@ function answer(app, body) {
 
 /** @param {HTMLElement} slot @param {ChatMessage} message @param {App} app */
 function drawTrouble(slot, message, app) {
+  // A spoken answer cannot be continued in writing.
+  if (message.is_voice) return fill(slot);
   const words = message.state === 'failed' || message.state === 'stopped' ? wordsFor(message, app.snapshot) : null;
   if (!words) {
     if (message.state !== 'stopped') return fill(slot);
@@ -140,12 +143,16 @@ function card(tone, what, todo, detail, button, act) {
 /** @param {HTMLElement} slot @param {ChatMessage} message @param {App} app */
 function drawMeta(slot, message, app) {
   const { receipt, target, fell_back_from: from } = message;
+  if (message.is_voice) return fill(slot, spokenMark(message));
   if (!target || (!receipt && !from)) return fill(slot);
   const way = receipt && WAYS[receipt.way];
   const who = [providerName(app.snapshot, target.provider), way].filter(Boolean).join(' ');
   fill(slot, h('span', { title: receipt && particulars(receipt) }, [who, ...(receipt ? facts(receipt) : [])].join(' · ')),
     from && h('span', { class: 'cut' }, `instead of ${shortName(from.model)}, ${providerName(app.snapshot, from.provider)}`));
 }
+
+/** @param {ChatMessage} message */
+const spokenMark = ({ state }) => h('span', { class: 'pair' }, icon('mic'), state === 'stopped' ? 'Spoken, interrupted' : state === 'failed' ? 'Spoken, not answered' : 'Spoken');
 
 /** @param {string} name @param {string} label @param {() => void} act @param {Record<string, any>} [props] */
 const deed = (name, label, act, props = {}) => h('button', { type: 'button', class: 'tool deed', 'aria-label': label, title: label, ...props, onclick: act }, icon(name));
@@ -207,7 +214,7 @@ function question(app, body) {
     // What is being edited is not taken away.
     if (now === signature || body.querySelector('.editor')?.contains(document.activeElement)) return;
     signature = now;
-    fill(body, message.text && h('p', { class: 'words' }, message.text), files(message),
+    fill(body, message.text && h('p', { class: 'words' }, message.text), files(message), message.is_voice && h('div', { class: 'meta' }, spokenMark(message)),
       h('div', { class: 'deeds' },
         message.text && deed('copy', 'Copy message', () => app.copy(message.text, 'The message')),
         !message.is_voice && deed('edit', 'Edit message', edit, { class: 'tool deed edit', disabled: isBusy }),

@@ -38,6 +38,8 @@ export function composer(app) {
 
   function fit() {
     button.disabled = field.value.trim() === '' && (attached.length === 0 || !isWritten(app.snapshot));
+    // Writing on in mid-answer interrupts it; with nothing written there is only stopping.
+    button.hidden = button.disabled && app.snapshot.chat.is_answering;
     field.style.setProperty('height', 'auto');
     const height = Math.min(Math.max(field.scrollHeight, 32), MAX_HEIGHT);
     field.style.setProperty('height', `${height}px`);
@@ -49,7 +51,7 @@ export function composer(app) {
     const files = attached;
     const text = draft.trim();
     const written = isWritten(app.snapshot);
-    if ((!text && (files.length === 0 || !written)) || (written && app.snapshot.chat.is_answering)) return;
+    if (!text && (files.length === 0 || !written)) return;
     clearTimeout(timer);
     told = '';
     field.value = '';
@@ -99,13 +101,12 @@ export function composer(app) {
   }
 
   function draw() {
-    const { chat, models } = app.snapshot;
+    const { chat, models, call } = app.snapshot;
     const written = isWritten(app.snapshot);
     takeDraft();
     stop.hidden = !chat.is_answering;
-    button.hidden = chat.is_answering && written;
     attach.hidden = !written;
-    chip.hidden = !written;
+    chip.hidden = call.link.state !== 'idle';
     const { provider, model } = chat.target;
     say(byId('model-name'), provider === 'practice' || !model ? 'Practice partner' : shortName(model));
     chip.title = provider === 'practice' ? 'Choose a model' : `${model}, ${providerName(app.snapshot, provider)}`;

@@ -75,10 +75,8 @@ export function history(app) {
 
   /** @param {number} id */
   function open(id) {
-    app.composer.keepDraft();
-    app.send({ do: 'open_conversation', id });
     fold();
-    app.timeline.follow();
+    app.openConversation(id);
   }
 
   /** @param {KeyboardEvent} event @param {HistoryEntry} entry */

@@ -128,11 +128,29 @@ export class App {
     this.composer.keepDraft();
     const begin = () => {
       this.send({ do: 'new_conversation' });
-      this.send({ do: 'new_chat' });
       this.composer.focus();
     };
-    if (this.snapshot.call.link.state === 'idle' && this.snapshot.items.every((item) => item.delivery !== 'kept')) return begin();
-    ask('Start a new conversation?', 'The call ends.', 'Start new', 'Stay', begin);
+    this.leaveCall('Start a new conversation?', 'Start new', begin);
+  }
+
+  /** Shows another conversation. What was said in this one is in the history; a call ends with it. @param {number} id */
+  openConversation(id) {
+    this.composer.keepDraft();
+    if (id === this.snapshot.chat.conversation) return;
+    const begin = () => {
+      if (this.snapshot.items.length > 0) this.send({ do: 'new_conversation' });
+      this.send({ do: 'open_conversation', id });
+      this.timeline.follow();
+    };
+    this.leaveCall('Open another conversation?', 'Open it', begin);
+  }
+
+  /** Asks first while that would end a call or lose what waits. @param {string} question @param {string} yes @param {() => void} act */
+  leaveCall(question, yes, act) {
+    const { call, items } = this.snapshot;
+    const waits = items.some((item) => item.delivery === 'kept');
+    if (call.link.state === 'idle' && !waits) return act();
+    ask(question, call.link.state === 'idle' ? 'What waits here is not sent.' : 'The call ends.', yes, 'Stay', act);
   }
 
   /** Back from the settings. */

@@ -20,7 +20,10 @@ const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'v
 const LANGUAGES = [['', 'Any language'], ['ar', 'Arabic'], ['zh', 'Chinese'], ['cs', 'Czech'], ['da', 'Danish'], ['nl', 'Dutch'], ['en', 'English'], ['fi', 'Finnish'], ['fr', 'French'], ['de', 'German'], ['el', 'Greek'], ['he', 'Hebrew'], ['hi', 'Hindi'], ['hu', 'Hungarian'], ['id', 'Indonesian'], ['it', 'Italian'], ['ja', 'Japanese'], ['ko', 'Korean'], ['no', 'Norwegian'], ['pl', 'Polish'], ['pt', 'Portuguese'], ['ro', 'Romanian'], ['ru', 'Russian'], ['es', 'Spanish'], ['sv', 'Swedish'], ['tr', 'Turkish'], ['uk', 'Ukrainian'], ['vi', 'Vietnamese']];
 
 /** @type {import('./types').Holder[]} */
-const HOLDERS = ['openai', 'anthropic', 'google', 'vertex', 'openrouter', 'mistral', 'groq', 'deepseek', 'xai', 'perplexity', 'cerebras', 'huggingface', 'workers_ai', 'gateway', 'endpoint', 'custom'];
+const HOLDERS = ['openai', 'gateway', 'endpoint', 'anthropic', 'google', 'vertex', 'openrouter', 'mistral', 'groq', 'deepseek', 'xai', 'perplexity', 'cerebras', 'huggingface', 'workers_ai', 'custom'];
+
+/** Holders whose keys a call needs: always in sight. The others unfold. */
+const FIRST = new Set(['openai', 'gateway', 'endpoint']);
 
 const isOpenai = (/** @type {Settings} */ s) => s.call.provider === 'openai';
 const hasRoute = (/** @type {string} */ route) => (/** @type {Settings} */ s) => isOpenai(s) && s.call.route === route;
@@ -92,6 +95,12 @@ function groups(app, keyCards) {
   ];
 }
 
+/** A key among many: its name and place, the rest on demand. @param {ReturnType<typeof keyCard>} card @returns {Part} */
+function keyFold(card) {
+  const [head] = card.element.getElementsByClassName('key-head');
+  return { element: h('details', { class: 'key-fold' }, h('summary', {}, ...head.childNodes), card.element), draw: () => card.draw() };
+}
+
 /** @param {App} app @returns {Part} */
 function about(app) {
   const list = h('dl', { class: 'facts' });
@@ -114,8 +123,9 @@ export function settingsPage(app) {
   const search = h('input', { type: 'search', class: 'text', placeholder: 'Search settings', 'aria-label': 'Search settings', autocomplete: 'off' });
   const none = h('p', { class: 'no-match', role: 'note', hidden: true });
   const keyCards = HOLDERS.map((holder) => keyCard(app, holder));
+  const folded = keyCards.map((card, at) => (FIRST.has(HOLDERS[at]) ? card : keyFold(card)));
   /** @type {Group[]} */
-  const all = groups(app, keyCards).map(([name, title, parts]) => ({
+  const all = groups(app, folded).map(([name, title, parts]) => ({
     name, title, parts,
     section: h('section', { class: 'group', id: `group-${name}`, 'aria-labelledby': `group-title-${name}` }, h('h2', { id: `group-title-${name}` }, title), ...parts.map((part) => part.element)),
     link: h('button', { type: 'button', class: 'nav-link', onclick: () => goTo(name) }, title),
@@ -186,7 +196,8 @@ export function settingsPage(app) {
       app.send({ do: 'find_devices' });
       this.draw();
       goTo(name);
-      const wanted = field && view.querySelector(`[data-setting="${field}"] :is(input:checked, input.text), [data-holder="${field}"] input`);
+      const wanted = !field ? null : view.querySelector(`[data-setting="${field}"] :is(input:checked, input.text), [data-holder="${field}"] input`);
+      wanted?.closest('details')?.setAttribute('open', '');
       if (!(wanted instanceof HTMLElement)) return search.focus({ preventScroll: true });
       wanted.focus({ preventScroll: true });
       wanted.scrollIntoView({ block: 'center' });

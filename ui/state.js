@@ -64,10 +64,13 @@ function renewed(messages, message) {
 }
 
 /**
- * Whether what is typed is written to a model: not while a call is on, and not before a model was chosen, as the
- * practice partner speaks. @param {Snapshot} snapshot
+ * Whether what is typed is written to a model: not while a call is on, and not to the practice partner while somebody
+ * else answers calls. @param {Snapshot} snapshot
  */
-export const isWritten = ({ call, chat }) => call.link.state === 'idle' && chat.target.provider !== '' && chat.target.provider !== 'practice';
+export function isWritten({ call, chat }) {
+  const { provider } = chat.target;
+  return call.link.state === 'idle' && provider !== '' && (provider !== 'practice' || call.provider === 'practice');
+}
 
 /** The messages of the chosen branch that are known, oldest first. @param {Snapshot} snapshot @returns {ChatMessage[]} */
 export function branch({ chat, messages }) {

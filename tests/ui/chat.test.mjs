@@ -187,6 +187,7 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   assert.match(particulars(echo), /10 tokens in.*\n5 out.*\n.*\ngateway cache HIT\ngateway log L1\nstep 1/);
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
+  assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
 });
 
 test('an export or import says how it ended, and nothing before', () => {

@@ -141,9 +141,10 @@ test('a spoken turn that is in the history too is shown once', () => {
   assert.deepEqual(entries(items, messages).map(({ key }) => key), ['i1', 'm2', 'm3']);
 });
 
-test('what is typed is written to a model outside of a call, once one was chosen', () => {
-  const where = (state, provider) => isWritten({ call: { link: { state } }, chat: { target: { provider } } });
-  assert.deepEqual([where('idle', 'openai'), where('live', 'openai'), where('reconnecting', 'openai'), where('idle', 'practice'), where('idle', '')], [true, false, false, false, false]);
+test('what is typed is written to a model outside of a call, but not to the practice partner in the place of a real voice', () => {
+  const where = (state, provider, voice = 'practice') => isWritten({ call: { link: { state }, provider: voice }, chat: { target: { provider } } });
+  assert.deepEqual([where('idle', 'openai'), where('live', 'openai'), where('reconnecting', 'openai'), where('idle', '')], [true, false, false, false]);
+  assert.deepEqual([where('idle', 'practice'), where('idle', 'practice', 'openai'), where('idle', 'openai', 'openai')], [true, false, true]);
 });
 
 test('without a title a conversation is called by the first words written', () => {
