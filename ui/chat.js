@@ -3,7 +3,7 @@
 /** @import {ChatMessage, Receipt} from './types' */
 import { pictureUrl } from './attachments.js';
 import { shortName } from './catalogue.js';
-import { fill, h, icon, say } from './dom.js';
+import { announce, fill, h, icon, say } from './dom.js';
 import { providerName, wordsFor } from './failures.js';
 import { Answer, sourceList, spoken } from './markdown.js';
 import { exact, size } from './money.js';
@@ -128,7 +128,8 @@ function drawTrouble(slot, message, app) {
   const words = message.state === 'failed' || message.state === 'stopped' ? wordsFor(message, app.snapshot) : null;
   if (!words) {
     if (message.state !== 'stopped') return fill(slot);
-    return fill(slot, card('kept', 'You stopped this answer.', 'What came is kept.', '', 'Continue', () => app.send({ do: 'continue', message: message.id })));
+    const [todo, button, command] = message.text.trim() ? ['What came is kept.', 'Continue', 'continue'] : ['Nothing came yet.', 'Ask again', 'regenerate'];
+    return fill(slot, card('kept', 'You stopped this answer.', todo, '', button, () => app.send({ do: /** @type {'continue'} */ (command), message: message.id })));
   }
   const isStopped = message.failure?.kind === 'cancelled';
   fill(slot, card(isStopped ? 'kept' : 'kept failed', words.what, words.todo, words.detail, words.button, () => words.act(app, message)));
@@ -233,7 +234,7 @@ function files({ attachments }) {
 }
 
 /** Says answers as they grow, in whole sentences; what was there when the conversation was opened stays unsaid. */
-export function narrator(/** @type {HTMLElement} */ region) {
+export function narrator() {
   /** @type {Map<number, number>} */
   const said = new Map();
   let conversation = /** @type {number | null | undefined} */ (undefined);
@@ -243,15 +244,14 @@ export function narrator(/** @type {HTMLElement} */ region) {
     conversation = id;
     for (const message of messages) {
       if (message.role === 'user') continue;
+      // Turns of the call are said by the call.
+      if (message.is_voice || message.item !== null) { said.set(message.id, message.text.length); continue; }
       const isWhole = message.state !== 'streaming';
       const from = said.get(message.id) ?? (isOther && isWhole ? message.text.length : 0);
       const to = Math.max(from, finished(message.text, from, isWhole));
       said.set(message.id, to);
       const words = to > from ? spoken(message.text.slice(from, to)) : '';
-      if (!words) continue;
-      const line = h('p', {}, from === 0 ? `${speakerOf(message)}: ${words}` : words);
-      region.append(line);
-      setTimeout(() => line.remove(), 10_000);
+      if (words) announce(from === 0 ? `${speakerOf(message)}: ${words}` : words);
     }
   };
 }

@@ -3,7 +3,7 @@
 /** @import {Attachment} from './types' */
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
-import { byId, fill, h, icon, say } from './dom.js';
+import { announce, byId, fill, h, icon, say } from './dom.js';
 import { providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
 import { toast } from './problems.js';
@@ -36,10 +36,14 @@ export function composer(app) {
   let told = '';
   let conversation = /** @type {number | null | undefined} */ (undefined);
 
-  function fit() {
+  function drawButtons() {
     button.disabled = field.value.trim() === '' && (attached.length === 0 || !isWritten(app.snapshot));
     // Writing on in mid-answer interrupts it; with nothing written there is only stopping.
     button.hidden = button.disabled && app.snapshot.chat.is_answering;
+  }
+
+  function fit() {
+    drawButtons();
     field.style.setProperty('height', 'auto');
     const height = Math.min(Math.max(field.scrollHeight, 32), MAX_HEIGHT);
     field.style.setProperty('height', `${height}px`);
@@ -108,8 +112,9 @@ export function composer(app) {
     attach.hidden = !written;
     chip.hidden = call.link.state !== 'idle';
     const { provider, model } = chat.target;
-    say(byId('model-name'), provider === 'practice' || !model ? 'Practice partner' : shortName(model));
-    chip.title = provider === 'practice' ? 'Choose a model' : `${model}, ${providerName(app.snapshot, provider)}`;
+    const isPractice = provider === 'practice' || !model;
+    say(byId('model-name'), !written ? 'Answered by voice' : isPractice ? 'Practice partner' : shortName(model));
+    chip.title = isPractice ? 'Choose a model to write to' : `${model}, ${providerName(app.snapshot, provider)}`;
     const takes = chosenModel(models, chat.target)?.takes_images ?? null;
     attach.title = takes === false ? 'Attach texts' : 'Attach texts and pictures';
     const { words, isNear } = budgetWords(chat.budget);
@@ -117,7 +122,7 @@ export function composer(app) {
     say(cost, guess || (isNear ? words : ''));
     cost.classList.toggle('near', isNear);
     countDown();
-    fit();
+    drawButtons();
   }
 
   /** Another conversation has another draft; an echo of one's own is none. */
@@ -134,6 +139,8 @@ export function composer(app) {
   function countDown() {
     const { waiting } = app.snapshot.chat;
     const left = waiting ? Math.ceil((waiting.until_ms - Date.now()) / 1000) : 0;
+    // Said once, not with every second.
+    if (waiting && wait.hidden) announce(`${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} seconds.`);
     wait.hidden = !waiting;
     if (waiting) say(wait, left > 0 ? `${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} s.` : 'Asking now…');
   }

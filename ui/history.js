@@ -11,7 +11,7 @@ import { toast } from './problems.js';
 /** Time without a key press after which is searched, ms. */
 const QUIET_MS = 150;
 /** Time in which a deletion can be taken back, ms. */
-const UNDO_MS = 8000;
+const UNDO_MS = 7000;
 
 /** @type {[ExportFormat, string, string][]} */
 const FORMATS = [
@@ -128,10 +128,20 @@ export function history(app) {
 
   /** Gone from the list at once, from the disk a little later. @param {HistoryEntry} entry */
   function remove(entry) {
+    const isOpen = entry.id === app.snapshot.chat.conversation;
+    if (!isOpen) return leave(entry, () => {});
+    app.leaveCall('Delete this conversation?', 'Delete', () => {
+      app.send({ do: 'new_conversation' });
+      leave(entry, () => app.openConversation(entry.id));
+    });
+  }
+
+  /** @param {HistoryEntry} entry @param {() => void} back what else comes back with it */
+  function leave(entry, back) {
     const gone = () => { leaving.delete(entry.id); app.send({ do: 'delete_conversation', id: entry.id }); };
     leaving.set(entry.id, setTimeout(gone, UNDO_MS));
     draw();
-    toast(`“${titleOf(entry)}” is deleted.`, { label: 'Undo', act: () => { clearTimeout(leaving.get(entry.id)); leaving.delete(entry.id); draw(); } });
+    toast(`“${titleOf(entry)}” is deleted.`, { label: 'Undo', act: () => { clearTimeout(leaving.get(entry.id)); leaving.delete(entry.id); draw(); back(); } });
   }
   window.addEventListener('pagehide', () => { for (const id of leaving.keys()) app.send({ do: 'delete_conversation', id }); });
 
@@ -247,6 +257,5 @@ export function importSheet(app) {
 export function transferWords({ is_import, is_over, done, path, failure }) {
   if (failure) return `${is_import ? 'The import' : 'The export'} failed: ${failure}`;
   if (!is_over) return '';
-  const many = done === 1 ? '1 conversation' : `${done} conversations`;
-  return is_import ? `${many} imported.` : `${many} exported to ${path}`;
+  return is_import ? `${done === 1 ? '1 conversation' : `${done} conversations`} imported.` : `Exported to ${path}`;
 }

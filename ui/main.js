@@ -186,6 +186,7 @@ async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
+    const before = document.activeElement;
     const area = document.createElement('textarea');
     area.className = 'unseen';
     area.value = text;
@@ -193,6 +194,7 @@ async function copyText(text) {
     area.select();
     const isCopied = document.execCommand('copy');
     area.remove();
+    if (before instanceof HTMLElement) before.focus({ preventScroll: true });
     if (!isCopied) throw new Error('not copied');
   }
 }

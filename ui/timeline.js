@@ -3,7 +3,7 @@
 /** @import {Item} from './types' */
 /** @import {Entry} from './state.js' */
 import { chatRow, narrator } from './chat.js';
-import { byId, fill, h, icon, kbd, say } from './dom.js';
+import { announce as sayOnce, byId, fill, h, icon, kbd, say } from './dom.js';
 import { particulars, wording } from './problems.js';
 import { branch, entries } from './state.js';
 import { figure, picture } from './waterfall.js';
@@ -25,7 +25,7 @@ export function timeline(app) {
   const rows = new Map();
   /** @type {Map<string, import('./chat.js').ChatRow>} */
   const written = new Map();
-  const narrate = narrator(byId('announcer'));
+  const narrate = narrator();
   const thinking = h('li', { class: 'turn assistant', id: 'thinking' });
   const announce = announcer();
   let isAtEnd = true;
@@ -231,7 +231,6 @@ function trouble(item, app) {
 
 /** Says each whole text once, politely; what was there at the start stays unsaid. */
 function announcer() {
-  const region = byId('announcer');
   /** @type {Set<number> | null} */
   let said = null;
   return (/** @type {Item[]} */ items, /** @type {Map<number, Row>} */ rows) => {
@@ -242,9 +241,7 @@ function announcer() {
       said.add(item.id);
       if (item.role === 'user' && item.kind === 'typed') continue;
       const cut = item.delivery === 'interrupted' ? ' Interrupted.' : '';
-      const line = h('p', {}, `${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
-      region.append(line);
-      setTimeout(() => line.remove(), 10_000);
+      sayOnce(`${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
     }
   };
 }

@@ -192,7 +192,7 @@ test('under an answer stand its tokens, cost, cache and time', () => {
 
 test('an export or import says how it ended, and nothing before', () => {
   const transfer = { is_import: false, is_over: true, done: 1, total: 1, path: '/a.md', failure: '' };
-  assert.equal(transferWords(transfer), '1 conversation exported to /a.md');
+  assert.equal(transferWords(transfer), 'Exported to /a.md');
   assert.equal(transferWords({ ...transfer, is_import: true, done: 12 }), '12 conversations imported.');
   assert.equal(transferWords({ ...transfer, is_over: false }), '');
   assert.equal(transferWords({ ...transfer, failure: 'no space left' }), 'The export failed: no space left');
