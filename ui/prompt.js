@@ -15,13 +15,20 @@ export function prompt(app) {
   const list = h('ul', { class: 'presets', 'aria-label': 'Presets' });
   const button = byId('prompt-button');
   let drawn = '';
-  fill(dialog, h('header', {}, h('h2', { id: 'prompt-title' }, 'Instructions'), h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', onclick: () => dialog.close() }, icon('close'))),
+  fill(dialog, h('header', {}, h('h2', { id: 'prompt-title' }, 'Instructions'), h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', onclick: close }, icon('close'))),
     h('label', { class: 'note', for: 'prompt-text' }, 'What the model is told about itself and about you, in this conversation.'), area,
     h('div', { class: 'preset-new' }, name, keep), list);
 
-  const store = () => {
-    if (area.value !== app.snapshot.chat.system) app.send({ do: 'set_system_prompt', text: area.value });
-  };
+  let told = '';
+  function store() {
+    if (area.value === told) return;
+    told = area.value;
+    app.send({ do: 'set_system_prompt', text: told });
+  }
+  function close() {
+    store();
+    dialog.close();
+  }
   function save() {
     store();
     app.send({ do: 'save_preset', name: name.value.trim() });
@@ -32,18 +39,18 @@ export function prompt(app) {
   /** @param {Preset} preset */
   function use(preset) {
     area.value = preset.system;
-    store();
     if (preset.target) app.send({ do: 'choose_model', ...preset.target });
-    dialog.close();
+    close();
   }
 
   name.addEventListener('input', () => { keep.disabled = name.value.trim() === ''; });
   name.addEventListener('keydown', (event) => { if (event.key === 'Enter' && !keep.disabled) { event.preventDefault(); save(); } });
   area.addEventListener('change', store);
   dialog.addEventListener('close', store);
-  dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener('click', (event) => { if (event.target === dialog) close(); });
   button.addEventListener('click', () => {
-    area.value = app.snapshot.chat.system;
+    told = app.snapshot.chat.system;
+    area.value = told;
     drawn = '';
     const before = keyboardFocus();
     dialog.showModal();
