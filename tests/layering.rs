@@ -48,13 +48,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "url",
         ],
     ),
-    ("crates/store", &["rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing"]),
+    ("crates/store", &["base64", "rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing"]),
     (
         "crates/engine",
         &[
             "audio",
             "backon",
             "axum",
+            "base64",
+            "bytes",
             "fastrand",
             "futures-util",
             "gateway",

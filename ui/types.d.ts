@@ -717,6 +717,10 @@ role: Role,
  */
 is_voice: boolean, 
 /**
+ * The item of the present call that it is; null: of an earlier call, or written here.
+ */
+item: number | null, 
+/**
  * Markdown of the model, plain text of the user.
  */
 text: string, 
@@ -1419,7 +1423,47 @@ system: string,
 /**
  * A cheap model may be asked for titles (a few tokens each).
  */
-titles: boolean, };
+titles: boolean, 
+/**
+ * Base URLs in place of the usual ones.
+ */
+addresses: Array<Address>, 
+/**
+ * Prices in place of the listed ones.
+ */
+prices: Array<ModelPrice>, };
+
+export type Address = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Base URL.
+ */
+url: string, };
+
+export type ModelPrice = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Id of the model.
+ */
+model: string, 
+/**
+ * Of the prompt.
+ */
+input: number, 
+/**
+ * Of its part out of the provider's cache; below 0: as the rest.
+ */
+cached: number, 
+/**
+ * Of the answer.
+ */
+output: number, };
 
 export type CustomSettings = { 
 /**

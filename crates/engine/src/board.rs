@@ -4,7 +4,7 @@ use tokio::sync::broadcast;
 
 use crate::api::{
     About, Call, Change, Chat, ChatMessage, ChatProvider, Credential, Devices, Event, HistoryEntry, Item, LocalApi,
-    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck, Transfer,
+    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck,
 };
 use crate::config::Settings;
 
@@ -26,6 +26,9 @@ pub(crate) struct Board {
     providers: Vec<ChatProvider>,
     local_api: LocalApi,
     about: About,
+    /// Turns that are new or changed since they were last taken.
+    spoken: Vec<Item>,
+    is_cleared: bool,
 }
 
 impl Board {
@@ -53,6 +56,8 @@ impl Board {
             providers: Vec::new(),
             local_api: LocalApi::default(),
             about,
+            spoken: Vec::new(),
+            is_cleared: false,
         }
     }
 
@@ -123,12 +128,41 @@ impl Board {
         }
     }
 
-    pub(crate) fn chat(&self) -> &Chat {
-        &self.chat
+    /// Takes in what the text pane or the API for other programs tells.
+    pub(crate) fn show(&mut self, change: Change) {
+        match change {
+            Change::Chat(chat) => self.set_chat(chat),
+            Change::ChatMessage(message) => self.set_message(message),
+            Change::History(history) => {
+                if self.history != history {
+                    self.history.clone_from(&history);
+                    self.publish(Change::History(history));
+                }
+            }
+            Change::Models(models) => {
+                if self.models != models {
+                    self.models.clone_from(&models);
+                    self.publish(Change::Models(models));
+                }
+            }
+            Change::Providers(providers) => {
+                // Told even when nothing changed: it is the answer to a question.
+                self.providers.clone_from(&providers);
+                self.publish(Change::Providers(providers));
+            }
+            Change::LocalApi(local_api) => {
+                if self.local_api != local_api {
+                    self.local_api = local_api.clone();
+                    self.publish(Change::LocalApi(local_api));
+                }
+            }
+            Change::Problem(problem) => self.set_problem(problem),
+            change => self.publish(change),
+        }
     }
 
     /// Messages that left the branch are forgotten with it.
-    pub(crate) fn set_chat(&mut self, chat: Chat) {
+    fn set_chat(&mut self, chat: Chat) {
         if self.chat != chat {
             self.messages.retain(|message| chat.branch.contains(&message.id));
             self.chat = chat.clone();
@@ -137,48 +171,25 @@ impl Board {
     }
 
     /// A message of the branch, new or changed.
-    pub(crate) fn set_message(&mut self, message: ChatMessage) {
+    fn set_message(&mut self, message: ChatMessage) {
         match self.messages.iter_mut().find(|known| known.id == message.id) {
             Some(known) if *known == message => return,
-            Some(known) => *known = message.clone(),
+            Some(known) => known.clone_from(&message),
             None => self.messages.push(message.clone()),
         }
         self.publish(Change::ChatMessage(message));
     }
 
-    pub(crate) fn set_history(&mut self, history: Vec<HistoryEntry>) {
-        if self.history != history {
-            self.history.clone_from(&history);
-            self.publish(Change::History(history));
-        }
-    }
-
-    pub(crate) fn set_models(&mut self, models: Vec<ModelChoice>) {
-        if self.models != models {
-            self.models.clone_from(&models);
-            self.publish(Change::Models(models));
-        }
-    }
-
-    pub(crate) fn set_providers(&mut self, providers: Vec<ChatProvider>) {
-        if self.providers != providers {
-            self.providers.clone_from(&providers);
-            self.publish(Change::Providers(providers));
-        }
-    }
-
-    pub(crate) fn set_local_api(&mut self, local_api: LocalApi) {
-        if self.local_api != local_api {
-            self.local_api = local_api.clone();
-            self.publish(Change::LocalApi(local_api));
-        }
-    }
-
-    pub(crate) fn transfer(&mut self, transfer: Transfer) {
-        self.publish(Change::Transfer(transfer));
+    /// Turns that are new or changed since this was last asked, and whether those before are gone.
+    pub(crate) fn take_spoken(&mut self) -> (bool, Vec<Item>) {
+        (std::mem::take(&mut self.is_cleared), std::mem::take(&mut self.spoken))
     }
 
     pub(crate) fn item(&mut self, item: Item, after: Option<u64>) {
+        match self.spoken.iter_mut().find(|known| known.id == item.id) {
+            Some(known) => known.clone_from(&item),
+            None => self.spoken.push(item.clone()),
+        }
         self.publish(Change::Item { item, after });
     }
 
@@ -187,6 +198,8 @@ impl Board {
     }
 
     pub(crate) fn cleared(&mut self) {
+        self.spoken.clear();
+        self.is_cleared = true;
         self.publish(Change::Cleared);
     }
 

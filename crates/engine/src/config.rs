@@ -14,8 +14,8 @@ pub use file::{Loaded, load, save};
 pub(crate) use file::{read_table, write_private};
 pub use patch::merge;
 pub use text::{
-    BudgetSettings, CacheSettings, ChatSettings, CustomSettings, GatewayRequests, HistorySettings, LimitSettings, LocalApiSettings,
-    VertexSettings,
+    Address, BudgetSettings, CacheSettings, ChatSettings, CustomSettings, GatewayRequests, HistorySettings,
+    LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
 };
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.

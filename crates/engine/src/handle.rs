@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::api::{Command, Credential, Event, Holder, Levels, Problem, Snapshot};
+use crate::text::Text;
 
 /// Where the engine keeps things; the platform's own places, found by the shell.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ pub struct Handle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) sound: watch::Receiver<Sound>,
+    pub(crate) text: Text,
 }
 
 /// The open devices, if any, for the meters.
@@ -109,6 +111,12 @@ impl Handle {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Asks models in writing, without the text pane.
+    #[must_use]
+    pub fn text(&self) -> &Text {
+        &self.text
     }
 
     /// For the meters: cheap, never waits.

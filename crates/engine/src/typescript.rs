@@ -99,6 +99,8 @@ fn declarations() -> String {
         config::GatewaySettings,
         config::EndpointSettings,
         config::ChatSettings,
+        config::Address,
+        config::ModelPrice,
         config::CustomSettings,
         config::VertexSettings,
         config::LimitSettings,

@@ -94,6 +94,8 @@ pub struct ChatMessage {
     pub role: Role,
     /// It was spoken.
     pub is_voice: bool,
+    /// The item of the present call that it is; null: of an earlier call, or written here.
+    pub item: Option<u64>,
     /// Markdown of the model, plain text of the user.
     pub text: String,
     /// What the model thought; may be empty.
@@ -158,7 +160,7 @@ pub struct Attachment {
 }
 
 /// Why there is no answer, or not all of it. The wording (what to do) lives in the page, by `kind`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ChatFailure {
     /// What can be done about it.
@@ -172,7 +174,7 @@ pub struct ChatFailure {
 }
 
 /// What can be done about a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum FailureKind {
@@ -207,7 +209,7 @@ pub enum FailureKind {
 }
 
 /// How an answer came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Receipt {
     /// Which way it went.
@@ -237,7 +239,7 @@ pub struct Receipt {
 }
 
 /// What Cloudflare's gateway told of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GatewayEcho {
     /// `HIT`, `MISS`; empty: not told.
@@ -263,7 +265,7 @@ pub enum Way {
 }
 
 /// Whether an answer came out of a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CacheMark {

@@ -29,6 +29,36 @@ pub struct ChatSettings {
     pub system: String,
     /// A cheap model may be asked for titles (a few tokens each).
     pub titles: bool,
+    /// Base URLs in place of the usual ones.
+    pub addresses: Vec<Address>,
+    /// Prices in place of the listed ones.
+    pub prices: Vec<ModelPrice>,
+}
+
+/// A base URL in place of a provider's usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Address {
+    /// Id of the provider.
+    pub provider: String,
+    /// Base URL.
+    pub url: String,
+}
+
+/// The user's own price of a model, US dollars for a million tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ModelPrice {
+    /// Id of the provider.
+    pub provider: String,
+    /// Id of the model.
+    pub model: String,
+    /// Of the prompt.
+    pub input: f32,
+    /// Of its part out of the provider's cache; below 0: as the rest.
+    pub cached: f32,
+    /// Of the answer.
+    pub output: f32,
 }
 
 impl ChatSettings {
@@ -51,6 +81,8 @@ impl Default for ChatSettings {
             effort: String::new(),
             system: String::new(),
             titles: false,
+            addresses: Vec::new(),
+            prices: Vec::new(),
         }
     }
 }
