@@ -182,14 +182,16 @@ function arrows(app, { version, versions }) {
 /** @param {App} app @param {HTMLElement} body */
 function question(app, body) {
   let signature = '';
+  let isEditing = false;
   /** @type {ChatMessage | null} */
   let shown = null;
   const edit = () => {
     if (!shown) return;
     const message = shown;
+    isEditing = true;
     const area = h('textarea', { class: 'text', rows: '3', 'aria-label': 'Edit message' });
     area.value = message.text;
-    const close = () => { signature = ''; draw(message); /** @type {HTMLElement | null} */ (body.querySelector('.edit'))?.focus(); };
+    const close = () => { isEditing = false; signature = ''; draw(shown ?? message); /** @type {HTMLElement | null} */ (body.querySelector('.edit'))?.focus(); };
     const keep = () => {
       const text = area.value.trim();
       if (text) app.send({ do: 'edit_message', message: message.id, text });
@@ -213,7 +215,7 @@ function question(app, body) {
     const isBusy = app.snapshot.chat.is_answering;
     const now = JSON.stringify([message.id, message.text, message.attachments.map(({ name }) => name), message.version, message.versions, isBusy]);
     // What is being edited is not taken away.
-    if (now === signature || body.querySelector('.editor')?.contains(document.activeElement)) return;
+    if (now === signature || isEditing) return;
     signature = now;
     fill(body, message.text && h('p', { class: 'words' }, message.text), files(message), message.is_voice && h('div', { class: 'meta' }, spokenMark(message)),
       h('div', { class: 'deeds' },
@@ -233,24 +235,24 @@ function files({ attachments }) {
   }));
 }
 
-/** Says answers as they grow, in whole sentences; what was there when the conversation was opened stays unsaid. */
-export function narrator() {
-  /** @type {Map<number, number>} */
+/** An answer that is first seen whole is new when it began within this time, ms; an older one was only opened. */
+const NEW_MS = 15_000;
+
+/** Says answers as they grow, in whole sentences; what is merely shown again stays unsaid. @param {() => number} [now] unix ms */
+export function narrator(now = Date.now) {
+  /** How far each was said. @type {Map<number, number>} */
   const said = new Map();
-  let conversation = /** @type {number | null | undefined} */ (undefined);
-  return (/** @type {ChatMessage[]} */ messages, /** @type {number | null} */ id) => {
-    // The first words give a conversation its id; that is no other one.
-    const isOther = conversation === undefined || (id !== conversation && conversation !== null);
-    conversation = id;
+  return (/** @type {ChatMessage[]} */ messages) => {
     for (const message of messages) {
+      const { id, text, state } = message;
       if (message.role === 'user') continue;
+      const isWhole = state !== 'streaming';
       // Turns of the call are said by the call.
-      if (message.is_voice || message.item !== null) { said.set(message.id, message.text.length); continue; }
-      const isWhole = message.state !== 'streaming';
-      const from = said.get(message.id) ?? (isOther && isWhole ? message.text.length : 0);
-      const to = Math.max(from, finished(message.text, from, isWhole));
-      said.set(message.id, to);
-      const words = to > from ? spoken(message.text.slice(from, to)) : '';
+      const isKnown = message.is_voice || message.item !== null || (isWhole && !said.has(id) && now() - message.at > NEW_MS);
+      const from = isKnown ? text.length : said.get(id) ?? 0;
+      const to = Math.max(from, finished(text, from, isWhole));
+      said.set(id, to);
+      const words = to > from ? spoken(text.slice(from, to)) : '';
       if (words) announce(from === 0 ? `${speakerOf(message)}: ${words}` : words);
     }
   };

@@ -232,7 +232,7 @@ function sheet(app, title, body, yes, act) {
 /** @param {App} app @param {HistoryEntry | null} entry null: all conversations */
 export function exportSheet(app, entry) {
   const name = 'export-format';
-  const radios = FORMATS.map(([value, words, about], at) => h('label', { class: 'device' }, h('input', { type: 'radio', name, value, checked: at === 0 }), h('span', { class: 'device-name' }, h('b', {}, words), h('span', { class: 'note' }, ` ${about}`))));
+  const radios = FORMATS.map(([value, words, about], at) => h('label', { class: 'device' }, h('input', { type: 'radio', name, value, checked: at === 0, autofocus: at === 0 }), h('span', { class: 'device-name' }, h('b', {}, words), h('span', { class: 'note' }, ` ${about}`))));
   const path = h('input', { type: 'text', id: 'export-path', class: 'text code', placeholder: 'In the folder of exports', autocomplete: 'off', spellcheck: 'false' });
   const body = [h('div', { role: 'radiogroup', 'aria-label': 'Format' }, ...radios), h('label', { class: 'sheet-label', for: 'export-path' }, 'File'), path];
   sheet(app, entry ? `Export “${titleOf(entry)}”` : 'Export all conversations', body, 'Export', () => {
@@ -244,7 +244,7 @@ export function exportSheet(app, entry) {
 
 /** @param {App} app */
 export function importSheet(app) {
-  const path = h('input', { type: 'text', id: 'import-path', class: 'text code', placeholder: '/home/me/Downloads/conversations.json', autocomplete: 'off', spellcheck: 'false' });
+  const path = h('input', { type: 'text', id: 'import-path', class: 'text code', placeholder: '/home/me/Downloads/conversations.json', autofocus: true, autocomplete: 'off', spellcheck: 'false' });
   const body = [h('p', { class: 'note' }, 'ChatGPT: Settings → Data controls → Export data. Unpack the file you are sent; this is its conversations.json.'), h('label', { class: 'sheet-label', for: 'import-path' }, 'Where the file is'), path];
   sheet(app, 'Import from ChatGPT', body, 'Import', () => {
     if (!path.value.trim()) { path.focus(); return false; }

@@ -40,8 +40,8 @@ export function shortcuts(app) {
   const commands = {
     j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
     n: () => app.newConversation(),
-    k: () => { if (app.view !== 'talk') app.show('talk'); app.picker.open(); },
-    f: () => (app.view === 'settings' ? app.settings.search() : app.history.search()),
+    k: () => { if (app.view !== 'first-run') app.picker.open(); },
+    f: () => { if (app.view === 'settings') app.settings.search(); else if (app.view === 'talk') app.history.search(); },
     ',': () => app.openSettings(),
     '+': () => size.change(1),
     '=': () => size.change(1),

@@ -74,7 +74,7 @@ export function timeline(app) {
     empty.hidden = all.length > 0 || thinking.isConnected;
     if (!empty.hidden) drawEmpty();
     announce(items, rows);
-    narrate(messages, app.snapshot.chat.conversation);
+    narrate(messages);
     tick(items.some((item) => item.delivery === 'recording'));
     if (isAtEnd) toEnd(); else jump.hidden = false;
   }

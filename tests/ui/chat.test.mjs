@@ -1,7 +1,7 @@
 // The text pane: money, models, days, attachments, failures, what is read out.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import './page.mjs';
+import { announcer } from './page.mjs';
 import { MOST_FILES, MOST_PICTURE, base64Of, faultOf, isBinary, kindOf, pictureUrl } from '../../ui/attachments.js';
 import { MOST_ROWS, choices, chosenModel, keyless, shortName } from '../../ui/catalogue.js';
 import { groups, titleOf, when } from '../../ui/days.js';
@@ -9,7 +9,7 @@ import { jsonFault } from '../../ui/faults.js';
 import { about, budgetWords, context, exact, price, size } from '../../ui/money.js';
 import { finished } from '../../ui/sentences.js';
 globalThis.window ??= { __TAURI__: { core: { Channel: class {}, invoke: async () => {} } } };
-const { facts, particulars, speakerOf } = await import('../../ui/chat.js');
+const { facts, narrator, particulars, speakerOf } = await import('../../ui/chat.js');
 const { wordsFor } = await import('../../ui/failures.js');
 const { within } = await import('../../ui/fields.js');
 const { transferWords } = await import('../../ui/history.js');
@@ -188,6 +188,27 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
+});
+
+test('a growing answer is said once, in whole sentences, by its speaker', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  announcer.replaceChildren();
+  const narrate = narrator(() => 1000);
+  const answer = (text, state = 'streaming', more = {}) => ({ id: 1, role: 'assistant', text, state, target, item: null, is_voice: false, at: 900, ...more });
+  for (const text of ['On', 'One. Tw', 'One. Tw', 'One. **Two**. Three']) narrate([answer(text)]);
+  narrate([answer('One. **Two**. Three', 'done')]);
+  narrate([answer('One. **Two**. Three', 'done')]);
+  assert.deepEqual(announcer.childNodes.map((line) => line.textContent), ['gpt: One.', 'Two.', 'Three']);
+  t.mock.timers.tick(10_000);
+  assert.equal(announcer.childNodes.length, 0);
+});
+
+test('an old answer, a spoken one and the user’s own words are not said again', () => {
+  announcer.replaceChildren();
+  const narrate = narrator(() => 100_000);
+  const whole = (id, more) => ({ id, role: 'assistant', text: 'Words.', state: 'done', target, item: null, is_voice: false, at: 0, ...more });
+  narrate([whole(1), whole(2, { at: 99_000, is_voice: true }), whole(3, { at: 99_000, item: 4 }), whole(4, { at: 99_000, role: 'user' })]);
+  assert.equal(announcer.childNodes.length, 0);
 });
 
 test('an export or import says how it ended, and nothing before', () => {

@@ -32,7 +32,12 @@ class Element {
   }
 }
 
-globalThis.document ??= { createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag) };
+/** What was said to those who listen. */
+export const announcer = new Element('div');
+globalThis.document ??= {
+  getElementById: () => announcer,
+  createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag),
+};
 // Older Node has no navigator, which names of keys depend on.
 globalThis.navigator ??= { platform: '' };
 globalThis.HTMLElement ??= Element;
