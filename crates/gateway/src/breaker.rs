@@ -10,7 +10,7 @@ const FAILURES: u32 = 5;
 /// Open for so long the first time; doubles with each probe that fails.
 const FIRST: Duration = Duration::from_secs(10);
 /// Never open for longer.
-const LONGEST: Duration = Duration::from_secs(160);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Counts failures in a row; after five nobody passes for a while, then one may try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ mod tests {
             assert_eq!(breaker.pass(now), Ok(()));
             breaker.fail(now);
         }
-        assert_eq!(pauses, [10, 20, 40, 80, 160, 160, 160]);
+        assert_eq!(pauses, [10, 20, 40, 60, 60, 60, 60]);
     }
 
     #[test]

@@ -151,6 +151,10 @@ impl Exchange {
                 pass.answered(first, begun.elapsed());
                 return Ok(());
             };
+            if provider.is_local && failure.kind == FailureKind::Unreachable {
+                // It is not running. Neither waiting nor leaving it alone helps: it will be there once it is started.
+                return Err(failure);
+            }
             pass.failed(&failure, Instant::now());
             if failure.kind == FailureKind::RateLimited {
                 self.shared.limiter.close(&target.provider, failure.retry_after, Instant::now());
@@ -269,6 +273,7 @@ impl Exchange {
 
     async fn delta(&mut self, delta: Delta, begun: Instant) {
         match &delta {
+            Delta::Text(text) | Delta::Reasoning(text) if text.is_empty() => {}
             Delta::Text(text) | Delta::Reasoning(text) => {
                 if self.said == 0 {
                     self.receipt.times.first_ms = milliseconds(begun.elapsed());

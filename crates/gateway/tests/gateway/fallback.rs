@@ -137,6 +137,19 @@ async fn a_stopped_probe_does_not_keep_the_provider_shut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_local_server_that_is_not_running_is_told_at_once_and_found_once_it_runs() {
+    let rig = Rig::new(Settings::default());
+    rig.script([Reply::Unreachable]);
+    for _ in 0..10 {
+        let outcome = rig.ask(ask(&[("ollama", "llama")])).await;
+        assert_eq!((outcome.kind(), outcome.waits()), (Some(FailureKind::Unreachable), 0));
+    }
+    assert_eq!(rig.sent(), 10);
+    rig.script([openai_hello()]);
+    assert_eq!(rig.ask(ask(&[("ollama", "llama")])).await.text, "Hello");
+}
+
+#[tokio::test(start_paused = true)]
 async fn policies_choose_who_is_asked_first() {
     let rig = Rig::new(Settings::default());
     rig.script([openai_hello()]);
