@@ -51,7 +51,7 @@ pub struct Conversation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// What the user typed into the search, as it is; blank lists all. Every word must occur, the last one may be only
-    /// begun. There is no syntax.
+    /// begun (two letters at least). There is no syntax.
     pub query: String,
     /// Pinned ones before the others (a search always goes by how well they match).
     pub pinned_first: bool,

@@ -15,6 +15,9 @@ use elements::{Element, Elements};
 
 /// Largest conversation, bytes of JSON. The longest ones that people have are a tenth of this.
 const LARGEST: usize = 64 << 20;
+/// JSON of conversations that are written together, bytes. The index of the search takes many words at once far better
+/// than few at a time; and no other call waits long.
+const BATCH: u64 = 1 << 20;
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,36 +59,45 @@ fn read(
 ) -> Result<Imported, Error> {
     let mut elements = Elements::new(reader, LARGEST);
     let mut so_far = Imported::default();
+    let mut waiting = Vec::new();
+    let mut written = 0;
     while is_wanted() {
-        match elements.next()? {
+        let element = elements.next();
+        if elements.bytes() - written >= BATCH || !matches!(element, Ok(Some(_))) {
+            put_in(desk, std::mem::take(&mut waiting), &mut so_far)?;
+            written = elements.bytes();
+            progress(Progress { bytes: written, so_far });
+        }
+        match element? {
             None if so_far.conversations + so_far.known == 0 && so_far.skipped > 0 => return Err(Error::Foreign),
             None => return Ok(so_far),
             Some(Element::TooLarge) => so_far.skipped += 1,
             Some(Element::Json(json)) => match understand(&json) {
                 None => so_far.skipped += 1,
-                Some(conversation) => count(&mut so_far, put_in(desk, conversation)?),
+                Some(conversation) => waiting.push(conversation),
             },
         }
-        progress(Progress { bytes: elements.bytes(), so_far });
     }
     Err(Error::Closed)
 }
 
-fn put_in(desk: &Desk, conversation: Foreign) -> Result<(PutIn, u64), Error> {
-    let Foreign { conversation, skipped } = conversation;
-    let result = desk.run_blocking(move |connection| portable::put_in(connection, &conversation))?;
-    Ok((result, skipped))
-}
-
-fn count(so_far: &mut Imported, (result, skipped_before): (PutIn, u64)) {
-    match result {
-        PutIn::Known => so_far.known += 1,
-        PutIn::New { messages, skipped } => {
-            so_far.conversations += 1;
-            so_far.messages += messages;
-            so_far.skipped_messages += skipped + skipped_before;
+fn put_in(desk: &Desk, conversations: Vec<Foreign>, so_far: &mut Imported) -> Result<(), Error> {
+    let skipped_before: Vec<u64> = conversations.iter().map(|conversation| conversation.skipped).collect();
+    let results = desk.run_blocking(move |connection| {
+        let conversations = conversations.iter().map(|foreign| &foreign.conversation);
+        portable::put_in(connection, conversations)
+    })?;
+    for (result, skipped_before) in results.into_iter().zip(skipped_before) {
+        match result {
+            PutIn::Known => so_far.known += 1,
+            PutIn::New { messages, skipped } => {
+                so_far.conversations += 1;
+                so_far.messages += messages;
+                so_far.skipped_messages += skipped + skipped_before;
+            }
         }
     }
+    Ok(())
 }
 
 /// A conversation from elsewhere, and how many of its messages make no sense.

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -234,38 +232,37 @@ impl Group {
     }
 }
 
+/// What says something about a provider: answered, and not from the cache of this program.
+const TIMED: &str = "outcome = 'done' AND cache NOT IN ('hit', 'coalesced')";
+
 pub(crate) fn usage(connection: &Connection, since_ms: i64, group: Group) -> Result<Vec<Usage>, Error> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {columns}, count(*) AS requests, total(outcome = 'failed'),
-             total(cache IN ('hit', 'coalesced', 'remote')), sum(input), sum(cached), sum(cache_written), sum(output),
+        "SELECT {columns}, count(*) AS requests, sum(outcome = 'failed'),
+             sum(cache IN ('hit', 'coalesced', 'remote')), sum(input), sum(cached), sum(cache_written), sum(output),
              sum(reasoning), sum(input_audio), sum(output_audio), coalesce(sum({COST}), 0) AS cost,
-             coalesce(sum(cost_nano), 0), total({COST} IS NULL)
+             coalesce(sum(cost_nano), 0), sum({COST} IS NULL),
+             json_group_array(first_ms) FILTER (WHERE {TIMED} AND first_ms IS NOT NULL),
+             json_group_array(total_ms) FILTER (WHERE {TIMED} AND total_ms IS NOT NULL)
          FROM ledger WHERE at_ms >= ?1 GROUP BY by_provider, by_model, by_day ORDER BY {order}",
         columns = group.columns(),
         order = group.order(),
     ))?;
-    let mut usages = statement.query_map([since_ms], sums)?.collect::<Result<Vec<_>, _>>()?;
-    let first = quantiles(connection, since_ms, group, "first_ms")?;
-    let total = quantiles(connection, since_ms, group, "total_ms")?;
-    for usage in &mut usages {
-        let key = [usage.provider.clone(), usage.model.clone(), usage.day.clone()];
-        usage.first = first.get(&key).copied();
-        usage.total = total.get(&key).copied();
-    }
-    Ok(usages)
+    Ok(statement.query_map([since_ms], sums)?.collect::<Result<_, _>>()?)
 }
 
 fn sums(row: &rusqlite::Row<'_>) -> rusqlite::Result<Usage> {
     let count = |column| row.get(column).map(unsigned);
-    // `total` is a float, exact for counts.
-    let number = |column| row.get(column).map(|number: f64| number as u64);
+    let quantiles = |column| -> rusqlite::Result<Option<Quantiles>> {
+        let times: String = row.get(column)?;
+        Ok(Quantiles::of(serde_json::from_str(&times).unwrap_or_default()))
+    };
     Ok(Usage {
         provider: row.get(0)?,
         model: row.get(1)?,
         day: row.get(2)?,
         requests: count(3)?,
-        failures: number(4)?,
-        cached: number(5)?,
+        failures: count(4)?,
+        cached: count(5)?,
         tokens: Tokens {
             input: count(6)?,
             cached: count(7)?,
@@ -277,38 +274,10 @@ fn sums(row: &rusqlite::Row<'_>) -> rusqlite::Result<Usage> {
         },
         cost_nano: row.get(13)?,
         list_nano: row.get(14)?,
-        unpriced: number(15)?,
-        first: None,
-        total: None,
+        unpriced: count(15)?,
+        first: quantiles(16)?,
+        total: quantiles(17)?,
     })
-}
-
-/// Of what was answered, and not from the cache of this program: that says nothing about a provider.
-fn quantiles(
-    connection: &Connection,
-    since_ms: i64,
-    group: Group,
-    column: &str,
-) -> Result<BTreeMap<[String; 3], Quantiles>, Error> {
-    let mut statement = connection.prepare_cached(&format!(
-        "WITH row AS (
-             SELECT {columns}, {column} AS ms FROM ledger
-             WHERE at_ms >= ?1 AND {column} IS NOT NULL AND outcome = 'done' AND cache NOT IN ('hit', 'coalesced')
-         ), ranked AS (
-             SELECT *, row_number() OVER (PARTITION BY by_provider, by_model, by_day ORDER BY ms) AS place,
-                 count(*) OVER (PARTITION BY by_provider, by_model, by_day) AS number FROM row
-         )
-         SELECT by_provider, by_model, by_day, max(ms) FILTER (WHERE place = (number * 50 + 99) / 100),
-             max(ms) FILTER (WHERE place = (number * 95 + 99) / 100),
-             max(ms) FILTER (WHERE place = (number * 99 + 99) / 100)
-         FROM ranked GROUP BY by_provider, by_model, by_day",
-        columns = group.columns(),
-    ))?;
-    let rows = statement.query_map([since_ms], |row| {
-        let ms = |column| row.get(column).map(unsigned);
-        Ok(([row.get(0)?, row.get(1)?, row.get(2)?], Quantiles { p50: ms(3)?, p95: ms(4)?, p99: ms(5)? }))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn spent(

@@ -246,9 +246,9 @@ impl Store {
     }
 
     /// Reads a `conversations.json`: ChatGPT's data export, or this program's own [`Format::Json`]. Runs on a thread of
-    /// its own, holds one conversation in memory at a time, and tells `progress` after each. What makes no sense is
-    /// skipped and counted; what was imported before is counted and left as it is. Dropping the future ends it after
-    /// the conversation that is being read; what was imported stays.
+    /// its own, holds a conversation (or 1 MiB of them) in memory at a time, and tells `progress` after each MiB and at
+    /// the end. What makes no sense is skipped and counted; what was imported before is counted and left as it is.
+    /// Dropping the future ends it soon; what was imported stays.
     ///
     /// # Errors
     /// [`Error::Foreign`]: this is no such file. [`Error::Io`]: it could not be read to its end; what came before stays.

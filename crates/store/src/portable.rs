@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::conversation::{self, ConversationId, one_line, short};
+use crate::conversation::{self, ConversationId, NewConversation, one_line, short};
 use crate::ledger::Tokens;
 use crate::message::{self, Citation, Failure, Kind, Message, MessageId, NewAttachment, Role, Span, State, json};
 use crate::{Error, schema, tree};
@@ -151,45 +151,46 @@ pub(crate) enum PutIn {
     New { messages: u64, skipped: u64 },
 }
 
-/// Puts a conversation into the store, all of it or nothing.
-pub(crate) fn put_in(connection: &mut Connection, new: &Portable) -> Result<PutIn, Error> {
+/// Puts conversations into the store, all of them or none.
+pub(crate) fn put_in<'a>(
+    connection: &mut Connection,
+    conversations: impl Iterator<Item = &'a Portable>,
+) -> Result<Vec<PutIn>, Error> {
     schema::write(connection, |transaction| {
-        let mut known = transaction.prepare_cached("SELECT 1 FROM conversation WHERE origin = ?1")?;
-        if known.exists([&new.origin])? {
-            return Ok(PutIn::Known);
-        }
-        let id = conversation::create(
-            transaction,
-            &conversation::NewConversation {
-                title: short(&one_line(&new.title, usize::MAX)),
-                system: new.system.clone(),
-                created_ms: new.created_ms,
-            },
-        )?;
-        let mut places = HashMap::new();
-        let mut last = None;
-        for message in new.messages.iter().filter_map(|message| PortableMessage::deserialize(message).ok()) {
-            // Without the message before it, it is not known where it belongs; twice the same number neither.
-            let Some(parent) = message.parent.map_or(Some(None), |parent| places.get(&parent).copied().map(Some))
-            else {
-                continue;
-            };
-            if places.contains_key(&message.id) {
-                continue;
-            }
-            let place = insert(transaction, id, parent, &message)?;
-            places.insert(message.id, place);
-            last = Some(place);
-        }
-        let leaf = new.leaf.and_then(|leaf| places.get(&leaf).copied()).or(last);
-        transaction.execute(
-            "UPDATE conversation SET is_pinned = ?2, updated_ms = ?3, leaf = ?4, origin = coalesce(?5, origin)
-             WHERE id = ?1",
-            (id, new.is_pinned, new.updated_ms.max(new.created_ms), leaf, &new.origin),
-        )?;
-        let messages = places.len() as u64;
-        Ok(PutIn::New { messages, skipped: (new.messages.len() as u64).saturating_sub(messages) })
+        conversations.map(|conversation| put_one_in(transaction, conversation)).collect()
     })
+}
+
+fn put_one_in(connection: &Connection, new: &Portable) -> Result<PutIn, Error> {
+    let mut known = connection.prepare_cached("SELECT 1 FROM conversation WHERE origin = ?1")?;
+    if known.exists([&new.origin])? {
+        return Ok(PutIn::Known);
+    }
+    let title = short(&one_line(&new.title, usize::MAX));
+    let head = NewConversation { title, system: new.system.clone(), created_ms: new.created_ms };
+    let id = conversation::create(connection, &head)?;
+    let mut places = HashMap::new();
+    let mut last = None;
+    for message in new.messages.iter().filter_map(|message| PortableMessage::deserialize(message).ok()) {
+        // Without the message before it, it is not known where it belongs; twice the same number neither.
+        let Some(parent) = message.parent.map_or(Some(None), |parent| places.get(&parent).copied().map(Some)) else {
+            continue;
+        };
+        if places.contains_key(&message.id) {
+            continue;
+        }
+        let place = insert(connection, id, parent, &message)?;
+        places.insert(message.id, place);
+        last = Some(place);
+    }
+    let leaf = new.leaf.and_then(|leaf| places.get(&leaf).copied()).or(last);
+    connection.execute(
+        "UPDATE conversation SET is_pinned = ?2, updated_ms = ?3, leaf = ?4, origin = coalesce(?5, origin)
+         WHERE id = ?1",
+        (id, new.is_pinned, new.updated_ms.max(new.created_ms), leaf, &new.origin),
+    )?;
+    let messages = places.len() as u64;
+    Ok(PutIn::New { messages, skipped: (new.messages.len() as u64).saturating_sub(messages) })
 }
 
 fn insert(

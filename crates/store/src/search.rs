@@ -30,7 +30,8 @@ pub(crate) fn find(connection: &Connection, query: &str, limit: u32) -> Result<V
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
-/// The best 2000 messages and titles; of each conversation the best message. A word in a title counts four times.
+/// The best 2000 messages and titles; of each conversation the best message. A word in a title counts four times. What is
+/// shown of them is cut out in one more pass (the `+` keeps SQLite from a search of its own for each).
 fn sql() -> String {
     format!(
         "WITH text (id, score) AS MATERIALIZED (
@@ -44,13 +45,18 @@ fn sql() -> String {
          ), best (conversation, message, score) AS MATERIALIZED (
              SELECT conversation, max(message), sum(score) AS score FROM hit
                  GROUP BY conversation ORDER BY score, conversation DESC LIMIT ?2
+         ), shown_title (id, marked) AS MATERIALIZED (
+             SELECT rowid, highlight(title_words, 0, ?3, ?4) FROM title_words
+                 WHERE title_words MATCH ?1 AND +rowid IN (SELECT conversation FROM best)
+         ), shown_text (id, marked) AS MATERIALIZED (
+             SELECT rowid, snippet(message_words, 0, ?3, ?4, '…', 16) FROM message_words
+                 WHERE message_words MATCH ?1 AND +rowid IN (SELECT message FROM best)
          )
-         SELECT {ENTRY}, best.message,
-             (SELECT highlight(title_words, 0, ?3, ?4) FROM title_words
-                 WHERE title_words MATCH ?1 AND rowid = c.id),
-             iif(best.message IS NULL, NULL, (SELECT snippet(message_words, 0, ?3, ?4, '…', 16) FROM message_words
-                 WHERE message_words MATCH ?1 AND rowid = best.message))
-         FROM best CROSS JOIN conversation AS c ON c.id = best.conversation ORDER BY best.score, c.id DESC"
+         SELECT {ENTRY}, best.message, shown_title.marked, shown_text.marked
+         FROM best CROSS JOIN conversation AS c ON c.id = best.conversation
+             LEFT JOIN shown_title ON shown_title.id = c.id
+             LEFT JOIN shown_text ON shown_text.id = best.message
+         ORDER BY best.score, c.id DESC"
     )
 }
 
@@ -65,12 +71,12 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Entry> {
 }
 
 /// What the index is asked for: every word quoted, so that nothing in it is syntax; the last one may go on, unless a
-/// space follows. `None`: there are no words.
+/// space follows or it is a single letter, with which nearly every word begins. `None`: there are no words.
 fn expression(query: &str) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c);
     let words: Vec<&str> = query.split(|c| !is_part(c)).filter(|word| !word.is_empty()).take(WORDS).collect();
     let mut expression = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" AND ");
-    if query.ends_with(is_part) {
+    if query.ends_with(is_part) && words.last().is_some_and(|word| word.len() > 1) {
         expression.push('*');
     }
     (!words.is_empty()).then_some(expression)
@@ -123,7 +129,8 @@ mod tests {
         let steps: Vec<String> = steps.map(Result::unwrap).collect();
         assert!(steps.iter().any(|step| step.contains("message_words VIRTUAL TABLE INDEX")), "{steps:#?}");
         // What is gone through from beginning to end are the two indexes by their words, and what they gave.
-        let given = ["text", "title", "hit", "best", "(subquery", "message_words VIRTUAL", "title_words VIRTUAL"];
+        let given =
+            ["text", "title", "hit", "best", "(subquery", "shown", "message_words VIRTUAL", "title_words VIRTUAL"];
         for step in steps.iter().filter_map(|step| step.strip_prefix("SCAN ")) {
             assert!(given.iter().any(|given| step.starts_with(given)), "{step} in {steps:#?}");
         }
