@@ -84,7 +84,7 @@ impl Fakes {
     }
 
     /// What stands for a provider's own base URL, with the same path behind it: `base_url("groq")` ends with
-    /// `/openai/v1`, `base_url("google")` with `/v1beta`. A name that is not known is a plain server of OpenAI's shape.
+    /// `/openai/v1`, `base_url("google-ai-studio")` with `/v1beta`. A name that is not known is a plain server of OpenAI's shape.
     pub fn base_url(&self, provider: &str) -> String {
         format!("http://{}/{provider}{}", self.addr, Provider::named(provider).base)
     }

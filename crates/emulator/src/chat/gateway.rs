@@ -137,8 +137,8 @@ async fn unified(server: &Server, seen: &Seen, path: &str) -> Reply {
     let mut body = seen.body.clone();
     body["model"] = json!(model);
     let base = match provider.id {
-        "google" => "/v1beta/openai",
-        "vertex" => "/v1/projects/p/locations/global/endpoints/openapi",
+        "google-ai-studio" => "/v1beta/openai",
+        "google-vertex" => "/v1/projects/p/locations/global/endpoints/openapi",
         _ => provider.gateway_bases.first().copied().unwrap_or_default(),
     };
     let task = Task {

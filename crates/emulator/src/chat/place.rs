@@ -52,7 +52,7 @@ impl Place {
                     Endpoint::Ask { format: Format::Messages, .. } => "anthropic",
                     Endpoint::Ask { format: Format::Generate, .. } => "google",
                     Endpoint::Tags => "ollama",
-                    Endpoint::Health => "llamacpp",
+                    Endpoint::Health => "llama-cpp",
                     Endpoint::Models if first == "v1beta" => "google",
                     Endpoint::Ask { .. } | Endpoint::Models | Endpoint::Embeddings | Endpoint::Unknown => "openai",
                 };
@@ -89,7 +89,7 @@ impl Endpoint {
             "streamRawPredict" => (Format::Messages, true),
             _ => return (path, Self::Unknown),
         };
-        (base, Self::Ask { format, model: Some(model.to_owned()), is_stream: Some(is_stream) })
+        (base, Self::Ask { format, model: Some(super::reception::unescaped(model)), is_stream: Some(is_stream) })
     }
 
     fn ask(format: Format) -> Self {
@@ -129,7 +129,7 @@ mod tests {
         );
         assert_eq!(direct("/v1/messages"), ("anthropic", "/v1".into(), Endpoint::ask(Format::Messages)));
         let (provider, base, endpoint) = direct("/v1beta/models/gemini-3.8-flash:streamGenerateContent");
-        assert_eq!((provider, base.as_str()), ("google", "/v1beta"));
+        assert_eq!((provider, base.as_str()), ("google-ai-studio", "/v1beta"));
         let model = Some("gemini-3.8-flash".to_owned());
         assert_eq!(endpoint, Endpoint::Ask { format: Format::Generate, model, is_stream: Some(true) });
         assert_eq!(direct("/v1/models").2, Endpoint::Models);

@@ -158,7 +158,7 @@ static PROVIDERS: &[Provider] = &[
         ..PLAIN
     },
     Provider {
-        id: "google",
+        id: "google-ai-studio",
         slug: "google-ai-studio",
         base: "/v1beta",
         bases: &["/v1", "/v1beta/openai"],
@@ -172,7 +172,7 @@ static PROVIDERS: &[Provider] = &[
         ..PLAIN
     },
     Provider {
-        id: "vertex",
+        id: "google-vertex",
         slug: "google-vertex-ai",
         base: "/v1/projects/sidetone-test/locations/global/publishers/google",
         bases: &["/v1/projects/*/locations/*/publishers/*", "/v1/projects/*/locations/*/endpoints/openapi"],
@@ -291,8 +291,8 @@ static PROVIDERS: &[Provider] = &[
         ..PLAIN
     },
     Provider { id: "ollama", thought: Reasoning, models: &["llama3.2:3b", "qwen3:8b"], ..PLAIN },
-    Provider { id: "lmstudio", models: &["qwen3-8b"], ..PLAIN },
-    Provider { id: "llamacpp", models: &["local.gguf"], ..PLAIN },
+    Provider { id: "lm-studio", models: &["qwen3-8b"], ..PLAIN },
+    Provider { id: "llama-cpp", models: &["local.gguf"], ..PLAIN },
     Provider { bases: &[""], gateway_bases: &["", "/v1"], ..PLAIN },
 ];
 
@@ -304,10 +304,8 @@ impl Provider {
 
     pub(super) fn known(name: &str) -> Option<&'static Self> {
         let name = match name {
-            "google-ai" | "gemini" => "google",
-            "google-vertex" | "vertex-ai" => "vertex",
-            "lm-studio" => "lmstudio",
-            "llama.cpp" | "llama-cpp" => "llamacpp",
+            "google" => "google-ai-studio",
+            "vertex" => "google-vertex",
             other => other,
         };
         PROVIDERS.iter().find(|provider| provider.id == name || (!provider.slug.is_empty() && provider.slug == name))

@@ -206,12 +206,12 @@ fn without_secrets(body: &Value) -> Value {
 fn form(bytes: &[u8]) -> Value {
     let text = String::from_utf8_lossy(bytes);
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    Value::Object(pairs.map(|(name, value)| (plain(name), Value::String(plain(value)))).collect())
+    let spaced = |text: &str| unescaped(&text.replace('+', " "));
+    Value::Object(pairs.map(|(name, value)| (spaced(name), Value::String(spaced(value)))).collect())
 }
 
-/// With `+` and `%` escapes undone.
-fn plain(text: &str) -> String {
-    let text = text.replace('+', " ");
+/// With `%` escapes undone.
+pub(super) fn unescaped(text: &str) -> String {
     let mut pieces = text.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::provider::Provider;
 use crate::record::{Credential, Purpose};
 
 /// Everything seen since the start.
@@ -19,8 +20,9 @@ pub struct Record {
 
 impl Record {
     /// Requests for an answer that came to this provider, directly or through the gateway.
-    pub fn of<'a>(&'a self, provider: &'a str) -> impl Iterator<Item = &'a Request> {
-        self.requests.iter().filter(move |request| request.is_ask && request.provider == provider)
+    pub fn of(&self, provider: &str) -> impl Iterator<Item = &Request> {
+        let id = Provider::named(provider).id;
+        self.requests.iter().filter(move |request| request.is_ask && request.provider == id)
     }
 
     /// How many requests for an answer came to this provider.
@@ -39,7 +41,8 @@ impl Record {
 pub struct Request {
     /// Number since the start, from 0: what [`Violation::request`] refers to.
     pub number: usize,
-    /// Id of the provider that was asked; with several steps, of the last one. Empty if none.
+    /// Id of the provider that was asked; with several steps, of the last one. Empty if none, `custom` if its name is
+    /// not known.
     pub provider: String,
     /// The gateway on the way, if one was.
     pub via: Option<Passage>,

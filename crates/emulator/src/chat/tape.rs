@@ -20,6 +20,9 @@ pub(super) enum Framing {
 /// Words after which streams break.
 const FIRST_WORDS: usize = 2;
 
+/// How much of what never ends comes at once.
+const AT_ONCE: usize = 32;
+
 /// A stream to be written.
 pub(super) struct Stream<'a> {
     pub(super) events: Vec<Event>,
@@ -57,7 +60,7 @@ impl Stream<'_> {
                     None => vec![Step::Stall],
                 },
                 Fate::Forever { first, again } => {
-                    vec![Step::Send(first.into()), Step::Repeat(again.into(), pace.between)]
+                    vec![Step::Send(first.into()), Step::Repeat(again.repeat(AT_ONCE).into(), pace.between)]
                 }
             };
         }
@@ -109,7 +112,7 @@ pub(super) fn whole(body: &str, strikes: &Strikes, pace: Pace) -> Vec<Step> {
     let middle = (0..=body.len() / 2).rev().find(|at| body.is_char_boundary(*at)).unwrap_or_default();
     let (half, rest) = body.split_at(middle);
     let half = || Step::Send(half.to_owned().into());
-    let forever = |again: &str| Step::Repeat(again.to_owned().into(), pace.between);
+    let forever = |again: &str| Step::Repeat(again.repeat(AT_ONCE).into(), pace.between);
     let steps = match strikes.find(fate) {
         None if strikes.has(FaultKind::MalformedEvents) => vec![half()],
         None => vec![Step::Send([body.split_at(middle).0, rest].concat().into())],

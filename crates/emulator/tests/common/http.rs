@@ -1,7 +1,9 @@
 //! A bare HTTP client that shows what comes over the wire, chunk by chunk.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use emulator::chat::Fakes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -64,7 +66,12 @@ impl Answer {
 
 /// Sends a request and reads the answer to its end.
 pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-    let mut socket = send("POST", url, headers, &body.to_string()).await;
+    post_text(url, headers, &body.to_string()).await
+}
+
+/// The same with a body that is no JSON.
+pub(crate) async fn post_text(url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut socket = send("POST", url, headers, body).await;
     let mut bytes = Vec::new();
     // A connection that breaks ends the answer too.
     let _ = socket.read_to_end(&mut bytes).await;
@@ -78,11 +85,16 @@ pub(crate) async fn get(url: &str, headers: &[(&str, &str)]) -> Answer {
     parse(&bytes)
 }
 
-/// Sends a request and reads so many bytes (with the head), then goes away.
-pub(crate) async fn glimpse(url: &str, headers: &[(&str, &str)], body: &Value, least: usize) -> Answer {
+/// Sends a request and reads until it has seen enough or all, then goes away.
+pub(crate) async fn glimpse(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+    is_enough: impl Fn(&[u8]) -> bool,
+) -> Answer {
     let mut socket = send("POST", url, headers, &body.to_string()).await;
     let mut bytes = Vec::new();
-    while bytes.len() < least && socket.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {}
+    while !is_enough(&bytes) && socket.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {}
     parse(&bytes)
 }
 
@@ -91,7 +103,8 @@ pub(crate) async fn send(method: &str, url: &str, headers: &[(&str, &str)], body
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut socket = TcpStream::connect(host).await.unwrap();
     let length = body.len();
-    let mut text = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n");
+    let mut text =
+        format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
@@ -105,7 +118,8 @@ fn parse(bytes: &[u8]) -> Answer {
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();
     answer.status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    answer.headers = lines.filter_map(|line| line.split_once(": ")).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+    answer.headers =
+        lines.filter_map(|line| line.split_once(": ")).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
     let mut rest = &bytes[end + 4..];
     while let Some(line) = rest.windows(2).position(|window| window == b"\r\n") {
         let size = usize::from_str_radix(&String::from_utf8_lossy(&rest[..line]), 16).unwrap();
@@ -123,7 +137,35 @@ fn parse(bytes: &[u8]) -> Answer {
     answer
 }
 
-/// Address for chat completions at this provider.
-pub(crate) fn chat(fakes: &Fakes, provider: &str) -> String {
-    format!("{}/chat/completions", fakes.base_url(provider))
+/// What each provider wants in its headers, with the key `good`.
+pub(crate) fn headers(provider: &str) -> Vec<(&'static str, &'static str)> {
+    match provider {
+        "anthropic" => vec![("x-api-key", "good"), ("anthropic-version", "2023-06-01")],
+        "google-ai-studio" => vec![("x-goog-api-key", "good")],
+        _ => vec![("authorization", "Bearer good")],
+    }
+}
+
+/// Address and body of a small request in the provider's own format.
+pub(crate) fn question(fakes: &Fakes, provider: &str, is_stream: bool) -> (String, Value) {
+    let base = fakes.base_url(provider);
+    let messages = json!([{"role": "user", "content": "Hello?"}]);
+    match provider {
+        "anthropic" => (
+            format!("{base}/messages"),
+            json!({"model": "m", "max_tokens": 99, "messages": messages, "stream": is_stream}),
+        ),
+        "google-ai-studio" | "google-vertex" => {
+            let verb = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            (format!("{base}/models/m:{verb}"), json!({"contents": [{"role": "user", "parts": [{"text": "Hello?"}]}]}))
+        }
+        "perplexity" => (format!("{base}/responses"), json!({"model": "m", "input": "Hello?", "stream": is_stream})),
+        _ => (format!("{base}/chat/completions"), json!({"model": "m", "messages": messages, "stream": is_stream})),
+    }
+}
+
+/// Asks it.
+pub(crate) async fn ask(fakes: &Fakes, provider: &str, is_stream: bool) -> Answer {
+    let (url, body) = question(fakes, provider, is_stream);
+    post(&url, &headers(provider), &body).await
 }

@@ -50,7 +50,7 @@ pub(super) fn check(check: &mut Check, provider: &Provider, body: &Value) {
             &["reasoning", "provider", "models", "route", "transforms", "plugins", "usage", "top_k", "min_p"]
         }
         "deepseek" => &["thinking"],
-        "google" | "vertex" => &["extra_body"],
+        "google-ai-studio" | "google-vertex" => &["extra_body"],
         "xai" => &["search_parameters", "deferred"],
         _ => &[],
     };

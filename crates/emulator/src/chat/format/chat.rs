@@ -89,7 +89,7 @@ fn last(scene: &Scene) -> Event {
     match scene.provider.id {
         "groq" => body["x_groq"] = json!({"id": "req_fake", "usage": usage(scene)}),
         "cerebras" => body["time_info"] = json!({"queue_time": 0.0001, "total_time": 0.01}),
-        "llamacpp" => body["timings"] = json!({"prompt_n": scene.usage.input, "predicted_n": scene.usage.output}),
+        "llama-cpp" => body["timings"] = json!({"prompt_n": scene.usage.input, "predicted_n": scene.usage.output}),
         "xai" if !scene.answer.citations.is_empty() => {
             body["citations"] = scene.answer.citations.iter().map(|(url, _)| json!(url)).collect();
         }
@@ -167,7 +167,7 @@ fn usage(scene: &Scene) -> Value {
             body["cost_details"] = json!({"upstream_inference_cost": null});
         }
         // Plain counts only.
-        "ollama" | "lmstudio" | "llamacpp" => {
+        "ollama" | "lm-studio" | "llama-cpp" => {
             body = json!({"prompt_tokens": usage.input, "completion_tokens": usage.output,
                 "total_tokens": usage.input + usage.output});
         }

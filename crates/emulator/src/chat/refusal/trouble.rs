@@ -127,7 +127,7 @@ impl Trouble {
 
     fn invalid_key(provider: &Provider) -> Self {
         let (status, google, message) = match (provider.errors, provider.id) {
-            (Errors::Google, "vertex") => (
+            (Errors::Google, "google-vertex") => (
                 401,
                 "UNAUTHENTICATED",
                 "Request had invalid authentication credentials. Expected OAuth 2 access token.",
@@ -137,7 +137,7 @@ impl Trouble {
             _ => (401, "unauthenticated", "Incorrect API key provided."),
         };
         let new = Self::new(status, "invalid_request_error", "authentication_error", google, message);
-        if provider.id == "vertex" { new } else { new.code("invalid_api_key") }
+        if provider.id == "google-vertex" { new } else { new.code("invalid_api_key") }
     }
 
     fn no_credit(provider: &Provider) -> Self {
