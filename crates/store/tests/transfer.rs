@@ -9,8 +9,8 @@ use common::{NOON, Rig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use store::{
-    Citation, ConversationId, Error, Failure, Filter, Format, Imported, Kind, MessageId, NewAttachment, NewMessage,
-    Patch, Progress, Role, Selection, Span, State, Store, Tokens,
+    Citation, ConversationId, Error, Failure, Filter, Format, Imported, Kind, MessageId, NewAttachment,
+    NewConversation, NewMessage, Patch, Progress, Role, Selection, Span, State, Store, Tokens,
 };
 
 async fn export(store: &Store, format: Format) -> String {
@@ -102,41 +102,43 @@ fn placed(text: &str) -> Value {
     all
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+#[test]
+fn what_is_exported_and_imported_elsewhere_is_the_same_tree() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (one, other) = (Rig::new(), Rig::new());
+    let trees = prop::collection::vec(prop::collection::vec(made(), 0..12), 1..4);
+    let chosen = any::<prop::sample::Index>();
+    proptest!(ProptestConfig::with_cases(32), |(trees in trees, chosen in chosen)| {
+        runtime.block_on(there_and_back(&one.store, &other.store, &trees, chosen));
+    });
+}
 
-    #[test]
-    fn what_is_exported_and_imported_elsewhere_is_the_same_tree(
-        trees in prop::collection::vec(prop::collection::vec(made(), 0..12), 1..4),
-        chosen in any::<prop::sample::Index>(),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let (one, other) = (Rig::new(), Rig::new());
-            let mut messages = 0;
-            for tree in &trees {
-                let id = one.conversation("Title").await;
-                let mut ids = Vec::new();
-                for made in tree {
-                    ids.push(add(&one.store, id, &ids, made).await);
-                }
-                messages += ids.len() as u64;
-                if !ids.is_empty() {
-                    one.store.choose_branch(ids[chosen.index(ids.len())]).await.unwrap();
-                }
-                one.store.set_system(id, "Be brief".into()).await.unwrap();
-            }
-            let before = export(&one.store, Format::Json).await;
-            let imported = import(&other.store, &before).await.unwrap();
-            let conversations = trees.len() as u64;
-            assert_eq!(imported, Imported { conversations, messages, ..Imported::default() });
-            assert_eq!(placed(&export(&other.store, Format::Json).await), placed(&before));
-
-            let again = import(&other.store, &before).await.unwrap();
-            assert_eq!(again, Imported { known: conversations, ..Imported::default() });
-            let back = import(&one.store, &before).await.unwrap();
-            assert_eq!(back.known, conversations);
-        });
+async fn there_and_back(one: &Store, other: &Store, trees: &[Vec<Made>], chosen: prop::sample::Index) {
+    for store in [one, other] {
+        let all = store.list(Filter::default()).await.unwrap();
+        store.delete(all.iter().map(|entry| entry.id).collect()).await.unwrap();
+    }
+    let mut messages = 0;
+    for tree in trees {
+        let new = NewConversation { title: "Title".into(), system: "Be brief".into(), created_ms: NOON };
+        let id = one.create(new).await.unwrap();
+        let mut ids = Vec::new();
+        for made in tree {
+            ids.push(add(one, id, &ids, made).await);
+        }
+        messages += ids.len() as u64;
+        if !ids.is_empty() {
+            one.choose_branch(ids[chosen.index(ids.len())]).await.unwrap();
+        }
+    }
+    let before = export(one, Format::Json).await;
+    let imported = import(other, &before).await.unwrap();
+    let conversations = trees.len() as u64;
+    assert_eq!(imported, Imported { conversations, messages, ..Imported::default() });
+    assert_eq!(placed(&export(other, Format::Json).await), placed(&before));
+    for store in [one, other] {
+        let again = import(store, &before).await.unwrap();
+        assert_eq!(again, Imported { known: conversations, ..Imported::default() });
     }
 }
 
