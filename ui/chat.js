@@ -231,7 +231,7 @@ function files({ attachments }) {
   if (attachments.length === 0) return null;
   return h('ul', { class: 'files', 'aria-label': 'Attachments' }, ...attachments.map((one) => {
     const url = pictureUrl(one);
-    return h('li', {}, url ? h('img', { src: url, alt: one.name, loading: 'lazy' }) : h('span', { class: 'file' }, icon('file'), one.name, h('small', {}, size(one.data.length))));
+    return h('li', {}, url ? h('img', { src: url, alt: one.name, loading: 'lazy', draggable: 'false', oncontextmenu: (/** @type {Event} */ event) => event.preventDefault() }) : h('span', { class: 'file' }, icon('file'), one.name, h('small', {}, size(one.data.length))));
   }));
 }
 

@@ -90,10 +90,15 @@ function inlineNodes(all, around) {
   });
 }
 
-/** Opened outside: this page never goes anywhere. @param {string} address @param {(Node | string)[]} children @param {Surroundings} around @param {Record<string, any>} [props] */
+/**
+ * Opened outside. The page itself never goes anywhere: without `href` neither a click nor the menu of the browser engine
+ * can lead it away.
+ * @param {string} address @param {(Node | string)[]} children @param {Surroundings} around @param {Record<string, any>} [props]
+ */
 function link(address, children, around, props = {}) {
   const go = (/** @type {Event} */ event) => { event.preventDefault(); around.open?.(address); };
-  return h('a', { href: address, rel: 'noreferrer noopener', title: address, draggable: 'false', ...props, onclick: go, onauxclick: (/** @type {Event} */ event) => event.preventDefault() }, ...children);
+  const byKey = (/** @type {KeyboardEvent} */ event) => { if (event.key === 'Enter') go(event); };
+  return h('a', { role: 'link', tabindex: '0', title: address, 'data-address': address, ...props, onclick: go, onkeydown: byKey }, ...children);
 }
 
 /** @param {number} number @param {Surroundings} around */

@@ -63,7 +63,10 @@ test('a link is opened outside, never followed', () => {
   let isStopped = false;
   link.listeners.click({ preventDefault() { isStopped = true; } });
   assert.deepEqual([opened, isStopped], [['https://a.b/'], true]);
-  assert.ok(link.listeners.auxclick);
+  link.listeners.keydown({ key: 'Tab', preventDefault() {} });
+  link.listeners.keydown({ key: 'Enter', preventDefault() {} });
+  assert.equal(opened.length, 2);
+  assert.equal(link.attributes.href, undefined);
 });
 
 test('a picture from elsewhere is a link, not fetched', () => {

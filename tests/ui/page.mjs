@@ -27,8 +27,8 @@ class Element {
   /** As compact markup, attributes left out but for addresses. */
   get markup() {
     const inner = this.childNodes.map((node) => (node instanceof Element ? node.markup : node.data)).join('');
-    const href = this.tag === 'a' ? ` ${this.attributes.href}` : '';
-    return `<${this.tag}${href}>${inner}</${this.tag}>`;
+    const address = this.tag === 'a' ? ` ${this.attributes['data-address']}` : '';
+    return `<${this.tag}${address}>${inner}</${this.tag}>`;
   }
 }
 
