@@ -51,12 +51,12 @@ impl Office<'_> {
         let base = address::base(provider, model, way, self.settings, &place)?;
         if way != Way::Direct {
             self.gateway_token(way, &mut headers).await?;
-            let set = self.settings.gateway.as_ref().map(|gateway| &gateway.options);
-            match set {
-                Some(set) if *options == GatewayOptions::default() => set.write(price, &mut headers),
-                Some(set) => options.over(set).write(price, &mut headers),
-                None => options.write(price, &mut headers),
+            let set = self.settings.gateway.as_ref().map(|gateway| options.over(&gateway.options));
+            let options = set.as_ref().unwrap_or(options);
+            if let Some(fault) = options.fault() {
+                return Err(Failure::new(FailureKind::Gateway, fault));
             }
+            options.write(price, &mut headers);
         }
         Ok(Passport { base, headers })
     }

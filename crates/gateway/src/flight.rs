@@ -51,21 +51,28 @@ impl Flights {
     }
 
     /// Nobody joins any more, and those aboard know that nothing more comes.
-    pub(crate) fn land(&self, key: &Key, flight: &Flight) {
-        self.open().remove(key);
+    pub(crate) fn land(&self, key: &Key, flight: &Arc<Flight>) {
+        remove(&mut self.open(), key, flight);
         flight.progress.send_modify(|progress| progress.is_over = true);
     }
 
     /// Waits until everybody has left. Then nobody can join any more.
-    pub(crate) async fn deserted(&self, key: &Key, flight: &Flight) {
+    pub(crate) async fn deserted(&self, key: &Key, flight: &Arc<Flight>) {
         loop {
             flight.progress.closed().await;
             let mut open = self.open();
             if flight.progress.receiver_count() == 0 {
-                open.remove(key);
+                remove(&mut open, key, flight);
                 return;
             }
         }
+    }
+}
+
+/// Removes this flight, not one that began after it.
+fn remove(open: &mut HashMap<Key, Arc<Flight>>, key: &Key, flight: &Arc<Flight>) {
+    if open.get(key).is_some_and(|found| Arc::ptr_eq(found, flight)) {
+        open.remove(key);
     }
 }
 

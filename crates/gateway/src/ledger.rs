@@ -99,7 +99,6 @@ impl Exchange {
                 Err(failure) => Piece::Failed(failure, self.receipt),
             })
             .await;
-        self.outlet.end();
     }
 
     fn charge(&mut self, is_whole: bool) {

@@ -34,10 +34,14 @@ impl Outlet {
             Self::Flight(shared, key, flight) => shared.flights.deserted(key, flight).await,
         }
     }
+}
 
-    /// Nothing more comes.
-    pub(crate) fn end(&self) {
-        if let Self::Flight(shared, key, flight) = self {
+/// Ends the flight when dropped, however its request ended.
+pub(crate) struct Landing(pub(crate) Outlet);
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Outlet::Flight(shared, key, flight) = &self.0 {
             shared.flights.land(key, flight);
         }
     }

@@ -1,5 +1,6 @@
 //! What the gateway is given: HTTP, keys, a ledger, a disk.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ pub trait Http: Send + Sync {
     fn send(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Failure>>;
 }
 
-/// A request to send.
-#[derive(Debug, Clone)]
+/// A request to send. Its `Debug` shows neither keys nor what is said.
+#[derive(Clone)]
 pub struct HttpRequest {
     /// `GET` or `POST`.
     pub method: Method,
@@ -48,6 +49,13 @@ pub struct HttpRequest {
     pub headers: Vec<(&'static str, Header)>,
     /// Empty for `GET`.
     pub body: Bytes,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, headers, body } = self;
+        write!(f, "{method:?} {url} with {headers:?} and {} bytes", body.len())
+    }
 }
 
 /// `GET` or `POST`.

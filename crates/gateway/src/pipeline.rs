@@ -15,7 +15,7 @@ use crate::exchange::{Exchange, cancelled};
 use crate::flight::{Flights, Passenger};
 use crate::health::Board;
 use crate::limit::Limiter;
-use crate::outlet::Outlet;
+use crate::outlet::{Landing, Outlet};
 use crate::{Ask, CacheState, Nanodollars, Parts, Piece, Settings, validate};
 
 /// What all requests share.
@@ -78,7 +78,11 @@ pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, sender: mpsc::Sender<Piec
         Some(flight) => {
             exchange.key = Some(key);
             exchange.outlet = Outlet::Flight(shared, key, flight);
-            tokio::spawn(exchange.run());
+            let landing = Landing(exchange.outlet.clone());
+            tokio::spawn(async move {
+                exchange.run().await;
+                drop(landing);
+            });
             forward(passenger, &sender).await;
         }
         None => follow(exchange, passenger).await,

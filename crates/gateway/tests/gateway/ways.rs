@@ -159,6 +159,12 @@ async fn options_that_the_gateway_would_drop_are_refused() {
         ask.options = options;
         assert_eq!(rig.ask(ask).await.kind(), Some(FailureKind::Gateway));
     }
+    let mut settings = settings();
+    settings.gateway.as_mut().unwrap().options.cache_ttl = Some(1);
+    rig.settings.send_replace(settings.into());
+    let mut ask = ask(&[("openai", "gpt-6.1-sol")]);
+    ask.route = Some(Way::Gateway);
+    assert_eq!(rig.ask(ask).await.kind(), Some(FailureKind::Gateway), "those of the settings too");
     assert_eq!(rig.sent(), 0);
 }
 
