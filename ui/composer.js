@@ -34,6 +34,8 @@ export function composer(app) {
   let timer;
   /** What the engine was last told, so that its echo is told from a draft of another conversation. */
   let told = '';
+  /** Something was written or sent here: what is kept elsewhere comes too late. */
+  let isTouched = false;
   let conversation = /** @type {number | null | undefined} */ (undefined);
 
   function drawButtons() {
@@ -57,6 +59,8 @@ export function composer(app) {
     const written = isWritten(app.snapshot);
     if (!text && (files.length === 0 || !written)) return;
     clearTimeout(timer);
+    isTouched = true;
+    if (!written && told) app.send({ do: 'save_draft', text: '' });
     told = '';
     field.value = '';
     if (written) attached = [];
@@ -125,12 +129,15 @@ export function composer(app) {
     drawButtons();
   }
 
-  /** Another conversation has another draft; an echo of one's own is none. */
+  /** Another conversation has another draft, which may come a moment late; an echo of one's own is none. */
   function takeDraft() {
     const { chat } = app.snapshot;
     const isOther = chat.conversation !== conversation;
     conversation = chat.conversation;
-    if (!isOther || (document.activeElement === field && field.value !== told)) return;
+    const isTyping = document.activeElement === field && field.value !== told;
+    if (isTyping || (isTouched && !isOther)) return;
+    isTouched = false;
+    if (told === chat.draft && field.value === chat.draft) return;
     field.value = chat.draft;
     told = chat.draft;
     fit();
@@ -146,7 +153,7 @@ export function composer(app) {
   }
   setInterval(countDown, 500);
 
-  field.addEventListener('input', () => { fit(); clearTimeout(timer); timer = setTimeout(keepDraft, QUIET_MS); });
+  field.addEventListener('input', () => { isTouched = true; fit(); clearTimeout(timer); timer = setTimeout(keepDraft, QUIET_MS); });
   field.addEventListener('blur', keepDraft);
   window.addEventListener('pagehide', keepDraft);
   field.addEventListener('keydown', (event) => {
