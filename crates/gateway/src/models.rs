@@ -9,7 +9,7 @@ use crate::pipeline::Shared;
 use crate::price::{Listed, listed, listed_models, own};
 use crate::transport::{self, first_byte};
 use crate::{
-    GatewayOptions, Header, HttpRequest, Method, Price, Provider, ProviderId, Settings, Target, address, provider,
+    GatewayOptions, Header, HttpRequest, Method, Price, Provider, ProviderId, Settings, Target, Way, address, provider,
 };
 
 /// A model.
@@ -34,12 +34,11 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     let unknown = || Failure::new(FailureKind::Model, format!("There is no provider called {id}."));
     let provider = provider(id).ok_or_else(unknown)?;
     let settings = shared.settings();
-    if provider.models_path.is_empty()
-        || provider.gateway_path.contains("{model}") && settings.way != Default::default()
-    {
+    let way = address::way(provider, None, &settings);
+    // Behind an address that names one model there is no list.
+    if provider.models_path.is_empty() || way != Way::Direct && provider.gateway_path.contains("{model}") {
         return Ok(known(&settings, id));
     }
-    let way = address::way(provider, None, &settings);
     let (http, keys) = (&*shared.parts.http, &*shared.parts.keys);
     let office = Office { http, keys, tokens: &shared.tokens, settings: &settings };
     let Passport { base, mut headers } = office.issue(provider, "", way, &GatewayOptions::default(), None).await?;

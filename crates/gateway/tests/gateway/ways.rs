@@ -73,6 +73,7 @@ async fn every_provider_answers_on_every_way_with_the_right_keys_and_no_others()
                     assert_eq!(secrets, usize::from(has_key) + usize::from(token.is_some()), "{case}");
                     let told = format!("{request:?}");
                     assert!(!told.contains("key-of") && !told.contains("token-of"), "{case}: a secret in {told}");
+                    assert!(!told.contains("hello"), "{case}: what was said in {told}");
                 }
             }
         }
