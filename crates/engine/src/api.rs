@@ -19,8 +19,8 @@ use crate::config::Settings;
 pub use call::{Call, Link, Mode, Provider, Route, Talk};
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
-    FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth, Receipt,
-    Target, Transfer, Waiting, Way,
+    FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
+    Receipt, Target, Transfer, Waiting, Way,
 };
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};

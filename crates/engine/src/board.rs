@@ -129,6 +129,7 @@ impl Board {
     }
 
     /// Takes in what the text pane or the API for other programs tells.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not kept here")]
     pub(crate) fn show(&mut self, change: Change) {
         match change {
             Change::Chat(chat) => self.set_chat(chat),

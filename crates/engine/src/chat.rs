@@ -6,6 +6,8 @@ mod choices;
 mod history;
 mod open;
 mod question;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 use std::path::PathBuf;
@@ -35,7 +37,10 @@ const CHANGES: usize = 256;
 pub(crate) enum Order {
     Command(Command),
     /// A turn of a call is new or changed.
-    Spoken { item: Box<Item>, call_at: i64 },
+    Spoken {
+        item: Box<Item>,
+        call_at: i64,
+    },
     /// The call's items are gone.
     SpokenCleared,
     Stop(oneshot::Sender<()>),
@@ -137,6 +142,7 @@ impl Desk {
         self.report(outcome).await;
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the core passes on only what is for the pane")]
     async fn command(&mut self, command: Command) -> Result<(), store::Error> {
         self.set_up().await?;
         match command {
@@ -155,7 +161,7 @@ impl Desk {
                 self.tell_history().await
             }
             Command::OpenConversation { id } => self.open_conversation(id).await,
-            Command::NewChat | Command::NewConversation => self.new_chat().await,
+            Command::NewChat => self.new_chat().await,
             Command::RenameConversation { id, title } => self.rename(id, title).await,
             Command::PinConversation { id, is_pinned } => self.pin(id, is_pinned).await,
             Command::DeleteConversation { id } => self.delete(id).await,
@@ -282,32 +288,6 @@ pub fn question(settings: &Settings, system: &str, text: &str) -> gateway::Ask {
     let words = vec![protocol::chat::Part::Text { text: text.to_owned() }];
     let message = question::message(protocol::chat::Speaker::User, words);
     question::ask(settings, system, vec![message], None)
-}
-
-/// Whether the command is for the pane.
-pub(crate) fn is_for_pane(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Ask { .. }
-            | Command::StopAnswer
-            | Command::Regenerate { .. }
-            | Command::EditMessage { .. }
-            | Command::Continue { .. }
-            | Command::ChooseBranch { .. }
-            | Command::FindModels
-            | Command::FindHistory { .. }
-            | Command::OpenConversation { .. }
-            | Command::NewChat
-            | Command::RenameConversation { .. }
-            | Command::PinConversation { .. }
-            | Command::DeleteConversation { .. }
-            | Command::SaveDraft { .. }
-            | Command::SetSystemPrompt { .. }
-            | Command::SavePreset { .. }
-            | Command::DeletePreset { .. }
-            | Command::Export { .. }
-            | Command::Import { .. }
-    )
 }
 
 /// A failure as shells see it.

@@ -54,15 +54,13 @@ impl Engine {
         let (meters, sound) = watch::channel(Sound::default());
         let credentials = Credentials::start(environment);
         let shelf = Shelf::new(paths.data.join("sidetone.db"));
-        let (text, keyring, terms) =
-            text::start(&net, &credentials, shelf, options.practice.clone(), &settings);
+        let (text, keyring, terms) = text::start(&net, &credentials, shelf, options.practice.clone(), &settings);
         let handle = Handle { requests, events: events.clone(), sound, text: text.clone() };
         let in_force = watch::Sender::new(settings.clone());
         let (mut proxy, proxy_told) =
             Proxy::new(text.clone(), net.clone(), keyring.clone(), in_force.subscribe(), &paths.data);
         proxy.configure();
-        let (pane, told) =
-            chat::Desk::start(text, keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
+        let (pane, told) = chat::Desk::start(text, keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
         let journal = Journal::new(paths.data.clone());
@@ -235,16 +233,16 @@ impl Core {
     fn pass_on(&mut self) {
         let (is_cleared, items) = self.board.take_spoken();
         if is_cleared {
-            self.to_pane(chat::Order::SpokenCleared);
+            self.tell_pane(chat::Order::SpokenCleared);
         }
         let call_at = self.call.started_at();
         for item in items {
             let call_at = call_at.unwrap_or(item.at);
-            self.to_pane(chat::Order::Spoken { item: Box::new(item), call_at });
+            self.tell_pane(chat::Order::Spoken { item: Box::new(item), call_at });
         }
     }
 
-    fn to_pane(&mut self, order: chat::Order) {
+    fn tell_pane(&mut self, order: chat::Order) {
         if let Err(error) = self.pane.try_send(order) {
             let detail = "the history is too slow; something was not taken in".into();
             tracing::error!(%error, "the text pane is too slow");
@@ -253,14 +251,8 @@ impl Core {
     }
 
     fn command(&mut self, command: Command) {
-        if let Command::ChooseModel { provider, model } = command {
-            return self.configure(&serde_json::json!({ "chat": { "provider": provider, "model": model } }));
-        }
-        if chat::is_for_pane(&command) {
-            return self.to_pane(chat::Order::Command(command));
-        }
         if command == Command::NewConversation {
-            self.to_pane(chat::Order::Command(Command::NewChat));
+            self.tell_pane(chat::Order::Command(Command::NewChat));
         }
         // The devices belong to the check or to a call.
         if matches!(command, Command::Press | Command::Call) && self.check.is_some() {
@@ -295,8 +287,28 @@ impl Core {
             Command::ReplayBack => self.call.replay_back(board),
             Command::StopReplay => self.call.stop_replay(board),
             Command::DeleteRecording { name } => self.call.delete_recording(&name, board),
-            // Taken before.
-            _ => {}
+            Command::ChooseModel { provider, model } => {
+                self.configure(&serde_json::json!({ "chat": { "provider": provider, "model": model } }));
+            }
+            command @ (Command::Ask { .. }
+            | Command::StopAnswer
+            | Command::Regenerate { .. }
+            | Command::EditMessage { .. }
+            | Command::Continue { .. }
+            | Command::ChooseBranch { .. }
+            | Command::FindModels
+            | Command::FindHistory { .. }
+            | Command::OpenConversation { .. }
+            | Command::NewChat
+            | Command::RenameConversation { .. }
+            | Command::PinConversation { .. }
+            | Command::DeleteConversation { .. }
+            | Command::SaveDraft { .. }
+            | Command::SetSystemPrompt { .. }
+            | Command::SavePreset { .. }
+            | Command::DeletePreset { .. }
+            | Command::Export { .. }
+            | Command::Import { .. }) => self.tell_pane(chat::Order::Command(command)),
         }
     }
 

@@ -8,6 +8,8 @@ mod models;
 mod outcome;
 mod passage;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

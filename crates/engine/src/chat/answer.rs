@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::open::Kept;
 use super::{Desk, is_too_large, millis, question};
 use crate::api::{
-    self, Attachment, CacheMark, Change, ChatMessage, Citation, GatewayEcho, MessageState, Receipt, Target, Waiting, Way,
+    self, Attachment, CacheMark, Change, ChatMessage, Citation, GatewayEcho, MessageState, Receipt, Target, Waiting,
+    Way,
 };
 use crate::call::unix_ms;
 use crate::text::PRACTICE;
@@ -99,8 +100,7 @@ impl Desk {
         if let Some(id) = self.chat.conversation {
             return Ok(id);
         }
-        let new =
-            NewConversation { title: title_from(words), system: self.chat.system.clone(), created_ms: unix_ms() };
+        let new = NewConversation { title: title_from(words), system: self.chat.system.clone(), created_ms: unix_ms() };
         let id = self.store()?.create(new).await?.0;
         self.chat.conversation = Some(id);
         Ok(id)
@@ -187,7 +187,9 @@ impl Desk {
     pub(super) async fn piece(&mut self, piece: Option<Piece>) {
         let outcome = match piece {
             Some(piece) => self.take_in(piece).await,
-            None => self.end(MessageState::Failed, Some(Failure::new(FailureKind::Broken, "the answer broke off"))).await,
+            None => {
+                self.end(MessageState::Failed, Some(Failure::new(FailureKind::Broken, "the answer broke off"))).await
+            }
         };
         self.report(outcome).await;
     }
@@ -209,7 +211,7 @@ impl Desk {
                 }
             }
             Piece::FellBack { from, .. } => {
-                answer.view.fell_back_from.get_or_insert(target_view(from));
+                answer.view.fell_back_from.get_or_insert_with(|| target_view(from));
                 answer.changed();
             }
             Piece::Delta(delta) => {
@@ -334,7 +336,10 @@ fn patch(answer: &Answer) -> Patch {
         failure: view.failure.clone(),
     };
     let failure = view.failure.as_ref().map(|failure| store::Failure {
-        kind: serde_json::to_value(failure.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
+        kind: serde_json::to_value(failure.kind)
+            .ok()
+            .and_then(|kind| kind.as_str().map(str::to_owned))
+            .unwrap_or_default(),
         message: failure.message.clone(),
     });
     Patch {

@@ -40,7 +40,7 @@ impl Desk {
         self.tell_history().await
     }
 
-    pub(super) async fn pin(&mut self, id: i64, is_pinned: bool) -> Result<(), store::Error> {
+    pub(super) async fn pin(&self, id: i64, is_pinned: bool) -> Result<(), store::Error> {
         self.store()?.pin(ConversationId(id), is_pinned).await?;
         self.tell_history().await
     }
@@ -121,7 +121,11 @@ impl Desk {
             let _ = tell.send(Change::Transfer(transfer.clone())).await;
             let exported = async {
                 let store = shelf.store().await?;
-                let path = if transfer.path.trim().is_empty() { new_file(&folder, format)? } else { absolute(&transfer.path)? };
+                let path = if transfer.path.trim().is_empty() {
+                    new_file(&folder, format)?
+                } else {
+                    absolute(&transfer.path)?
+                };
                 transfer.path = path.display().to_string();
                 export(store, &ids, format, &path).await
             };
@@ -191,9 +195,10 @@ pub(crate) async fn export(store: &Store, ids: &[i64], format: ExportFormat, pat
         [] => Selection::All,
         ids => Selection::These(ids.iter().copied().map(ConversationId).collect()),
     };
-    let written = match format {
-        ExportFormat::UsageCsv if ids.is_empty() => store.export_usage(0, sink).await,
-        _ => store.export(selection, store_format(format), sink).await,
+    let written = if format == ExportFormat::UsageCsv && ids.is_empty() {
+        store.export_usage(0, sink).await
+    } else {
+        store.export(selection, store_format(format), sink).await
     };
     let finished = written.and_then(|mut sink| Ok(sink.flush()?));
     if finished.is_err() {

@@ -92,15 +92,16 @@ impl Desk {
     async fn files(&mut self, store: &Store, message: &Message) -> Result<Vec<Attachment>, store::Error> {
         let mut files = Vec::with_capacity(message.attachments.len());
         for kept in &message.attachments {
-            if !self.open.files.contains_key(&kept.id) {
-                let bytes = store.attachment(kept.id).await?;
-                let is_image = kept.mime.starts_with("image/");
-                let data =
-                    if is_image { STANDARD.encode(bytes) } else { String::from_utf8_lossy(&bytes).into_owned() };
-                let file = Attachment { name: kept.name.clone(), mime: kept.mime.clone(), data };
-                self.open.files.insert(kept.id, file);
+            if let Some(file) = self.open.files.get(&kept.id) {
+                files.push(file.clone());
+                continue;
             }
-            files.extend(self.open.files.get(&kept.id).cloned());
+            let bytes = store.attachment(kept.id).await?;
+            let is_image = kept.mime.starts_with("image/");
+            let data = if is_image { STANDARD.encode(bytes) } else { String::from_utf8_lossy(&bytes).into_owned() };
+            let file = Attachment { name: kept.name.clone(), mime: kept.mime.clone(), data };
+            self.open.files.insert(kept.id, file.clone());
+            files.push(file);
         }
         Ok(files)
     }

@@ -84,7 +84,8 @@ impl Desk {
             }
         };
         // What was typed since belongs before it.
-        let parent = if self.chat.conversation == Some(conversation) { self.chat.branch.last().copied() } else { parent };
+        let parent =
+            if self.chat.conversation == Some(conversation) { self.chat.branch.last().copied() } else { parent };
         let message = self.store()?.append(new_message(conversation, parent, &item)).await?;
         self.voice.conversation = Some((conversation, Some(message.0)));
         self.voice.messages.insert(item.id, Turn { message, item, call_at, is_written: false });

@@ -42,7 +42,9 @@ struct Asked {
 pub(super) async fn ask(State(hall): State<Arc<Hall>>, body: Bytes) -> Response {
     let asked: Asked = match serde_json::from_slice(&body) {
         Ok(asked) => asked,
-        Err(error) => return failed(&Failure::new(FailureKind::Invalid, format!("the request makes no sense: {error}"))),
+        Err(error) => {
+            return failed(&Failure::new(FailureKind::Invalid, format!("the request makes no sense: {error}")));
+        }
     };
     if let Some(unknown) = asked.provider.as_deref().filter(|name| !target::is_provider(name)) {
         return failed(&Failure::new(FailureKind::Invalid, format!("there is no provider {unknown:?}")));
@@ -96,7 +98,9 @@ fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
                 Some(Piece::Delta(Delta::Text(text))) => (chat::event(&json!({ "data": text })), Some(pieces)),
                 Some(Piece::Receipt(receipt)) => (chat::event(&success("", &receipt)), None),
                 Some(Piece::Failed(failure, _)) => (chat::event(&error(&failure)), None),
-                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => continue,
+                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
+                    continue;
+                }
                 None => return None,
             };
             return Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), rest));

@@ -178,7 +178,8 @@ async fn whole(pieces: mpsc::Receiver<Piece>, model: &str) -> Response {
     if !whole.citations.is_empty() {
         body["citations"] = json!(whole.citations);
     }
-    let headers = [("x-sidetone-provider", receipt.target.provider.0.clone()), ("x-sidetone-cache", cache(receipt.cache).into())];
+    let headers =
+        [("x-sidetone-provider", receipt.target.provider.0.clone()), ("x-sidetone-cache", cache(receipt.cache).into())];
     (headers, Json(body)).into_response()
 }
 
@@ -193,18 +194,22 @@ async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage:
         }
     };
     let writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false };
-    let stream = stream::unfold((Some(first), pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
-        if is_over {
-            return None;
-        }
-        let piece = match first {
-            Some(piece) => Some(piece),
-            None => pieces.recv().await,
-        };
-        let is_over = !matches!(piece, Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }));
-        let text = writer.write(piece);
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), (None, pieces, writer, is_over)))
-    });
+    let stream =
+        stream::unfold((Some(first), pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
+            if is_over {
+                return None;
+            }
+            let piece = match first {
+                Some(piece) => Some(piece),
+                None => pieces.recv().await,
+            };
+            let is_over = !matches!(
+                piece,
+                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. })
+            );
+            let text = writer.write(piece);
+            Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), (None, pieces, writer, is_over)))
+        });
     outcome::events(Body::from_stream(stream))
 }
 
@@ -222,9 +227,12 @@ impl Writer {
         match piece {
             Some(Piece::Delta(Delta::Text(text))) => self.delta("content", text),
             Some(Piece::Delta(Delta::Reasoning(text))) => self.delta("reasoning_content", text),
-            Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => String::new(),
+            Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
+                String::new()
+            }
             Some(Piece::Receipt(receipt)) => {
-                let mut text = self.chunk(json!([{ "index": 0, "delta": {}, "finish_reason": finish(receipt.finish) }]), None);
+                let mut text =
+                    self.chunk(json!([{ "index": 0, "delta": {}, "finish_reason": finish(receipt.finish) }]), None);
                 if self.tells_usage {
                     text.push_str(&self.chunk(json!([]), Some(usage(&receipt))));
                 }
@@ -268,7 +276,10 @@ pub(super) fn id() -> String {
 }
 
 fn answered_by(receipt: &Receipt, model: &str) -> String {
-    receipt.answered_by.clone().unwrap_or_else(|| if model.is_empty() { receipt.target.model.clone() } else { model.into() })
+    receipt
+        .answered_by
+        .clone()
+        .unwrap_or_else(|| if model.is_empty() { receipt.target.model.clone() } else { model.into() })
 }
 
 fn finish(finish: Option<Finish>) -> &'static str {

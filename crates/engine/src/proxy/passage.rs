@@ -47,7 +47,8 @@ async fn by_model(hall: &Arc<Hall>, provider: Option<&str>, path: &str, mut fiel
     let Some(provider) = gateway::provider(&target.provider) else {
         return outcome::invalid(&format!("There is no provider {}.", target.provider));
     };
-    let speaks_it = matches!(provider.wire, Wire::OpenaiChat) || provider.wire == Wire::OpenaiResponses && path == "/responses";
+    let speaks_it =
+        matches!(provider.wire, Wire::OpenaiChat) || provider.wire == Wire::OpenaiResponses && path == "/responses";
     if !speaks_it {
         return outcome::invalid(&format!("{} does not understand this request.", provider.name));
     }
@@ -77,7 +78,13 @@ pub(super) async fn native(
     let method = match method {
         HttpMethod::GET => Method::Get,
         HttpMethod::POST => Method::Post,
-        _ => return outcome::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Only GET and POST go through."),
+        _ => {
+            return outcome::error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Only GET and POST go through.",
+            );
+        }
     };
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let fields: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -15,11 +15,14 @@ use crate::credential::Credentials;
 /// A key is asked of the keychain again after this time; it may have been changed by another program.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// What was found, and when.
+type Known = (Instant, Option<SecretString>);
+
 /// Keys for written requests, each kept for a moment: the keychain takes milliseconds. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyring {
     credentials: Credentials,
-    known: Arc<Mutex<BTreeMap<Holder, (Instant, Option<SecretString>)>>>,
+    known: Arc<Mutex<BTreeMap<Holder, Known>>>,
 }
 
 impl Keyring {

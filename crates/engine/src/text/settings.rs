@@ -110,11 +110,7 @@ fn limits(limits: &LimitSettings) -> Limits {
 }
 
 fn budget(budget: &BudgetSettings) -> Budget {
-    Budget {
-        conversation: dollars(budget.conversation),
-        day: dollars(budget.day),
-        month: dollars(budget.month),
-    }
+    Budget { conversation: dollars(budget.conversation), day: dollars(budget.day), month: dollars(budget.month) }
 }
 
 /// A limit in dollars; 0 is none.
