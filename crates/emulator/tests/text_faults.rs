@@ -45,6 +45,7 @@ async fn streams_break_off_after_the_first_words() {
 async fn errors_in_the_middle_have_each_provider_s_shape() {
     for (provider, pointer, value) in [
         ("openai", "/error/type", json!("overloaded_error")),
+        ("groq", "/x_groq/error", json!("The engine is currently overloaded.")),
         ("openrouter", "/choices/0/finish_reason", json!("error")),
         ("openrouter", "/error/code", json!(529)),
         ("anthropic", "/error/type", json!("overloaded_error")),

@@ -119,7 +119,11 @@ pub(super) fn error(scene: &Scene, body: &Value) -> Event {
             let choice = json!({"index": 0, "delta": {"content": ""}, "finish_reason": "error"});
             Event::new("", &json!({"id": id, "error": body["error"], "choices": [choice]}))
         }
-        "groq" => Event::new("error", body),
+        "groq" => {
+            let choice = json!({"index": 0, "delta": {}, "finish_reason": "error"});
+            let groq = json!({"id": "req_fake", "error": body["error"]["message"]});
+            Event::new("", &json!({"id": id, "choices": [choice], "x_groq": groq}))
+        }
         _ => Event::new("", body),
     }
 }
