@@ -129,7 +129,7 @@ async fn version_and_help_are_there() {
     assert_eq!((version.code, version.output.trim()), (Some(0), concat!("sidetone ", env!("CARGO_PKG_VERSION"))));
     let help = stage.run(&["--help"]).await;
     assert_eq!(help.code, Some(0));
-    for command in ["call", "devices", "doctor", "keys", "emulate"] {
+    for command in ["call", "ask", "models", "usage", "export", "serve", "devices", "doctor", "keys", "emulate"] {
         assert!(help.output.contains(command), "{}", help.output);
     }
 }

@@ -1,19 +1,51 @@
 // @ts-check
-// Typing: always there, with or without a call or a microphone.
-import { byId } from './dom.js';
+// Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
+/** @import {Attachment} from './types' */
+import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
+import { chosenModel, shortName } from './catalogue.js';
+import { announce, byId, fill, h, icon, say } from './dom.js';
+import { providerName } from './failures.js';
+import { about, budgetWords, size } from './money.js';
+import { toast } from './problems.js';
+import { isWritten } from './state.js';
 
 /** @typedef {import('./main.js').App} App */
 
 /** Six lines of 24 px and the padding. */
 const MAX_HEIGHT = 152;
+/** Time without a key press after which the draft is kept, ms. */
+const QUIET_MS = 600;
 
 /** @param {App} app */
 export function composer(app) {
   const field = /** @type {HTMLTextAreaElement} */ (byId('message'));
   const button = /** @type {HTMLButtonElement} */ (byId('send'));
+  const stop = /** @type {HTMLButtonElement} */ (byId('stop-answer'));
+  const attach = /** @type {HTMLButtonElement} */ (byId('attach'));
+  const picker = /** @type {HTMLInputElement} */ (byId('files'));
+  const frame = byId('compose');
+  const list = byId('attached');
+  const chip = byId('model-chip');
+  const cost = byId('estimate');
+  const wait = byId('limit-wait');
+  /** @type {Attachment[]} */
+  let attached = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** What the engine was last told, so that its echo is told from a draft of another conversation. */
+  let told = '';
+  /** Something was written or sent here: what is kept elsewhere comes too late. */
+  let isTouched = false;
+  let conversation = /** @type {number | null | undefined} */ (undefined);
+
+  function drawButtons() {
+    button.disabled = field.value.trim() === '' && (attached.length === 0 || !isWritten(app.snapshot));
+    // Writing on in mid-answer interrupts it; with nothing written there is only stopping.
+    button.hidden = button.disabled && app.snapshot.chat.is_answering;
+  }
 
   function fit() {
-    button.disabled = field.value.trim() === '';
+    drawButtons();
     field.style.setProperty('height', 'auto');
     const height = Math.min(Math.max(field.scrollHeight, 32), MAX_HEIGHT);
     field.style.setProperty('height', `${height}px`);
@@ -22,22 +54,148 @@ export function composer(app) {
 
   async function send() {
     const draft = field.value;
+    const files = attached;
     const text = draft.trim();
-    if (!text) return;
+    const written = isWritten(app.snapshot);
+    if (!text && (files.length === 0 || !written)) return;
+    clearTimeout(timer);
+    isTouched = true;
+    if (!written && told) app.send({ do: 'save_draft', text: '' });
+    told = '';
     field.value = '';
-    fit();
-    if (await app.send({ do: 'say', text })) return;
+    if (written) attached = [];
+    drawFiles();
+    app.timeline.follow();
+    if (await app.send(written ? { do: 'ask', text, attachments: files } : { do: 'say', text })) return;
     field.value = field.value ? `${draft}\n${field.value}` : draft;
+    attached = files;
+    drawFiles();
+  }
+
+  function keepDraft() {
+    clearTimeout(timer);
+    if (field.value === told) return;
+    told = field.value;
+    app.send({ do: 'save_draft', text: told });
+  }
+
+  /** @param {Iterable<File>} files */
+  async function take(files) {
+    for (const file of files) {
+      const { models, chat } = app.snapshot;
+      const fault = faultOf(file, attached, chosenModel(models, chat.target)?.takes_images ?? null);
+      if (fault) { toast(fault); continue; }
+      try {
+        attached = [...attached, await read(file)];
+      } catch (error) {
+        toast(/** @type {Error} */ (error).message);
+      }
+      drawFiles();
+      if (attached.length >= MOST_FILES) break;
+    }
+    field.focus();
+  }
+
+  function drawFiles() {
+    list.hidden = attached.length === 0;
+    fill(list, ...attached.map((one) => {
+      const url = pictureUrl(one);
+      const remove = () => { attached = attached.filter((other) => other !== one); drawFiles(); field.focus(); };
+      return h('li', { class: 'file' }, url ? h('img', { src: url, alt: '' }) : icon('file'), h('span', {}, one.name),
+        h('small', {}, size(url ? Math.round(one.data.length * 0.75) : one.data.length)),
+        h('button', { type: 'button', class: 'tool', 'aria-label': `Remove ${one.name}`, title: 'Remove', onclick: remove }, icon('close')));
+    }));
     fit();
   }
 
-  field.addEventListener('input', fit);
+  function draw() {
+    const { chat, models, call } = app.snapshot;
+    const written = isWritten(app.snapshot);
+    takeDraft();
+    stop.hidden = !chat.is_answering;
+    attach.hidden = !written;
+    chip.hidden = call.link.state !== 'idle';
+    const { provider, model } = chat.target;
+    const isPractice = provider === 'practice' || !model;
+    say(byId('model-name'), !written ? 'Answered by voice' : isPractice ? 'Practice partner' : shortName(model));
+    chip.title = isPractice ? 'Choose a model to write to' : `${model}, ${providerName(app.snapshot, provider)}`;
+    const takes = chosenModel(models, chat.target)?.takes_images ?? null;
+    attach.title = takes === false ? 'Attach texts' : 'Attach texts and pictures';
+    const { words, isNear } = budgetWords(chat.budget);
+    const guess = field.value.trim() && written ? about(chat.estimate_nano) : '';
+    say(cost, guess || (isNear ? words : ''));
+    cost.classList.toggle('near', isNear);
+    countDown();
+    drawButtons();
+  }
+
+  /** Another conversation has another draft, which may come a moment late; an echo of one's own is none. */
+  function takeDraft() {
+    const { chat } = app.snapshot;
+    const isOther = chat.conversation !== conversation;
+    conversation = chat.conversation;
+    const isTyping = document.activeElement === field && field.value !== told;
+    if (isTyping || (isTouched && !isOther)) return;
+    isTouched = false;
+    if (told === chat.draft && field.value === chat.draft) return;
+    field.value = chat.draft;
+    told = chat.draft;
+    fit();
+  }
+
+  function countDown() {
+    const { waiting } = app.snapshot.chat;
+    const left = waiting ? Math.ceil((waiting.until_ms - Date.now()) / 1000) : 0;
+    // Said once, not with every second.
+    if (waiting && wait.hidden) announce(`${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} seconds.`);
+    wait.hidden = !waiting;
+    if (waiting) say(wait, left > 0 ? `${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} s.` : 'Asking now…');
+  }
+  setInterval(countDown, 500);
+
+  field.addEventListener('input', () => { isTouched = true; fit(); clearTimeout(timer); timer = setTimeout(keepDraft, QUIET_MS); });
+  field.addEventListener('blur', keepDraft);
+  window.addEventListener('pagehide', keepDraft);
   field.addEventListener('keydown', (event) => {
+    if (event.key === 'ArrowUp' && field.value === '' && !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      if (app.timeline.editLast()) event.preventDefault();
+      return;
+    }
     // 229: the Enter that ends a composition in engines that report it late.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
     void send();
   });
+  field.addEventListener('paste', (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || !isWritten(app.snapshot)) return;
+    event.preventDefault();
+    void take(files);
+  });
   button.addEventListener('click', () => { void send(); field.focus(); });
+  stop.addEventListener('click', () => { app.send({ do: 'stop_answer' }); field.focus(); });
+  attach.addEventListener('click', () => picker.click());
+  picker.addEventListener('change', () => { void take([...(picker.files ?? [])]); picker.value = ''; });
+  chip.addEventListener('click', () => app.picker.open());
   window.addEventListener('resize', fit);
+  drops(app, frame, (files) => void take(files));
+
+  return { draw, focus: () => field.focus(), keepDraft };
+}
+
+/** Files that are dropped anywhere in the conversation; elsewhere a drop must not lead the page away. @param {App} app @param {HTMLElement} frame @param {(files: File[]) => void} take */
+function drops(app, frame, take) {
+  const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files') ?? false;
+  const canTake = () => app.view === 'talk' && isWritten(app.snapshot) && !document.querySelector('dialog[open]');
+  window.addEventListener('dragover', (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    frame.toggleAttribute('data-drop', canTake());
+  });
+  window.addEventListener('dragleave', (event) => { if (!event.relatedTarget) frame.removeAttribute('data-drop'); });
+  window.addEventListener('drop', (event) => {
+    frame.removeAttribute('data-drop');
+    event.preventDefault();
+    if (canTake()) take([...(event.dataTransfer?.files ?? [])]);
+  });
 }

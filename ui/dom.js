@@ -82,6 +82,13 @@ export function keyboardFocus() {
   return activeElement instanceof HTMLElement && activeElement.matches(':focus-visible') ? activeElement : null;
 }
 
+/** Says a line to those who listen; it goes again when it was said. @param {string} words */
+export function announce(words) {
+  const line = h('p', {}, words);
+  byId('announcer').append(line);
+  setTimeout(() => line.remove(), 10_000);
+}
+
 /** Asks before something is lost. @param {string} question @param {string} about @param {string} yes @param {string} no @param {() => void} act */
 export function ask(question, about, yes, no, act) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('ask'));

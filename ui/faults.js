@@ -17,3 +17,16 @@ export function addressFault(text) {
 
 /** @param {string} text */
 export const accountFault = (text) => (!text || /^[0-9a-f]{32}$/i.test(text) ? '' : 'An account id is 32 hex digits (0–9, a–f).');
+
+/** Marks for the gateway's log: a flat object of at most five. @param {string} text */
+export function jsonFault(text) {
+  if (!text.trim()) return '';
+  try {
+    const marks = JSON.parse(text);
+    const isFlat = marks !== null && typeof marks === 'object' && !Array.isArray(marks) && Object.values(marks).every((value) => ['string', 'number', 'boolean'].includes(typeof value));
+    if (!isFlat) return 'This must be a JSON object of texts, numbers, true and false.';
+    return Object.keys(marks).length > 5 ? 'The gateway takes five marks at most.' : '';
+  } catch {
+    return 'This is not JSON yet: {"name": "value"}.';
+  }
+}

@@ -132,6 +132,41 @@ export function text(app, field) {
   });
 }
 
+/**
+ * A number within bounds; an empty field stands for `none`, where there is one.
+ * @param {App} app @param {Field & {least: number, most: number, step: number, unit?: string, none?: number, placeholder?: string}} field
+ */
+export function number(app, field) {
+  const id = `number-${++ids}`;
+  const input = h('input', { id, type: 'number', class: 'text number', min: field.least, max: field.most, step: 'any', inputmode: 'decimal', placeholder: field.placeholder ?? '', autocomplete: 'off' });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const shown = (/** @type {number} */ value) => (value === field.none ? '' : String(Math.round(value * 1e6) / 1e6));
+  const keep = () => {
+    clearTimeout(timer);
+    if (input.validity.badInput || (input.value === '' && field.none === undefined)) return;
+    const value = input.value === '' ? /** @type {number} */ (field.none) : within(Number(input.value), field);
+    if (shown(value) !== shown(read(app.snapshot.settings, field.path))) app.configure(patch(field.path, value));
+  };
+  input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(keep, QUIET_MS); });
+  input.addEventListener('change', keep);
+  input.addEventListener('blur', () => { keep(); if (field.none === undefined || input.value !== '') input.value = shown(within(Number(input.value || read(app.snapshot.settings, field.path)), field)); });
+  const control = h('span', { class: 'number-slot' }, field.unit === '$' && h('span', { class: 'note' }, '$'), input, field.unit && field.unit !== '$' && h('span', { class: 'note' }, field.unit));
+  return row(app, field, control, {
+    labelFor: id,
+    draw() {
+      const kept = shown(read(app.snapshot.settings, field.path));
+      if (document.activeElement !== input && input.value !== kept) input.value = kept;
+    },
+  });
+}
+
+/** Whole numbers stay whole. @param {number} value @param {{least: number, most: number, step: number}} bounds */
+export function within(value, { least, most, step }) {
+  const whole = Number.isInteger(step) ? Math.round(value) : value;
+  return Math.min(Math.max(Number.isFinite(whole) ? whole : least, least), most);
+}
+
 /** From 0 to 1, or over `range`. @param {App} app @param {Field & {ends: [string, string], range?: [number, number]}} field */
 export function slider(app, field) {
   const id = `slider-${++ids}`;

@@ -1,7 +1,7 @@
 // @ts-check
 // Title, who answers and which way, time to first sound, length of the call, what waits.
 import { byId, fill, icon, say } from './dom.js';
-import { title } from './state.js';
+import { branch, firstWords, title } from './state.js';
 import { elapsed, latency, route } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -34,9 +34,9 @@ export function header(app) {
   }
 
   function draw() {
-    const { call, items } = app.snapshot;
+    const { call, items, chat } = app.snapshot;
     const [model, way] = route(call);
-    const name = title(items);
+    const name = chat.title.trim() || firstWords(branch(app.snapshot)) || title(items);
     say(byId('title'), name);
     byId('title').title = name;
     say(byId('route-model'), model);

@@ -50,6 +50,9 @@ export const levels = (shown) => invoke('levels', { shown });
 /** @param {PageLink} link @returns {Promise<void>} */
 export const openLink = (link) => invoke('open_link', { link });
 
+/** Opens an address in the browser of the system. @param {string} address http, https or mailto @returns {Promise<void>} */
+export const openAddress = (address) => invoke('open_address', { address });
+
 /** @param {number} scale 1 is normal size @returns {Promise<void>} */
 export const zoom = (scale) => invoke('zoom', { scale });
 

@@ -11,6 +11,19 @@ import { setKey } from './ipc.js';
 const HOLDERS = {
   openai: { title: 'OpenAI', about: 'Used for direct calls, and through the gateway unless the gateway holds a key of its own.', placeholder: 'sk-…', link: ['openai_keys', 'Get a key'] },
   gateway: { title: 'Cloudflare AI Gateway', about: 'Only for gateways that ask for a token.', placeholder: 'Gateway token', link: ['cloudflare_gateway', 'Get a token'] },
+  anthropic: { title: 'Anthropic', about: 'For what you write to Claude.', placeholder: 'sk-ant-…', link: null },
+  google: { title: 'Google AI Studio', about: 'For what you write to Gemini.', placeholder: 'AIza…', link: null },
+  vertex: { title: 'Google Vertex AI', about: 'The JSON of a service account, all of it.', placeholder: '{"type": "service_account", …}', link: null },
+  openrouter: { title: 'OpenRouter', about: 'One key for many models.', placeholder: 'sk-or-…', link: null },
+  mistral: { title: 'Mistral', about: 'For what you write to Mistral’s models.', placeholder: 'Key', link: null },
+  groq: { title: 'Groq', about: 'Open models, answered fast.', placeholder: 'gsk_…', link: null },
+  deepseek: { title: 'DeepSeek', about: 'For what you write to DeepSeek.', placeholder: 'sk-…', link: null },
+  xai: { title: 'xAI', about: 'For what you write to Grok.', placeholder: 'xai-…', link: null },
+  perplexity: { title: 'Perplexity', about: 'Answers with sources from the web.', placeholder: 'pplx-…', link: null },
+  cerebras: { title: 'Cerebras', about: 'Open models, answered fast.', placeholder: 'csk-…', link: null },
+  huggingface: { title: 'Hugging Face', about: 'Open models at many hosts.', placeholder: 'hf_…', link: null },
+  workers_ai: { title: 'Cloudflare Workers AI', about: 'Open models at Cloudflare; needs the account id too.', placeholder: 'API token', link: null },
+  custom: { title: 'My own server for text', about: 'Only if your server asks for one.', placeholder: 'Key of your server', link: null },
   endpoint: { title: 'My own server', about: 'Only if your server asks for one. Your OpenAI key is never sent there.', placeholder: 'Key of your server', link: null },
 };
 
@@ -38,6 +51,8 @@ export function keyCard(app, holder, { isBare = false } = {}) {
   const remove = h('button', { type: 'button', class: 'button danger', onclick: () => confirm(true) }, 'Delete');
   const place = h('p', { class: 'place' });
   const error = h('p', { class: 'key-error', role: 'alert' });
+  const fetch = h('button', { type: 'button', class: 'plain', hidden: true, onclick: () => app.openAddress(keyUrl()) }, 'Get a key', icon('out'));
+  const keyUrl = () => app.snapshot.providers.find((provider) => provider.holder === holder)?.key_url ?? '';
   const results = h('div', { class: 'results', 'aria-live': 'polite' });
   const actions = h('span', { class: 'key-actions' }, test, !isBare && remove);
   const element = h('section', { class: isBare ? 'key bare' : 'key', 'aria-label': `${title} key`, 'data-holder': holder },
@@ -45,7 +60,7 @@ export function keyCard(app, holder, { isBare = false } = {}) {
     !isBare && h('p', { class: 'about' }, about),
     h('div', { class: 'key-field' }, h('span', { class: 'masked' }, input, show), save),
     error,
-    h('div', { class: 'key-foot' }, isBare ? place : actions, isBare && actions, link && h('button', { type: 'button', class: 'plain', onclick: () => app.link(link[0]) }, link[1], icon('out'))),
+    h('div', { class: 'key-foot' }, isBare ? place : actions, isBare && actions, link ? h('button', { type: 'button', class: 'plain', onclick: () => app.link(link[0]) }, link[1], icon('out')) : fetch),
     results);
 
   input.addEventListener('input', () => { save.disabled = input.value.trim() === ''; fill(error); });
@@ -93,6 +108,7 @@ export function keyCard(app, holder, { isBare = false } = {}) {
     draw() {
       const credential = app.snapshot.credentials.find((one) => one.holder === holder);
       const [tone, words] = placeWords(credential);
+      fetch.hidden = keyUrl() === '';
       place.dataset.tone = tone;
       place.dataset.place = credential?.place ?? 'unknown';
       fill(place, h('i'), words);
@@ -117,7 +133,7 @@ function resultsOf(test, holder) {
   const checks = [
     result('valid', test.is_valid, 'The key is valid', 'The key is not accepted', 'Not known whether the key is valid'),
     holder === 'openai' && result('credit', test.has_credit, 'The account has credit', 'The account has no credit left', 'Credit not checked'),
-    holder !== 'gateway' && result('voice', test.allows_voice, 'Voice is allowed', 'Voice is not allowed for this key', 'Voice not checked'),
+    (holder === 'openai' || holder === 'endpoint') && result('voice', test.allows_voice, 'Voice is allowed', 'Voice is not allowed for this key', 'Voice not checked'),
   ];
   const shown = checks.filter((check) => check !== false);
   return test.detail ? [...shown, h('p', { class: 'detail' }, test.detail)] : shown;

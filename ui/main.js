@@ -6,9 +6,12 @@ import { devicePopover } from './devices.js';
 import { ask, byId, keyboardFocus } from './dom.js';
 import { firstRun } from './firstrun.js';
 import { header } from './header.js';
+import { history, transferWords } from './history.js';
 import * as ipc from './ipc.js';
 import { meters } from './meters.js';
+import { modelPicker } from './picker.js';
 import { showNote, problems, toast } from './problems.js';
+import { prompt } from './prompt.js';
 import { recording } from './recording.js';
 import { settingsPage } from './settings.js';
 import { shortcuts } from './shortcuts.js';
@@ -35,8 +38,12 @@ export class App {
     this.firstRun = firstRun(this);
     this.devices = devicePopover(this);
     this.recording = recording(this);
-    this.parts = [header(this), timeline(this), this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
-    composer(this);
+    this.timeline = timeline(this);
+    this.composer = composer(this);
+    this.picker = modelPicker(this);
+    this.prompt = prompt(this);
+    this.history = history(this);
+    this.parts = [header(this), this.timeline, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
     shortcuts(this);
     document.addEventListener('click', leaveButton);
   }
@@ -67,6 +74,16 @@ export class App {
   /** @param {ipc.PageLink} link */
   link(link) {
     ipc.openLink(link).catch(() => toast('The page could not be opened.'));
+  }
+
+  /** Opens an address outside; where that cannot be, it is copied. @param {string} address */
+  openAddress(address) {
+    ipc.openAddress(address).catch(() => this.copy(address, 'The browser could not be opened. The address'));
+  }
+
+  /** @param {string} text @param {string} what it is, for the words about it */
+  copy(text, what) {
+    copyText(text).then(() => toast(`${what} is copied.`), () => toast('The clipboard cannot be reached.'));
   }
 
   openRecordings() {
@@ -105,11 +122,35 @@ export class App {
     this.devices.open();
   }
 
-  /** Empties the conversation; asks first when that would lose something. */
+  /** Begins another conversation; asks first when that would lose something. */
   newConversation() {
     if (this.view !== 'talk') this.show('talk');
-    if (this.snapshot.items.length === 0) return void this.send({ do: 'new_conversation' });
-    ask('Start a new conversation?', 'This one is not kept, and a call ends.', 'Start new', 'Keep this one', () => this.send({ do: 'new_conversation' }));
+    this.composer.keepDraft();
+    const begin = () => {
+      this.send({ do: 'new_conversation' });
+      this.composer.focus();
+    };
+    this.leaveCall('Start a new conversation?', 'Start new', begin);
+  }
+
+  /** Shows another conversation. What was said in this one is in the history; a call ends with it. @param {number} id */
+  openConversation(id) {
+    this.composer.keepDraft();
+    if (id === this.snapshot.chat.conversation) return;
+    const begin = () => {
+      if (this.snapshot.items.length > 0) this.send({ do: 'new_conversation' });
+      this.send({ do: 'open_conversation', id });
+      this.timeline.follow();
+    };
+    this.leaveCall('Open another conversation?', 'Open it', begin);
+  }
+
+  /** Asks first while that would end a call or lose what waits. @param {string} question @param {string} yes @param {() => void} act */
+  leaveCall(question, yes, act) {
+    const { call, items } = this.snapshot;
+    const waits = items.some((item) => item.delivery === 'kept');
+    if (call.link.state === 'idle' && !waits) return act();
+    ask(question, call.link.state === 'idle' ? 'What waits here is not sent.' : 'The call ends.', yes, 'Stay', act);
   }
 
   /** Back from the settings. */
@@ -121,7 +162,7 @@ export class App {
 
   /** Closes what is in front, if anything is. */
   closeFront() {
-    if (this.devices.close()) return true;
+    if (this.devices.close() || this.history.close()) return true;
     if (this.view !== 'settings') return false;
     if (!this.settings.escape()) this.close();
     return true;
@@ -136,8 +177,26 @@ export class App {
 
 /** After a click with a pointer the keyboard goes back to talking; keys that walk the page keep their place. @param {MouseEvent} event */
 function leaveButton(event) {
-  const control = event.target instanceof Element && event.target.closest('.talk-view .tool, .talk-view .replay, .talk-view .chip, .talk-view .segments, .talk-view .jump, .talk-view .button');
+  const control = event.target instanceof Element && event.target.closest('.talk-view .tool, .talk-view .replay, .talk-view .chip, .talk-view .segments, .talk-view .jump, .talk-view .button:not(.editor .button)');
   if (control && event.detail > 0 && control.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+}
+
+/** The engine of some systems has no clipboard for pages: there a selection is copied. @param {string} text */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const before = document.activeElement;
+    const area = document.createElement('textarea');
+    area.className = 'unseen';
+    area.value = text;
+    (document.querySelector('dialog[open]') ?? document.body).append(area);
+    area.select();
+    const isCopied = document.execCommand('copy');
+    area.remove();
+    if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    if (!isCopied) throw new Error('not copied');
+  }
 }
 
 /** Starts the stream; batches that come before the snapshot wait for it. */
@@ -161,7 +220,11 @@ async function boot() {
   function take(app, batch) {
     const { snapshot, applied, hasGap } = reduceAll(app.snapshot, batch);
     app.snapshot = snapshot;
-    for (const event of applied) if (event.type === 'note') showNote(event.data, app);
+    for (const event of applied) {
+      if (event.type === 'note') showNote(event.data, app);
+      const words = event.type === 'transfer' ? transferWords(event.data) : '';
+      if (words) toast(words);
+    }
     if (applied.length > 0) app.draw();
     if (hasGap) void catchUp(app);
   }

@@ -8,10 +8,11 @@ import { choice, select, slider, text, toggle } from './fields.js';
 import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
+import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */
-/** @typedef {'voice'|'turns'|'audio'|'keys'|'routing'|'appearance'|'shortcuts'|'about'} GroupName */
+/** @typedef {'voice'|'turns'|'audio'|'text'|'keys'|'routing'|'budget'|'cache'|'local'|'appearance'|'shortcuts'|'about'} GroupName */
 /** @typedef {{name: GroupName, title: string, parts: Part[], section: HTMLElement, link: HTMLElement}} Group */
 
 const MODELS = ['gpt-realtime-2.1', 'gpt-realtime-2.1-mini', 'gpt-realtime-2', 'gpt-realtime-1.5'];
@@ -19,7 +20,10 @@ const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'v
 const LANGUAGES = [['', 'Any language'], ['ar', 'Arabic'], ['zh', 'Chinese'], ['cs', 'Czech'], ['da', 'Danish'], ['nl', 'Dutch'], ['en', 'English'], ['fi', 'Finnish'], ['fr', 'French'], ['de', 'German'], ['el', 'Greek'], ['he', 'Hebrew'], ['hi', 'Hindi'], ['hu', 'Hungarian'], ['id', 'Indonesian'], ['it', 'Italian'], ['ja', 'Japanese'], ['ko', 'Korean'], ['no', 'Norwegian'], ['pl', 'Polish'], ['pt', 'Portuguese'], ['ro', 'Romanian'], ['ru', 'Russian'], ['es', 'Spanish'], ['sv', 'Swedish'], ['tr', 'Turkish'], ['uk', 'Ukrainian'], ['vi', 'Vietnamese']];
 
 /** @type {import('./types').Holder[]} */
-const HOLDERS = ['openai', 'gateway', 'endpoint'];
+const HOLDERS = ['openai', 'gateway', 'endpoint', 'anthropic', 'google', 'vertex', 'openrouter', 'mistral', 'groq', 'deepseek', 'xai', 'perplexity', 'cerebras', 'huggingface', 'workers_ai', 'custom'];
+
+/** Holders whose keys a call needs: always in sight. The others unfold. */
+const FIRST = new Set(['openai', 'gateway', 'endpoint']);
 
 const isOpenai = (/** @type {Settings} */ s) => s.call.provider === 'openai';
 const hasRoute = (/** @type {string} */ route) => (/** @type {Settings} */ s) => isOpenai(s) && s.call.route === route;
@@ -61,10 +65,13 @@ function groups(app, keyCards) {
       toggle(app, { label: 'Sounds of the call', about: 'Short and soft: the microphone is open, a turn is sent, something failed, you talk while muted.', path: ['audio', 'cues'] }),
       choice(app, { label: 'Noise reduction', about: 'Cleans the microphone before the model hears it. Done by the provider.', path: ['voice', 'noise_reduction'], options: [['off', 'Off'], ['headset', 'Headset'], ['room', 'Laptop or room']] }),
     ]],
+    ['text', 'Text', textParts(app)],
     ['keys', 'Keys', [
       { element: h('p', { class: 'group-note' }, 'Keys go into the keychain of this system and are sent only to the service they belong to. This page never gets them back.'), draw() {} },
       ...keyCards,
     ]],
+    ['budget', 'Cost and limits', budgetParts(app)],
+    ['cache', 'Cache and history', cacheParts(app)],
     ['routing', 'Gateway and routing', [
       text(app, { label: 'Account id', about: '32 hex digits, from the Cloudflare dashboard.', path: ['gateway', 'account_id'], isCode: true, fault: accountFault }),
       text(app, { label: 'Gateway id', about: 'The name of your AI Gateway.', path: ['gateway', 'gateway_id'], isCode: true }),
@@ -76,7 +83,9 @@ function groups(app, keyCards) {
       text(app, { label: 'Address of my own server', about: 'A server that speaks the Realtime protocol. The OpenAI key is never sent there.', path: ['endpoint', 'base_url'], placeholder: 'ws://localhost:8765/v1', isCode: true, fault: addressFault }),
       text(app, { label: 'Model on my server', about: 'Empty: the model named under Voice.', path: ['endpoint', 'model'], isCode: true }),
       text(app, { label: 'Voice on my server', about: 'Empty: the voice named under Voice.', path: ['endpoint', 'voice'], isCode: true }),
+      ...gatewayParts(app),
     ]],
+    ['local', 'Local API', localParts(app)],
     ['appearance', 'Appearance', [
       choice(app, { label: 'Theme', about: 'Light, dark, or as the system has it.', path: ['appearance', 'theme'], options: [['system', 'System'], ['light', 'Light'], ['dark', 'Dark']] }),
       toggle(app, { label: 'Show captions', about: 'Spoken words are shown as text in the conversation.', path: ['appearance', 'captions'] }),
@@ -84,6 +93,12 @@ function groups(app, keyCards) {
     ['shortcuts', 'Shortcuts', [{ element: shortcutList(), draw() {} }]],
     ['about', 'About', [about(app)]],
   ];
+}
+
+/** A key among many: its name and place, the rest on demand. @param {ReturnType<typeof keyCard>} card @returns {Part} */
+function keyFold(card) {
+  const [head] = card.element.getElementsByClassName('key-head');
+  return { element: h('details', { class: 'key-fold' }, h('summary', {}, ...head.childNodes), card.element), draw: () => card.draw() };
 }
 
 /** @param {App} app @returns {Part} */
@@ -108,8 +123,9 @@ export function settingsPage(app) {
   const search = h('input', { type: 'search', class: 'text', placeholder: 'Search settings', 'aria-label': 'Search settings', autocomplete: 'off' });
   const none = h('p', { class: 'no-match', role: 'note', hidden: true });
   const keyCards = HOLDERS.map((holder) => keyCard(app, holder));
+  const folded = keyCards.map((card, at) => (FIRST.has(HOLDERS[at]) ? card : keyFold(card)));
   /** @type {Group[]} */
-  const all = groups(app, keyCards).map(([name, title, parts]) => ({
+  const all = groups(app, folded).map(([name, title, parts]) => ({
     name, title, parts,
     section: h('section', { class: 'group', id: `group-${name}`, 'aria-labelledby': `group-title-${name}` }, h('h2', { id: `group-title-${name}` }, title), ...parts.map((part) => part.element)),
     link: h('button', { type: 'button', class: 'nav-link', onclick: () => goTo(name) }, title),
@@ -180,7 +196,8 @@ export function settingsPage(app) {
       app.send({ do: 'find_devices' });
       this.draw();
       goTo(name);
-      const wanted = field && view.querySelector(`[data-setting="${field}"] :is(input:checked, input.text), [data-holder="${field}"] input`);
+      const wanted = !field ? null : view.querySelector(`[data-setting="${field}"] :is(input:checked, input.text), [data-holder="${field}"] input`);
+      wanted?.closest('details')?.setAttribute('open', '');
       if (!(wanted instanceof HTMLElement)) return search.focus({ preventScroll: true });
       wanted.focus({ preventScroll: true });
       wanted.scrollIntoView({ block: 'center' });
@@ -189,6 +206,7 @@ export function settingsPage(app) {
       if (view.hidden) return;
       for (const group of all) for (const part of group.parts) part.draw();
     },
+    search: () => { search.focus(); search.select(); },
     /** What was typed as a key and not saved is not kept. */
     leave() { for (const card of keyCards) card.clear(); },
     /** Clears the search first. */

@@ -13,7 +13,10 @@ const LIST = [
   ['Start or end the call', [COMMAND, 'J']],
   ['Mute or unmute', [COMMAND, 'Shift', 'M']],
   ['Captions on or off', [COMMAND, 'Shift', 'C']],
-  ['New conversation', [COMMAND, 'N']],
+  ['New chat', [COMMAND, 'N']],
+  ['Choose a model', [COMMAND, 'K']],
+  ['Search conversations', [COMMAND, 'F']],
+  ['Edit the last message, from an empty field', ['↑']],
   ['Settings', [COMMAND, ',']],
   ['Larger, smaller, normal size', [COMMAND, '+', '−', '0']],
   ['Send the message', ['Enter']],
@@ -37,6 +40,8 @@ export function shortcuts(app) {
   const commands = {
     j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
     n: () => app.newConversation(),
+    k: () => { if (app.view !== 'first-run') app.picker.open(); },
+    f: () => { if (app.view === 'settings') app.settings.search(); else if (app.view === 'talk') app.history.search(); },
     ',': () => app.openSettings(),
     '+': () => size.change(1),
     '=': () => size.change(1),
@@ -59,6 +64,9 @@ export function shortcuts(app) {
     if (event.key === 'F1' || (event.key === '?' && !takesText(event.target))) {
       event.preventDefault();
       sheet.showModal();
+    } else if (event.key === '/' && app.view === 'talk' && !takesText(event.target)) {
+      event.preventDefault();
+      app.history.search();
     } else if (event.key === 'Escape' && !event.repeat) {
       if (escape(app)) event.preventDefault();
     }
@@ -69,7 +77,8 @@ export function shortcuts(app) {
 function escape(app) {
   if (app.closeFront()) return true;
   const { talk } = app.snapshot.call;
-  if (talk === 'listening') app.send({ do: 'discard' });
+  if (app.snapshot.chat.is_answering) app.send({ do: 'stop_answer' });
+  else if (talk === 'listening') app.send({ do: 'discard' });
   else if (talk === 'thinking' || talk === 'speaking') app.send({ do: 'stop' });
   else if (takesText(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
   else return false;

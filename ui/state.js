@@ -1,6 +1,6 @@
 // @ts-check
 // What the window knows: a snapshot, kept fresh by events. Pure functions only.
-/** @import {Batch, Event, Item, Snapshot} from './types' */
+/** @import {Batch, Chat, ChatMessage, Event, Item, Snapshot} from './types' */
 
 /**
  * The snapshot after one event. Items that did not change keep their identity.
@@ -19,7 +19,13 @@ export function reduce(snapshot, event) {
     case 'devices': next.devices = event.data; break;
     case 'sound_check': next.sound_check = event.data; break;
     case 'recording': next.recording = event.data; break;
-    case 'note': break;
+    case 'chat': next.chat = event.data; next.messages = kept(snapshot, event.data); break;
+    case 'chat_message': next.messages = renewed(snapshot.messages, event.data); break;
+    case 'history': next.history = event.data; break;
+    case 'models': next.models = event.data; break;
+    case 'providers': next.providers = event.data; break;
+    case 'local_api': next.local_api = event.data; break;
+    case 'transfer': case 'note': break;
   }
   return next;
 }
@@ -45,8 +51,61 @@ function placed(items, item, after) {
   return [...rest.slice(0, at), item, ...rest.slice(at)];
 }
 
+/** Another conversation begins with what its branch has. @param {Snapshot} snapshot @param {Chat} chat @returns {ChatMessage[]} */
+function kept({ chat: before, messages }, chat) {
+  if (before.conversation === chat.conversation || before.conversation === null) return messages;
+  return messages.filter((message) => chat.branch.includes(message.id));
+}
+
+/** @param {ChatMessage[]} messages @param {ChatMessage} message */
+function renewed(messages, message) {
+  const at = messages.findIndex((other) => other.id === message.id);
+  return at < 0 ? [...messages, message] : messages.with(at, message);
+}
+
+/**
+ * Whether what is typed is written to a model: not while a call is on, and not to the practice partner while somebody
+ * else answers calls. @param {Snapshot} snapshot
+ */
+export function isWritten({ call, chat }) {
+  const { provider } = chat.target;
+  return call.link.state === 'idle' && provider !== '' && (provider !== 'practice' || call.provider === 'practice');
+}
+
+/** The messages of the chosen branch that are known, oldest first. @param {Snapshot} snapshot @returns {ChatMessage[]} */
+export function branch({ chat, messages }) {
+  const known = new Map(messages.map((message) => [message.id, message]));
+  return chat.branch.flatMap((id) => known.get(id) ?? []);
+}
+
+/**
+ * @typedef {{key: string, at: number, item: Item, message: null} | {key: string, at: number, item: null, message: ChatMessage}} Entry
+ * What was said and what was written, in one order: each keeps its own, time tells how they interlock. A spoken turn
+ * that is in the history too is shown once.
+ * @param {Item[]} items @param {ChatMessage[]} messages @returns {Entry[]}
+ */
+export function entries(items, messages) {
+  const shown = new Set(items.map((item) => item.id));
+  const isShown = (/** @type {ChatMessage} */ { item }) => item !== null && shown.has(item);
+  const written = messages.filter((message) => !isShown(message));
+  /** @type {Entry[]} */
+  const all = [];
+  let next = 0;
+  for (const item of items) {
+    for (; next < written.length && written[next].at < item.at; next += 1) all.push(entryOf(written[next]));
+    all.push({ key: `i${item.id}`, at: item.at, item, message: null });
+  }
+  return [...all, ...written.slice(next).map(entryOf)];
+}
+
+/** @param {ChatMessage} message @returns {Entry} */
+const entryOf = (message) => ({ key: `m${message.id}`, at: message.at, item: null, message });
+
 /** A name for the conversation: the first words of the user. @param {Item[]} items */
 export function title(items) {
   const first = items.find((item) => item.role === 'user' && item.is_final && item.text.trim());
   return first ? first.text.trim().replace(/\s+/g, ' ') : 'New conversation';
 }
+
+/** The first words that were written, while there is no title yet. @param {ChatMessage[]} messages */
+export const firstWords = (messages) => messages.find((message) => message.role === 'user' && message.text.trim())?.text.trim().replace(/\s+/g, ' ').slice(0, 120) ?? '';

@@ -98,8 +98,8 @@ function stateWords(call) {
 }
 
 /** What the hint depends on. @param {Snapshot} snapshot */
-function hintKey({ call, problem }) {
-  return [call.talk, call.mode, call.is_locked, call.is_floor_held, call.link.state, problem?.code];
+function hintKey({ call, problem, chat }) {
+  return [chat.is_answering, call.talk, call.mode, call.is_locked, call.is_floor_held, call.link.state, problem?.code];
 }
 
 /** What a key press will do now. @param {Snapshot} snapshot @param {boolean} isTyping @returns {(Node | string)[]} */
@@ -110,6 +110,7 @@ function hintOf(snapshot, isTyping) {
   const isOpen = call.mode === 'open';
   switch (call.talk) {
     case 'ready':
+      if (snapshot.chat.is_answering) return [esc, ' stops the answer'];
       if (isTyping) return [kbd('Enter'), ' sends your message, ', esc, ' goes back to talking'];
       if (!isOpen) return ['hold ', space, ' to talk, or tap it to lock'];
       return call.link.state === 'idle' ? ['press ', space, ' to open the microphone'] : ['just speak'];

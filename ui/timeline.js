@@ -1,8 +1,11 @@
 // @ts-check
 // The conversation: one column, speaker and time in the margin, nothing hidden.
 /** @import {Item} from './types' */
-import { byId, fill, h, icon, kbd, say } from './dom.js';
+/** @import {Entry} from './state.js' */
+import { chatRow, narrator } from './chat.js';
+import { announce as sayOnce, byId, fill, h, icon, kbd, say } from './dom.js';
 import { particulars, wording } from './problems.js';
+import { branch, entries } from './state.js';
 import { figure, picture } from './waterfall.js';
 import { dateOf, isReadable, partner, seconds, timeOf, tokens } from './words.js';
 
@@ -20,6 +23,9 @@ export function timeline(app) {
   const jump = byId('jump');
   /** @type {Map<number, Row>} */
   const rows = new Map();
+  /** @type {Map<string, import('./chat.js').ChatRow>} */
+  const written = new Map();
+  const narrate = narrator();
   const thinking = h('li', { class: 'turn assistant', id: 'thinking' });
   const announce = announcer();
   let isAtEnd = true;
@@ -49,23 +55,44 @@ export function timeline(app) {
     for (const [id, row] of rows) {
       if (!present.has(id)) { row.element.remove(); rows.delete(id); }
     }
+    const messages = branch(app.snapshot);
+    const all = entries(items, messages);
+    const keys = new Set(all.map(({ key }) => key));
+    for (const [key, row] of written) {
+      if (!keys.has(key)) { row.element.remove(); written.delete(key); }
+    }
     /** @type {Element | null} */
     let previous = null;
-    for (const item of items) {
-      const row = rows.get(item.id) ?? newRow(item);
-      const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
-      if (row.item !== item || row.drawnWith !== drawn) drawRow(row, item, drawn);
+    for (const [at, entry] of all.entries()) {
+      const element = entry.item ? spokenElement(entry.item, view) : writtenElement(entry, at === all.length - 1);
       /** @type {ChildNode | null} */
       const place = previous ? previous.nextSibling : turns.firstChild;
-      if (place !== row.element) turns.insertBefore(row.element, place);
-      previous = row.element;
+      if (place !== element) turns.insertBefore(element, place);
+      previous = element;
     }
     drawThinking();
-    empty.hidden = items.length > 0 || thinking.isConnected;
+    empty.hidden = all.length > 0 || thinking.isConnected;
     if (!empty.hidden) drawEmpty();
     announce(items, rows);
+    narrate(messages);
     tick(items.some((item) => item.delivery === 'recording'));
     if (isAtEnd) toEnd(); else jump.hidden = false;
+  }
+
+  /** @param {Item} item @param {string} view */
+  function spokenElement(item, view) {
+    const row = rows.get(item.id) ?? newRow(item);
+    const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
+    if (row.item !== item || row.drawnWith !== drawn) drawRow(row, item, drawn);
+    return row.element;
+  }
+
+  /** @param {Extract<Entry, {item: null}>} entry @param {boolean} isLast */
+  function writtenElement({ key, message }, isLast) {
+    const row = written.get(key) ?? chatRow(app, message);
+    written.set(key, row);
+    row.draw(message, isLast);
+    return row.element;
   }
 
   /** @param {Item} item @returns {Row} */
@@ -119,7 +146,17 @@ export function timeline(app) {
     }
   }
 
-  return { draw };
+  return {
+    draw,
+    /** The end stays in sight from now on. */
+    follow() { isAtEnd = true; toEnd(); },
+    /** Begins to edit the last message of the user that can be. */
+    editLast() {
+      const last = [...turns.querySelectorAll('.written.user .edit:not(:disabled)')].at(-1);
+      if (last instanceof HTMLElement) last.click();
+      return last !== undefined;
+    },
+  };
 }
 
 /** @param {Item} item */
@@ -194,7 +231,6 @@ function trouble(item, app) {
 
 /** Says each whole text once, politely; what was there at the start stays unsaid. */
 function announcer() {
-  const region = byId('announcer');
   /** @type {Set<number> | null} */
   let said = null;
   return (/** @type {Item[]} */ items, /** @type {Map<number, Row>} */ rows) => {
@@ -205,9 +241,7 @@ function announcer() {
       said.add(item.id);
       if (item.role === 'user' && item.kind === 'typed') continue;
       const cut = item.delivery === 'interrupted' ? ' Interrupted.' : '';
-      const line = h('p', {}, `${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
-      region.append(line);
-      setTimeout(() => line.remove(), 10_000);
+      sayOnce(`${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
     }
   };
 }

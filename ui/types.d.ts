@@ -41,6 +41,30 @@ sound_check: SoundCheck | null,
  */
 recording: Recording, 
 /**
+ * The text pane.
+ */
+chat: Chat, 
+/**
+ * The chosen branch of the open conversation, oldest first.
+ */
+messages: Array<ChatMessage>, 
+/**
+ * The history, as it was last looked for.
+ */
+history: Array<HistoryEntry>, 
+/**
+ * Models that can be chosen, as far as they were looked for.
+ */
+models: Array<ModelChoice>, 
+/**
+ * Providers of text.
+ */
+providers: Array<ChatProvider>, 
+/**
+ * The API for other programs of this computer.
+ */
+local_api: LocalApi, 
+/**
  * Program and places.
  */
 about: About, };
@@ -57,7 +81,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "note", "data": Note });
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "note", "data": Note });
 
 export type Change = { "type": "call", "data": Call } | { "type": "item", "data": { 
 /**
@@ -67,7 +91,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "note", "data": Note };
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "note", "data": Note };
 
 export type Call = { 
 /**
@@ -291,7 +315,7 @@ variable: string | null,
  */
 test: KeyTest | null, };
 
-export type Holder = "openai" | "gateway" | "endpoint";
+export type Holder = "openai" | "gateway" | "endpoint" | "anthropic" | "google" | "vertex" | "huggingface" | "perplexity" | "deepseek" | "groq" | "openrouter" | "mistral" | "xai" | "cerebras" | "workers_ai" | "custom";
 
 export type Place = "unknown" | "missing" | "stored" | "environment" | "session_only" | "locked" | "no_keychain";
 
@@ -569,6 +593,462 @@ settings: string,
  */
 log: string, };
 
+export type Chat = { 
+/**
+ * Its id in the history; null: nothing was written in it yet.
+ */
+conversation: number | null, 
+/**
+ * Its title; empty: none yet.
+ */
+title: string, 
+/**
+ * What the model is told about itself and the user, in this conversation.
+ */
+system: string, 
+/**
+ * The chosen branch, oldest first: ids of messages.
+ */
+branch: Array<number>, 
+/**
+ * An answer is being made.
+ */
+is_answering: boolean, 
+/**
+ * A limit keeps the request back.
+ */
+waiting: Waiting | null, 
+/**
+ * Who is asked next.
+ */
+target: Target, 
+/**
+ * What sending the draft would cost about, nano-dollars; null: not known.
+ */
+estimate_nano: number | null, 
+/**
+ * The message that is being written.
+ */
+draft: string, 
+/**
+ * Kept system prompts.
+ */
+presets: Array<Preset>, 
+/**
+ * Money spent and allowed.
+ */
+budget: Budget, };
+
+export type Target = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Id of the model, as the provider spells it.
+ */
+model: string, };
+
+export type Waiting = { 
+/**
+ * Whose.
+ */
+provider: string, 
+/**
+ * It goes out at this time, unix ms.
+ */
+until_ms: number, };
+
+export type Budget = { 
+/**
+ * Spent in this conversation.
+ */
+conversation_nano: number, 
+/**
+ * Spent since midnight.
+ */
+day_nano: number, 
+/**
+ * Spent since the first of the month.
+ */
+month_nano: number, 
+/**
+ * Most for a conversation; null: no limit.
+ */
+conversation_limit_nano: number | null, 
+/**
+ * Most for a day; null: no limit.
+ */
+day_limit_nano: number | null, 
+/**
+ * Most for a month; null: no limit.
+ */
+month_limit_nano: number | null, };
+
+export type Preset = { 
+/**
+ * Its name; there is one of each.
+ */
+name: string, 
+/**
+ * The prompt.
+ */
+system: string, 
+/**
+ * The model it is meant for; null: any.
+ */
+target: Target | null, };
+
+export type ChatMessage = { 
+/**
+ * Stable id.
+ */
+id: number, 
+/**
+ * The message it follows; null: the first one.
+ */
+parent: number | null, 
+/**
+ * Who wrote it.
+ */
+role: Role, 
+/**
+ * It was spoken.
+ */
+is_voice: boolean, 
+/**
+ * The item of the present call that it is; null: of an earlier call, or written here.
+ */
+item: number | null, 
+/**
+ * Markdown of the model, plain text of the user.
+ */
+text: string, 
+/**
+ * What the model thought; may be empty.
+ */
+reasoning: string, 
+/**
+ * Sources, numbered from 1 in this order.
+ */
+citations: Array<Citation>, 
+/**
+ * What came with it.
+ */
+attachments: Array<Attachment>, 
+/**
+ * How far it has come.
+ */
+state: MessageState, 
+/**
+ * Why it failed or broke off.
+ */
+failure: ChatFailure | null, 
+/**
+ * Who answered; null for the user's messages.
+ */
+target: Target | null, 
+/**
+ * Who was asked first, when somebody else answered in the end.
+ */
+fell_back_from: Target | null, 
+/**
+ * How it came about, once it is over.
+ */
+receipt: Receipt | null, 
+/**
+ * When it was written, unix ms.
+ */
+at: number, 
+/**
+ * Its place among the versions of this message, from 0.
+ */
+version: number, 
+/**
+ * Ids of all versions of this message, oldest first.
+ */
+versions: Array<number>, };
+
+export type MessageState = "streaming" | "done" | "stopped" | "failed";
+
+export type Citation = { 
+/**
+ * Where.
+ */
+url: string, 
+/**
+ * What it is called; may be empty.
+ */
+title: string, };
+
+export type Attachment = { 
+/**
+ * Name of the file.
+ */
+name: string, 
+/**
+ * `image/png`, `text/plain`, …: pictures and texts only.
+ */
+mime: string, 
+/**
+ * Of a picture: the file in base64. Of a text: the text.
+ */
+data: string, };
+
+export type ChatFailure = { 
+/**
+ * What can be done about it.
+ */
+kind: FailureKind, 
+/**
+ * The provider's words; never a key.
+ */
+message: string, 
+/**
+ * The provider's or gateway's code.
+ */
+code: string | null, 
+/**
+ * HTTP status.
+ */
+status: number | null, };
+
+export type FailureKind = "credential" | "quota" | "rate_limited" | "model" | "too_long" | "invalid" | "refused" | "unavailable" | "timed_out" | "unreachable" | "broken" | "gateway" | "budget" | "cancelled";
+
+export type Receipt = { 
+/**
+ * Which way it went.
+ */
+way: Way, 
+/**
+ * Whether it came out of a cache.
+ */
+cache: CacheMark, 
+/**
+ * Requests that were made for it.
+ */
+attempts: number, 
+/**
+ * Tokens of the prompt.
+ */
+input_tokens: number, 
+/**
+ * Of these, out of the provider's cache.
+ */
+cached_tokens: number, 
+/**
+ * Tokens of the answer.
+ */
+output_tokens: number, 
+/**
+ * Of these, reasoning.
+ */
+reasoning_tokens: number, 
+/**
+ * Nano-dollars; null: no price is known.
+ */
+cost_nano: number | null, 
+/**
+ * Until the first token, ms; null: there was none.
+ */
+first_ms: number | null, 
+/**
+ * Until its end, ms.
+ */
+total_ms: number, 
+/**
+ * What Cloudflare's gateway told: cache status, log id, step of the fallback.
+ */
+gateway: GatewayEcho | null, 
+/**
+ * The limit of tokens cut it short.
+ */
+is_cut: boolean, };
+
+export type GatewayEcho = { 
+/**
+ * `HIT`, `MISS`; empty: not told.
+ */
+cache_status: string, 
+/**
+ * Id in the gateway's log; empty: not told.
+ */
+log_id: string, 
+/**
+ * Which provider of its chain answered, from 0; empty: not told.
+ */
+step: string, };
+
+export type Way = "direct" | "gateway" | "stored_key";
+
+export type CacheMark = "off" | "miss" | "hit" | "coalesced" | "remote";
+
+export type ChatPolicy = "chain" | "cheapest" | "fastest" | "most_reliable";
+
+export type HistoryEntry = { 
+/**
+ * Its id.
+ */
+id: number, 
+/**
+ * Its title; empty: none yet.
+ */
+title: string, 
+/**
+ * Kept at the top.
+ */
+is_pinned: boolean, 
+/**
+ * Last change, unix ms.
+ */
+at: number, 
+/**
+ * Begin of its last message.
+ */
+preview: string, 
+/**
+ * Number of messages.
+ */
+count: number, 
+/**
+ * Where the words that were looked for stand; empty without a search.
+ */
+found: Array<Fragment>, };
+
+export type Fragment = { 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * It is what was looked for.
+ */
+is_hit: boolean, };
+
+export type ModelChoice = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Id of the model.
+ */
+model: string, 
+/**
+ * Tokens it can take; null: not known.
+ */
+context: number | null, 
+/**
+ * A million tokens of prompt, nano-dollars; null: not known.
+ */
+input_nano: number | null, 
+/**
+ * A million tokens of answer, nano-dollars; null: not known.
+ */
+output_nano: number | null, 
+/**
+ * It takes pictures; null: not known.
+ */
+takes_images: boolean | null, };
+
+export type ChatProvider = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Whose key it takes; null: none is needed.
+ */
+holder: Holder | null, 
+/**
+ * A key is at hand (or none is needed), as far as it is known.
+ */
+is_ready: boolean, 
+/**
+ * It runs on this computer.
+ */
+is_local: boolean, 
+/**
+ * Where keys are made; empty: nowhere.
+ */
+key_url: string, 
+/**
+ * How it did lately.
+ */
+health: ProviderHealth | null, 
+/**
+ * Why its models could not be listed.
+ */
+failure: ChatFailure | null, };
+
+export type ProviderHealth = { 
+/**
+ * It failed too often: it is left alone for a while.
+ */
+is_paused: boolean, 
+/**
+ * Half of the first tokens came within this time, ms; null: not known.
+ */
+p50_ms: number | null, 
+/**
+ * 95 % of them, ms.
+ */
+p95_ms: number | null, 
+/**
+ * 99 % of them, ms.
+ */
+p99_ms: number | null, 
+/**
+ * Its last failure; empty: none.
+ */
+last_failure: string, };
+
+export type Transfer = { 
+/**
+ * It is an import.
+ */
+is_import: boolean, 
+/**
+ * Conversations that are through.
+ */
+done: number, 
+/**
+ * All of them; null: not known yet.
+ */
+total: number | null, 
+/**
+ * It is over.
+ */
+is_over: boolean, 
+/**
+ * The file.
+ */
+path: string, 
+/**
+ * What went wrong; empty: nothing.
+ */
+failure: string, };
+
+export type ExportFormat = "markdown" | "json" | "json_lines" | "srt" | "vtt" | "usage_csv";
+
+export type LocalApi = { 
+/**
+ * Base URL while it runs; null: it does not.
+ */
+url: string | null, 
+/**
+ * File that holds its token.
+ */
+token_file: string, 
+/**
+ * Why it does not run although it should; empty: nothing is wrong.
+ */
+failure: string, };
+
 export type Command = { "do": "press" } | { "do": "release" } | { "do": "let_go" } | { "do": "leave" } | { "do": "discard" } | { "do": "stop" } | { "do": "say", 
 /**
  * The message.
@@ -605,7 +1085,103 @@ item: number, } | { "do": "replay_back" } | { "do": "stop_replay" } | { "do": "d
 /**
  * Its name.
  */
-name: string, };
+name: string, } | { "do": "ask", 
+/**
+ * The message.
+ */
+text: string, 
+/**
+ * What goes with it.
+ */
+attachments: Array<Attachment>, } | { "do": "stop_answer" } | { "do": "regenerate", 
+/**
+ * The answer.
+ */
+message: number, } | { "do": "edit_message", 
+/**
+ * The message.
+ */
+message: number, 
+/**
+ * Its new text.
+ */
+text: string, } | { "do": "continue", 
+/**
+ * The answer.
+ */
+message: number, } | { "do": "choose_branch", 
+/**
+ * The version.
+ */
+message: number, } | { "do": "choose_model", 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Id of the model.
+ */
+model: string, } | { "do": "find_models" } | { "do": "find_history", 
+/**
+ * Words of it; empty: all.
+ */
+query: string, } | { "do": "open_conversation", 
+/**
+ * Which.
+ */
+id: number, } | { "do": "new_chat" } | { "do": "rename_conversation", 
+/**
+ * Which.
+ */
+id: number, 
+/**
+ * Its title.
+ */
+title: string, } | { "do": "pin_conversation", 
+/**
+ * Which.
+ */
+id: number, 
+/**
+ * Wanted state.
+ */
+is_pinned: boolean, } | { "do": "delete_conversation", 
+/**
+ * Which.
+ */
+id: number, } | { "do": "save_draft", 
+/**
+ * The text.
+ */
+text: string, } | { "do": "set_system_prompt", 
+/**
+ * The text.
+ */
+text: string, } | { "do": "save_preset", 
+/**
+ * The name.
+ */
+name: string, } | { "do": "delete_preset", 
+/**
+ * Its name.
+ */
+name: string, } | { "do": "export", 
+/**
+ * Which; empty: all.
+ */
+ids: Array<number>, 
+/**
+ * Its format.
+ */
+format: ExportFormat, 
+/**
+ * The file; empty: a new one in the folder of exports.
+ */
+path: string, } | { "do": "import", 
+/**
+ * The file.
+ */
+path: string, };
 
 export type Levels = { 
 /**
@@ -642,6 +1218,38 @@ gateway: GatewaySettings,
  * The user's own server.
  */
 endpoint: EndpointSettings, 
+/**
+ * Text: who answers, how.
+ */
+chat: ChatSettings, 
+/**
+ * The user's own server of text.
+ */
+custom: CustomSettings, 
+/**
+ * Google Vertex AI.
+ */
+vertex: VertexSettings, 
+/**
+ * Most requests.
+ */
+limits: LimitSettings, 
+/**
+ * Most money.
+ */
+budget: BudgetSettings, 
+/**
+ * Answers that are given again.
+ */
+cache: CacheSettings, 
+/**
+ * What is kept.
+ */
+history: HistorySettings, 
+/**
+ * The API for other programs of this computer.
+ */
+local_api: LocalApiSettings, 
 /**
  * Devices.
  */
@@ -755,7 +1363,11 @@ gateway_id: string,
 /**
  * Use the key stored at the gateway: no `OpenAI` key is sent.
  */
-stored_key: boolean, };
+stored_key: boolean, 
+/**
+ * What the gateway is told with each text request.
+ */
+requests: GatewayRequests, };
 
 export type EndpointSettings = { 
 /**
@@ -770,6 +1382,212 @@ model: string,
  * Voice name it wants; empty = the `OpenAI` voice's name.
  */
 voice: string, };
+
+export type ChatSettings = { 
+/**
+ * Id of the provider that is asked first; `practice` needs no key and costs nothing.
+ */
+provider: string, 
+/**
+ * Id of its model.
+ */
+model: string, 
+/**
+ * Which way requests go.
+ */
+way: Way, 
+/**
+ * Who is asked when several could be.
+ */
+policy: ChatPolicy, 
+/**
+ * Who else may be asked, in this order.
+ */
+fallback: Array<Target>, 
+/**
+ * 0 to 2; below 0: the model's own.
+ */
+temperature: number, 
+/**
+ * Most tokens of an answer; 0: the model's own limit.
+ */
+max_output: number, 
+/**
+ * How much the model should think: `low`, `medium`, `high`; empty: its default.
+ */
+effort: string, 
+/**
+ * What the model is told about itself and the user in new conversations.
+ */
+system: string, 
+/**
+ * A cheap model may be asked for titles (a few tokens each).
+ */
+titles: boolean, 
+/**
+ * Base URLs in place of the usual ones.
+ */
+addresses: Array<Address>, 
+/**
+ * Prices in place of the listed ones.
+ */
+prices: Array<ModelPrice>, };
+
+export type Address = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Base URL.
+ */
+url: string, };
+
+export type ModelPrice = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Id of the model.
+ */
+model: string, 
+/**
+ * Of the prompt.
+ */
+input: number, 
+/**
+ * Of its part out of the provider's cache; below 0: as the rest.
+ */
+cached: number, 
+/**
+ * Of the answer.
+ */
+output: number, };
+
+export type CustomSettings = { 
+/**
+ * Base URL of a server that speaks `OpenAI`'s chat protocol, `http://localhost:11434/v1` for example.
+ */
+base_url: string, };
+
+export type VertexSettings = { 
+/**
+ * Id of the Google Cloud project; empty: the one of the service account.
+ */
+project: string, 
+/**
+ * Region, `us-central1` for example.
+ */
+location: string, };
+
+export type LimitSettings = { 
+/**
+ * Most requests a minute to each provider; 0: no limit of one's own.
+ */
+requests_per_minute: number, 
+/**
+ * As many may go out at once.
+ */
+burst: number, 
+/**
+ * Tries at one provider before the next one is asked.
+ */
+attempts: number, 
+/**
+ * Longest silence before an answer's first token, seconds.
+ */
+timeout_s: number, };
+
+export type BudgetSettings = { 
+/**
+ * For one conversation.
+ */
+conversation: number, 
+/**
+ * For a day.
+ */
+day: number, 
+/**
+ * For a month.
+ */
+month: number, };
+
+export type CacheSettings = { 
+/**
+ * Answers to equal requests are given again.
+ */
+is_on: boolean, 
+/**
+ * For so long, seconds.
+ */
+ttl_s: number, 
+/**
+ * Most memory, MB.
+ */
+size_mb: number, 
+/**
+ * Also after the app was closed.
+ */
+is_kept: boolean, 
+/**
+ * Also answers that are different each time (temperature above 0).
+ */
+even_random: boolean, };
+
+export type HistorySettings = { 
+/**
+ * Conversations that were not touched for so many days are deleted, pinned ones never; 0: none is.
+ */
+keep_days: number, };
+
+export type LocalApiSettings = { 
+/**
+ * Other programs of this computer may ask through Sidetone.
+ */
+enabled: boolean, 
+/**
+ * Port on 127.0.0.1.
+ */
+port: number, };
+
+export type GatewayRequests = { 
+/**
+ * Its cache keeps an answer so long, seconds.
+ */
+cache_ttl_s: number, 
+/**
+ * Its cache is not used.
+ */
+skip_cache: boolean, 
+/**
+ * Name of the cache entry.
+ */
+cache_key: string, 
+/**
+ * It writes no log of the request.
+ */
+skip_log: boolean, 
+/**
+ * It gives a provider so long, ms.
+ */
+timeout_ms: number, 
+/**
+ * It tries so often, 1 to 5.
+ */
+attempts: number, 
+/**
+ * It waits so long before it tries again, ms.
+ */
+retry_delay_ms: number, 
+/**
+ * How the wait grows: `constant`, `linear`, `exponential`.
+ */
+backoff: string, 
+/**
+ * Up to five marks for its log, as a JSON object.
+ */
+metadata: string, };
 
 export type AudioSettings = { 
 /**

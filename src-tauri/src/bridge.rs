@@ -177,6 +177,13 @@ enum Part {
     Devices,
     SoundCheck,
     Recording,
+    Chat,
+    Message(i64),
+    History,
+    Models,
+    Providers,
+    Transfer,
+    LocalApi,
     Note,
 }
 
@@ -193,6 +200,13 @@ impl Part {
             Change::Devices(_) => Self::Devices,
             Change::SoundCheck(_) => Self::SoundCheck,
             Change::Recording(_) => Self::Recording,
+            Change::Chat(_) => Self::Chat,
+            Change::ChatMessage(message) => Self::Message(message.id),
+            Change::History(_) => Self::History,
+            Change::Models(_) => Self::Models,
+            Change::Providers(_) => Self::Providers,
+            Change::Transfer(_) => Self::Transfer,
+            Change::LocalApi(_) => Self::LocalApi,
             Change::Note(_) => Self::Note,
         }
     }

@@ -1,16 +1,23 @@
 //! The command line: the same engine as the window, without one.
 
+mod ask;
 mod call;
 mod devices;
 mod doctor;
 mod emulate;
+mod export;
 mod failure;
 mod keys;
 mod latency;
+mod models;
 mod print;
+mod serve;
+mod table;
 mod turn;
+mod usage;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use engine::{Engine, Handle, Options, Paths};
@@ -19,6 +26,9 @@ use crate::practice;
 use failure::Failure;
 pub(crate) use print::note;
 
+/// Time to end what runs and to finish files.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 const EXAMPLES: &str = "\
 Examples:
   sidetone                                        open the window
@@ -26,6 +36,7 @@ Examples:
   sidetone call --input question.wav --output answer.wav
   sidetone call --provider openai --text 'Good morning' --json
   sidetone call --endpoint ws://localhost:8765/v1 --mode open
+  sidetone ask 'What is a sidetone?'
   sidetone keys set openai < key.txt
   sidetone doctor network
 
@@ -45,6 +56,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Call(call::Arguments),
+    Ask(ask::Arguments),
+    Models(models::Arguments),
+    Usage(usage::Arguments),
+    Export(export::Arguments),
+    Serve(serve::Arguments),
     /// List microphones and speakers
     Devices(devices::Arguments),
     /// Look at everything a call needs and say what is wrong
@@ -70,6 +86,11 @@ pub(crate) fn run(command: Command, paths: Paths) -> ExitCode {
     let result = runtime.block_on(async {
         match command {
             Command::Call(arguments) => call::run(arguments, paths).await,
+            Command::Ask(arguments) => ask::run(&arguments, paths).await,
+            Command::Models(arguments) => models::run(&arguments, paths).await,
+            Command::Usage(arguments) => usage::run(&arguments, paths).await,
+            Command::Export(arguments) => export::run(&arguments, paths).await,
+            Command::Serve(arguments) => serve::run(&arguments, paths).await,
             Command::Devices(arguments) => devices::run(&arguments, paths).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &paths).await,
             Command::Keys(arguments) => keys::run(&arguments, paths).await,
@@ -88,6 +109,10 @@ pub(crate) fn run(command: Command, paths: Paths) -> ExitCode {
             ExitCode::from(failure.status)
         }
     }
+}
+
+fn history_failure(error: engine::store::Error) -> Failure {
+    Failure::other(format!("The history cannot be read: {error}."))
 }
 
 /// An engine on the user's settings, to look at things; it writes no settings.
@@ -118,7 +143,7 @@ mod tests {
         let mut command = Arguments::command().term_width(100);
         command.build();
         insta::assert_snapshot!("help", command.render_long_help());
-        for name in ["call", "devices", "doctor", "keys"] {
+        for name in ["ask", "call", "devices", "doctor", "export", "keys", "models", "serve", "usage"] {
             let part = command.find_subcommand_mut(name).unwrap();
             insta::assert_snapshot!(format!("help_{name}"), part.render_long_help());
         }

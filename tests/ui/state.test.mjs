@@ -1,10 +1,10 @@
 // What the window knows after each event. Run: node --test tests/ui/
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { reduce, reduceAll, title } from '../../ui/state.js';
+import { branch, entries, firstWords, isWritten, reduce, reduceAll, title } from '../../ui/state.js';
 
 const item = (id, more = {}) => ({ id, role: 'user', kind: 'spoken', text: `words ${id}`, is_final: true, ...more });
-const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, recording: {}, about: {}, ...more });
+const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, recording: {}, chat: { conversation: null, branch: [] }, messages: [], history: [], models: [], providers: [], local_api: {}, about: {}, ...more });
 const ids = (snapshot) => snapshot.items.map(({ id }) => id);
 const place = (seq, id, after, more) => ({ seq, type: 'item', data: { item: item(id, more), after } });
 
@@ -40,7 +40,7 @@ test('removed and cleared items are gone', () => {
   assert.deepEqual(ids(reduce(snapshot, { seq: 8, type: 'cleared' })), []);
 });
 
-for (const part of ['call', 'problem', 'settings', 'credentials', 'devices', 'sound_check', 'recording']) {
+for (const part of ['call', 'problem', 'settings', 'credentials', 'devices', 'sound_check', 'recording', 'history', 'models', 'providers', 'local_api']) {
   test(`a ${part} event replaces that part only`, () => {
     const snapshot = start();
     const data = { fresh: part };
@@ -93,4 +93,61 @@ test('the title is the first whole thing the user said', () => {
   assert.equal(title([]), 'New conversation');
   const items = [item(1, { role: 'assistant' }), item(2, { is_final: false }), item(3, { text: '  one\n two ' })];
   assert.equal(title(items), 'one two');
+});
+
+const message = (id, more = {}) => ({ id, role: 'user', text: `written ${id}`, is_voice: false, item: null, at: id * 100, ...more });
+const written = (...ids) => ids.map((id) => message(id));
+const chat = (conversation, ...ids) => ({ conversation, branch: ids });
+
+test('a written message is added, and changes in place', () => {
+  const one = reduce(start(), { seq: 8, type: 'chat_message', data: message(1) });
+  const two = reduce(one, { seq: 9, type: 'chat_message', data: message(2) });
+  const changed = reduce(two, { seq: 10, type: 'chat_message', data: message(1, { text: 'more' }) });
+  assert.deepEqual(changed.messages.map(({ text }) => text), ['more', 'written 2']);
+  assert.equal(changed.messages[1], two.messages[1]);
+});
+
+test('the branch shows the messages that are known, in its order, whichever came first', () => {
+  const snapshot = start({ chat: chat(1, 3, 1, 9), messages: written(1, 2, 3) });
+  assert.deepEqual(branch(snapshot).map(({ id }) => id), [3, 1]);
+});
+
+test('another version of a message brings the other branch, and the first one can come back', () => {
+  const snapshot = start({ chat: chat(1, 1, 2), messages: written(1, 2) });
+  const other = reduce(reduce(snapshot, { seq: 8, type: 'chat', data: chat(1, 1, 3) }), { seq: 9, type: 'chat_message', data: message(3) });
+  assert.deepEqual(branch(other).map(({ id }) => id), [1, 3]);
+  assert.deepEqual(branch(reduce(other, { seq: 10, type: 'chat', data: chat(1, 1, 2) })).map(({ id }) => id), [1, 2]);
+});
+
+test('another conversation forgets the messages of the one before, but not what came for it already', () => {
+  const snapshot = start({ chat: chat(1, 1, 2), messages: written(1, 2, 7) });
+  assert.deepEqual(reduce(snapshot, { seq: 8, type: 'chat', data: chat(2, 7) }).messages.map(({ id }) => id), [7]);
+});
+
+test('the first message gives a conversation its id and loses nothing', () => {
+  const snapshot = start({ chat: chat(null), messages: written(1) });
+  assert.deepEqual(branch(reduce(snapshot, { seq: 8, type: 'chat', data: chat(5, 1) })).map(({ id }) => id), [1]);
+});
+
+test('what was said and what was written interlock by time, each in its own order', () => {
+  const items = [item(1, { at: 150 }), item(2, { at: 120 }), item(3, { at: 350 })];
+  assert.deepEqual(entries(items, written(1, 2, 3, 4)).map(({ key }) => key), ['m1', 'i1', 'i2', 'm2', 'm3', 'i3', 'm4']);
+  assert.deepEqual(entries([], []), []);
+});
+
+test('a spoken turn that is in the history too is shown once', () => {
+  const items = [item(1, { at: 100 })];
+  const messages = [message(1, { is_voice: true, item: 1, at: 130 }), message(2, { is_voice: true, item: 7, at: 140 }), message(3)];
+  assert.deepEqual(entries(items, messages).map(({ key }) => key), ['i1', 'm2', 'm3']);
+});
+
+test('what is typed is written to a model outside of a call, but not to the practice partner in the place of a real voice', () => {
+  const where = (state, provider, voice = 'practice') => isWritten({ call: { link: { state }, provider: voice }, chat: { target: { provider } } });
+  assert.deepEqual([where('idle', 'openai'), where('live', 'openai'), where('reconnecting', 'openai'), where('idle', '')], [true, false, false, false]);
+  assert.deepEqual([where('idle', 'practice'), where('idle', 'practice', 'openai'), where('idle', 'openai', 'openai')], [true, false, true]);
+});
+
+test('without a title a conversation is called by the first words written', () => {
+  assert.equal(firstWords([message(1, { role: 'assistant' }), message(2, { text: ' a\n b ' })]), 'a b');
+  assert.equal(firstWords([]), '');
 });

@@ -16,6 +16,7 @@
 
 mod answering;
 mod buffer;
+pub mod chat;
 mod command;
 mod connection;
 mod conversation;
@@ -71,7 +72,7 @@ impl Emulator {
         let listener = listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))?;
         let addr = listener.local_addr()?;
         let server = Arc::new(Server::new(script));
-        let router = handshake::router(Arc::clone(&server));
+        let router = router(&server);
         // Deltas are small and must not wait for the next one.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let serving = tokio::spawn(async move {
@@ -100,7 +101,7 @@ impl Emulator {
 
     /// The same server as a router, with the same script and record, to be served elsewhere (over TLS, for instance).
     pub fn router(&self) -> axum::Router {
-        handshake::router(Arc::clone(&self.server))
+        router(&self.server)
     }
 
     /// Everything seen so far.
@@ -135,4 +136,9 @@ impl Drop for Emulator {
         self.serving.abort();
         self.server.stopped.send_replace(true);
     }
+}
+
+/// The Realtime protocol, and the practice partner in writing.
+fn router(server: &Arc<Server>) -> axum::Router {
+    handshake::router(Arc::clone(server)).merge(chat::practice())
 }

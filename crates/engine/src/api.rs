@@ -4,6 +4,7 @@
 //! snapshot. Types are written to `ui/types.d.ts` by a test.
 
 mod call;
+mod chat;
 mod credential;
 mod item;
 mod problem;
@@ -16,6 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::Settings;
 
 pub use call::{Call, Link, Mode, Provider, Route, Talk};
+pub use chat::{
+    Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
+    FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
+    Receipt, Target, Transfer, Waiting, Way,
+};
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};
 pub use problem::{Code, Note, Problem};
@@ -45,6 +51,18 @@ pub struct Snapshot {
     pub sound_check: Option<SoundCheck>,
     /// Recordings of this conversation.
     pub recording: Recording,
+    /// The text pane.
+    pub chat: Chat,
+    /// The chosen branch of the open conversation, oldest first.
+    pub messages: Vec<ChatMessage>,
+    /// The history, as it was last looked for.
+    pub history: Vec<HistoryEntry>,
+    /// Models that can be chosen, as far as they were looked for.
+    pub models: Vec<ModelChoice>,
+    /// Providers of text.
+    pub providers: Vec<ChatProvider>,
+    /// The API for other programs of this computer.
+    pub local_api: LocalApi,
     /// Program and places.
     pub about: About,
 }
@@ -91,6 +109,20 @@ pub enum Change {
     SoundCheck(Option<SoundCheck>),
     /// A recording began or ended, a turn was recorded, something is heard again.
     Recording(Recording),
+    /// The text pane changed. Another conversation, or another branch of it: its messages follow at once, one by one.
+    Chat(Chat),
+    /// A message of the open conversation is new or changed; at most 15 times a second while it is being written.
+    ChatMessage(ChatMessage),
+    /// The history, as it was looked for.
+    History(Vec<HistoryEntry>),
+    /// Models that can be chosen.
+    Models(Vec<ModelChoice>),
+    /// Providers of text: which have keys, how they did.
+    Providers(Vec<ChatProvider>),
+    /// An export or import goes on or is over.
+    Transfer(Transfer),
+    /// The API for other programs started or stopped.
+    LocalApi(LocalApi),
     /// A passing word to the user (a device was replaced, the gateway needs the insecure form, …).
     Note(Note),
 }
@@ -194,5 +226,111 @@ pub enum Command {
     DeleteRecording {
         /// Its name.
         name: String,
+    },
+    /// Ask in writing, in the open conversation.
+    Ask {
+        /// The message.
+        text: String,
+        /// What goes with it.
+        #[serde(default)]
+        attachments: Vec<Attachment>,
+    },
+    /// Stop the written answer; what came stays.
+    StopAnswer,
+    /// Ask for another version of an answer.
+    Regenerate {
+        /// The answer.
+        message: i64,
+    },
+    /// Write a message of the user's anew: a new version of it, answered.
+    EditMessage {
+        /// The message.
+        message: i64,
+        /// Its new text.
+        text: String,
+    },
+    /// Go on with an answer that was stopped or broke off.
+    Continue {
+        /// The answer.
+        message: i64,
+    },
+    /// Show the branch that this version belongs to.
+    ChooseBranch {
+        /// The version.
+        message: i64,
+    },
+    /// Ask this model from now on.
+    ChooseModel {
+        /// Id of the provider.
+        provider: String,
+        /// Id of the model.
+        model: String,
+    },
+    /// Look for providers and their models now.
+    FindModels,
+    /// Look for conversations.
+    FindHistory {
+        /// Words of it; empty: all.
+        query: String,
+    },
+    /// Show a conversation.
+    OpenConversation {
+        /// Which.
+        id: i64,
+    },
+    /// Begin another conversation; the open one stays in the history.
+    NewChat,
+    /// Give a conversation a title.
+    RenameConversation {
+        /// Which.
+        id: i64,
+        /// Its title.
+        title: String,
+    },
+    /// Keep a conversation at the top, or not.
+    PinConversation {
+        /// Which.
+        id: i64,
+        /// Wanted state.
+        is_pinned: bool,
+    },
+    /// Delete a conversation for good.
+    DeleteConversation {
+        /// Which.
+        id: i64,
+    },
+    /// Keep what is being written.
+    SaveDraft {
+        /// The text.
+        text: String,
+    },
+    /// What the model is told about itself and the user, in this conversation.
+    SetSystemPrompt {
+        /// The text.
+        text: String,
+    },
+    /// Keep the present system prompt and model under a name (in the place of one of that name).
+    SavePreset {
+        /// The name.
+        name: String,
+    },
+    /// Forget a preset.
+    DeletePreset {
+        /// Its name.
+        name: String,
+    },
+    /// Write conversations to a file; `transfer` events tell how it goes.
+    Export {
+        /// Which; empty: all.
+        ids: Vec<i64>,
+        /// Its format.
+        format: ExportFormat,
+        /// The file; empty: a new one in the folder of exports.
+        path: String,
+    },
+    /// Take over the conversations of a ChatGPT export (its zip's `conversations.json`).
+    Import {
+        /// The file.
+        path: String,
     },
 }

@@ -3,7 +3,8 @@
 use tokio::sync::broadcast;
 
 use crate::api::{
-    About, Call, Change, Credential, Devices, Event, Item, Note, Problem, Recording, Snapshot, SoundCheck,
+    About, Call, Change, Chat, ChatMessage, ChatProvider, Credential, Devices, Event, HistoryEntry, Item, LocalApi,
+    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck,
 };
 use crate::config::Settings;
 
@@ -18,7 +19,16 @@ pub(crate) struct Board {
     devices: Devices,
     sound_check: Option<SoundCheck>,
     recording: Recording,
+    chat: Chat,
+    messages: Vec<ChatMessage>,
+    history: Vec<HistoryEntry>,
+    models: Vec<ModelChoice>,
+    providers: Vec<ChatProvider>,
+    local_api: LocalApi,
     about: About,
+    /// Turns that are new or changed since they were last taken.
+    spoken: Vec<Item>,
+    is_cleared: bool,
 }
 
 impl Board {
@@ -39,7 +49,15 @@ impl Board {
             devices: Devices::default(),
             sound_check: None,
             recording: Recording::default(),
+            chat: Chat::default(),
+            messages: Vec::new(),
+            history: Vec::new(),
+            models: Vec::new(),
+            providers: Vec::new(),
+            local_api: LocalApi::default(),
             about,
+            spoken: Vec::new(),
+            is_cleared: false,
         }
     }
 
@@ -110,7 +128,69 @@ impl Board {
         }
     }
 
+    /// Takes in what the text pane or the API for other programs tells.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not kept here")]
+    pub(crate) fn show(&mut self, change: Change) {
+        match change {
+            Change::Chat(chat) => self.set_chat(chat),
+            Change::ChatMessage(message) => self.set_message(message),
+            Change::History(history) => {
+                if self.history != history {
+                    self.history.clone_from(&history);
+                    self.publish(Change::History(history));
+                }
+            }
+            Change::Models(models) => {
+                if self.models != models {
+                    self.models.clone_from(&models);
+                    self.publish(Change::Models(models));
+                }
+            }
+            Change::Providers(providers) => {
+                // Told even when nothing changed: it is the answer to a question.
+                self.providers.clone_from(&providers);
+                self.publish(Change::Providers(providers));
+            }
+            Change::LocalApi(local_api) => {
+                if self.local_api != local_api {
+                    self.local_api = local_api.clone();
+                    self.publish(Change::LocalApi(local_api));
+                }
+            }
+            Change::Problem(problem) => self.set_problem(problem),
+            change => self.publish(change),
+        }
+    }
+
+    /// Messages that left the branch are forgotten with it.
+    fn set_chat(&mut self, chat: Chat) {
+        if self.chat != chat {
+            self.messages.retain(|message| chat.branch.contains(&message.id));
+            self.chat = chat.clone();
+            self.publish(Change::Chat(chat));
+        }
+    }
+
+    /// A message of the branch, new or changed.
+    fn set_message(&mut self, message: ChatMessage) {
+        match self.messages.iter_mut().find(|known| known.id == message.id) {
+            Some(known) if *known == message => return,
+            Some(known) => known.clone_from(&message),
+            None => self.messages.push(message.clone()),
+        }
+        self.publish(Change::ChatMessage(message));
+    }
+
+    /// Turns that are new or changed since this was last asked, and whether those before are gone.
+    pub(crate) fn take_spoken(&mut self) -> (bool, Vec<Item>) {
+        (std::mem::take(&mut self.is_cleared), std::mem::take(&mut self.spoken))
+    }
+
     pub(crate) fn item(&mut self, item: Item, after: Option<u64>) {
+        match self.spoken.iter_mut().find(|known| known.id == item.id) {
+            Some(known) => known.clone_from(&item),
+            None => self.spoken.push(item.clone()),
+        }
         self.publish(Change::Item { item, after });
     }
 
@@ -119,6 +199,8 @@ impl Board {
     }
 
     pub(crate) fn cleared(&mut self) {
+        self.spoken.clear();
+        self.is_cleared = true;
         self.publish(Change::Cleared);
     }
 
@@ -149,6 +231,16 @@ impl Board {
             devices: self.devices.clone(),
             sound_check: self.sound_check.clone(),
             recording: self.recording.clone(),
+            chat: self.chat.clone(),
+            messages: {
+                let mut messages = self.messages.clone();
+                messages.sort_by_key(|message| self.chat.branch.iter().position(|id| *id == message.id));
+                messages
+            },
+            history: self.history.clone(),
+            models: self.models.clone(),
+            providers: self.providers.clone(),
+            local_api: self.local_api.clone(),
             about: self.about.clone(),
         }
     }

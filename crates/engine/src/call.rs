@@ -306,6 +306,11 @@ impl Call {
         items.iter().map(|item| self.marks.view(item)).collect()
     }
 
+    /// When the call began, unix ms.
+    pub(crate) fn started_at(&self) -> Option<i64> {
+        self.started_at
+    }
+
     /// The state as shells see it.
     pub(crate) fn view(&self, settings: &Settings, problem: Option<&Problem>) -> api::Call {
         let (model, voice) = names(settings);

@@ -3,6 +3,7 @@
 mod environment;
 mod file;
 mod patch;
+mod text;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,10 @@ pub use environment::{variables, with_environment};
 pub use file::{Loaded, load, save};
 pub(crate) use file::{read_table, write_private};
 pub use patch::merge;
+pub use text::{
+    Address, BudgetSettings, CacheSettings, ChatSettings, CustomSettings, GatewayRequests, HistorySettings,
+    LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
+};
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -28,6 +33,22 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// The user's own server.
     pub endpoint: EndpointSettings,
+    /// Text: who answers, how.
+    pub chat: ChatSettings,
+    /// The user's own server of text.
+    pub custom: CustomSettings,
+    /// Google Vertex AI.
+    pub vertex: VertexSettings,
+    /// Most requests.
+    pub limits: LimitSettings,
+    /// Most money.
+    pub budget: BudgetSettings,
+    /// Answers that are given again.
+    pub cache: CacheSettings,
+    /// What is kept.
+    pub history: HistorySettings,
+    /// The API for other programs of this computer.
+    pub local_api: LocalApiSettings,
     /// Devices.
     pub audio: AudioSettings,
     /// Look.
@@ -46,6 +67,8 @@ impl Settings {
         self.voice.speed = if speed.is_nan() { 1.0 } else { speed.clamp(0.75, 1.5) };
         let volume = self.audio.volume;
         self.audio.volume = if volume.is_nan() { 1.0 } else { volume.clamp(0.0, 1.0) };
+        self.chat = self.chat.in_range();
+        self.budget = self.budget.in_range();
         self
     }
 }
@@ -181,6 +204,8 @@ pub struct GatewaySettings {
     pub gateway_id: String,
     /// Use the key stored at the gateway: no `OpenAI` key is sent.
     pub stored_key: bool,
+    /// What the gateway is told with each text request.
+    pub requests: GatewayRequests,
 }
 
 impl Default for GatewaySettings {
@@ -190,6 +215,7 @@ impl Default for GatewaySettings {
             account_id: String::new(),
             gateway_id: String::new(),
             stored_key: false,
+            requests: GatewayRequests::default(),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The engine's task: one owner of settings, keys, devices and the call.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use audio::Card;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
-    About, CheckPhase, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem, SoundCheck,
+    About, Change, CheckPhase, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem,
+    SoundCheck,
 };
 use crate::board::Board;
 use crate::calibration::Calibrations;
@@ -18,9 +20,11 @@ use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
+use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
-use crate::{hands_free, key_test, sound_check};
+use crate::text::{self, Keyring, Shelf};
+use crate::{chat, hands_free, key_test, sound_check};
 
 const REQUESTS: usize = 32;
 const EVENTS: usize = 1024;
@@ -48,8 +52,15 @@ impl Engine {
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let (events, _) = broadcast::channel(EVENTS);
         let (meters, sound) = watch::channel(Sound::default());
-        let handle = Handle { requests, events: events.clone(), sound };
         let credentials = Credentials::start(environment);
+        let shelf = Shelf::new(paths.data.join("sidetone.db"));
+        let (text, keyring, terms) = text::start(&net, &credentials, shelf, options.practice.clone(), &settings);
+        let handle = Handle { requests, events: events.clone(), sound, text: text.clone() };
+        let in_force = watch::Sender::new(settings.clone());
+        let (mut proxy, proxy_told) =
+            Proxy::new(text.clone(), net.clone(), keyring.clone(), in_force.subscribe(), &paths.data);
+        proxy.configure();
+        let (pane, told) = chat::Desk::start(text, keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone() };
         let journal = Journal::new(paths.data.clone());
@@ -74,6 +85,13 @@ impl Engine {
             microphone: None,
             is_advised: false,
             closing: None,
+            keyring,
+            terms,
+            in_force,
+            pane,
+            told,
+            proxy,
+            proxy_told,
         };
         tokio::spawn(core.run(inbox, loaded.damage));
         Ok(handle)
@@ -102,6 +120,15 @@ struct Core {
     is_advised: bool,
     /// Devices that are being closed, files that are being finished.
     closing: Option<JoinHandle<()>>,
+    keyring: Keyring,
+    /// The settings as the gateway, and as the text pane, see them.
+    terms: watch::Sender<Arc<gateway::Settings>>,
+    in_force: watch::Sender<Settings>,
+    /// The text pane, and what it tells.
+    pane: mpsc::Sender<chat::Order>,
+    told: mpsc::Receiver<Change>,
+    proxy: Proxy,
+    proxy_told: mpsc::Receiver<Change>,
 }
 
 /// A sound check under way.
@@ -125,6 +152,7 @@ impl Core {
             self.board.set_problem(Some(Problem { code: Code::SettingsDamaged, detail: damage.join("; ") }));
         }
         loop {
+            self.pass_on();
             tokio::select! {
                 biased;
                 request = inbox.recv() => match request {
@@ -139,8 +167,10 @@ impl Core {
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
                     self.look_at_microphone();
-            self.look_at_pair();
+                    self.look_at_pair();
                 }
+                Some(change) = self.told.recv() => self.board.show(change),
+                Some(change) = self.proxy_told.recv() => self.board.show(change),
                 Some(step) = check_step(&mut self.check) => self.board.set_sound_check(Some(step)),
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => match done {
                     Ok(done) => self.done(done),
@@ -153,6 +183,18 @@ impl Core {
 
     async fn stop(&mut self) {
         self.hang_up();
+        self.pass_on();
+        let (reply, stopped) = oneshot::channel();
+        if self.pane.try_send(chat::Order::Stop(reply)).is_ok() {
+            let stopped = async {
+                // What it tells must not keep it from ending.
+                tokio::select! {
+                    _ = stopped => {}
+                    () = async { while self.told.recv().await.is_some() {} } => {}
+                }
+            };
+            let _ = tokio::time::timeout(CLOSING_LIMIT, stopped).await;
+        }
         if let Some(closing) = self.closing.take() {
             let _ = tokio::time::timeout(CLOSING_LIMIT, closing).await;
         }
@@ -187,7 +229,31 @@ impl Core {
         }
     }
 
+    /// Turns of the call that changed, to the text pane: both are one conversation.
+    fn pass_on(&mut self) {
+        let (is_cleared, items) = self.board.take_spoken();
+        if is_cleared {
+            self.tell_pane(chat::Order::SpokenCleared);
+        }
+        let call_at = self.call.started_at();
+        for item in items {
+            let call_at = call_at.unwrap_or(item.at);
+            self.tell_pane(chat::Order::Spoken { item: Box::new(item), call_at });
+        }
+    }
+
+    fn tell_pane(&mut self, order: chat::Order) {
+        if let Err(error) = self.pane.try_send(order) {
+            let detail = "the history is too slow; something was not taken in".into();
+            tracing::error!(%error, "the text pane is too slow");
+            self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
+        }
+    }
+
     fn command(&mut self, command: Command) {
+        if command == Command::NewConversation {
+            self.tell_pane(chat::Order::Command(Command::NewChat));
+        }
         // The devices belong to the check or to a call.
         if matches!(command, Command::Press | Command::Call) && self.check.is_some() {
             self.end_check();
@@ -221,6 +287,28 @@ impl Core {
             Command::ReplayBack => self.call.replay_back(board),
             Command::StopReplay => self.call.stop_replay(board),
             Command::DeleteRecording { name } => self.call.delete_recording(&name, board),
+            Command::ChooseModel { provider, model } => {
+                self.configure(&serde_json::json!({ "chat": { "provider": provider, "model": model } }));
+            }
+            command @ (Command::Ask { .. }
+            | Command::StopAnswer
+            | Command::Regenerate { .. }
+            | Command::EditMessage { .. }
+            | Command::Continue { .. }
+            | Command::ChooseBranch { .. }
+            | Command::FindModels
+            | Command::FindHistory { .. }
+            | Command::OpenConversation { .. }
+            | Command::NewChat
+            | Command::RenameConversation { .. }
+            | Command::PinConversation { .. }
+            | Command::DeleteConversation { .. }
+            | Command::SaveDraft { .. }
+            | Command::SetSystemPrompt { .. }
+            | Command::SavePreset { .. }
+            | Command::DeletePreset { .. }
+            | Command::Export { .. }
+            | Command::Import { .. }) => self.tell_pane(chat::Order::Command(command)),
         }
     }
 
@@ -237,6 +325,10 @@ impl Core {
             self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
         }
         self.board.set_settings(config::with_environment(self.stored.clone(), environment));
+        let settings = self.board.settings();
+        self.terms.send_replace(Arc::new(text::gateway_settings(settings)));
+        self.in_force.send_replace(settings.clone());
+        self.proxy.configure();
         self.call.configure(&old, &mut self.board);
     }
 
@@ -319,6 +411,7 @@ impl Core {
         match done {
             Done::Devices(found) => self.found_devices(found),
             Done::Key { holder, found, is_replaced } => {
+                self.keyring.forget(holder);
                 if is_replaced {
                     self.call.key_replaced(&mut self.board);
                 }
@@ -334,6 +427,7 @@ impl Core {
                 }
             }
             Done::Deleted { holder, result } => {
+                self.keyring.forget(holder);
                 if let Err(problem) = result {
                     self.board.set_problem(Some(problem));
                 }

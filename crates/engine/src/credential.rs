@@ -113,7 +113,7 @@ impl Credentials {
     }
 
     fn in_environment(&self, holder: Holder) -> Option<(&'static str, SecretString)> {
-        let of = |name: &&'static str| Some((*name, clean(&SecretString::from((self.variable)(name)?)).ok()?));
+        let of = |name: &&'static str| Some((*name, clean(holder, &SecretString::from((self.variable)(name)?)).ok()?));
         variables(holder).iter().find_map(of)
     }
 
@@ -122,7 +122,7 @@ impl Credentials {
     ///
     /// [`Code::CredentialRefused`] when the text cannot be a key.
     pub(crate) async fn store(&self, holder: Holder, key: SecretString) -> Result<Place, Problem> {
-        let key = clean(&key)?;
+        let key = clean(holder, &key)?;
         match self.worker.ask(holder, Action::Write(key.clone()), self.patience()).await {
             Ok(_) => {
                 self.session().remove(&holder);
@@ -155,12 +155,19 @@ impl Credentials {
     }
 }
 
-/// The key without what pasting adds around it. Keys are visible ASCII; anything else could not be sent in a header.
-fn clean(key: &SecretString) -> Result<SecretString, Problem> {
+/// The key without what pasting adds around it. Keys are visible ASCII; anything else could not be sent in a header. A
+/// service account is a JSON object; it signs, and is never sent itself.
+fn clean(holder: Holder, key: &SecretString) -> Result<SecretString, Problem> {
     let text = key.expose_secret().trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'));
     let problem = |detail: &str| Problem { code: Code::CredentialRefused, detail: detail.into() };
     if text.is_empty() {
         return Err(problem("there is no key in the text"));
+    }
+    if holder == Holder::Vertex {
+        let account: Option<serde_json::Value> = serde_json::from_str(text).ok();
+        let is_account = account.as_ref().is_some_and(|account| account["private_key"].is_string());
+        let compact = account.filter(|_| is_account).map(|account| SecretString::from(account.to_string()));
+        return compact.ok_or_else(|| problem("this is not the JSON of a service account with its private_key"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(problem("this is not a key: a key has no spaces, line breaks or special characters inside"));

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::api::{Command, Credential, Event, Holder, Levels, Problem, Snapshot};
+use crate::text::Text;
 
 /// How often the level is looked at while a meter waits for another one, and how often in a row: for a second.
 const METER_STEP: Duration = Duration::from_millis(50);
@@ -49,6 +50,7 @@ pub struct Handle {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) sound: watch::Receiver<Sound>,
+    pub(crate) text: Text,
 }
 
 /// The open devices, if any, for the meters.
@@ -113,6 +115,12 @@ impl Handle {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Asks models in writing, without the text pane.
+    #[must_use]
+    pub fn text(&self) -> &Text {
+        &self.text
     }
 
     /// For the meters: cheap, never waits.

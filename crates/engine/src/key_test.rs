@@ -33,6 +33,19 @@ pub(crate) async fn test(net: &Net, settings: &Settings, holder: Holder, key: &S
             let keys = Keys { endpoint: Some(key.clone()), ..Keys::default() };
             voice(net, &settings, &keys, "the server").await
         }
+        Holder::Anthropic
+        | Holder::Google
+        | Holder::Vertex
+        | Holder::Huggingface
+        | Holder::Perplexity
+        | Holder::Deepseek
+        | Holder::Groq
+        | Holder::Openrouter
+        | Holder::Mistral
+        | Holder::Xai
+        | Holder::Cerebras
+        | Holder::WorkersAi
+        | Holder::Custom => open("This key is for text: list the provider's models to test it."),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod api;
 mod board;
 mod calibration;
 mod call;
+mod chat;
 pub mod config;
 mod core;
 mod credential;
@@ -15,15 +16,22 @@ mod key_test;
 pub mod latency;
 pub mod log;
 mod net;
+mod proxy;
 mod recording;
 mod route;
 mod sound_check;
+mod text;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod typescript;
 
 pub use audio::Card;
+pub use chat::question;
+pub use gateway;
 pub use handle::{Closed, Handle, Options, Paths};
+pub use protocol::chat as wire;
 pub use secrecy::SecretString;
+pub use store;
+pub use text::{PRACTICE, Shelf, Text};
 
 pub use crate::core::Engine;

@@ -10,6 +10,7 @@ pub(crate) mod fake;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::time::Duration;
 
@@ -173,6 +174,11 @@ impl Net {
         let (code, detail) = answer::reason(&answer::body(response).await);
         Refusal::Http { status, code, detail, ray }
     }
+}
+
+/// 128 random bits, for a token.
+pub(crate) fn random() -> String {
+    generate_key().trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 /// Whether nobody on the way can read along.

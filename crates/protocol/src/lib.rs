@@ -7,6 +7,7 @@
 //! The caller feeds [`Session::handle`], drains [`Session::poll`] after every call, and wakes the
 //! session at [`Session::deadline`]. Audio is 16-bit PCM, mono, [`SAMPLE_RATE`] samples per second.
 
+pub mod chat;
 mod conversation;
 mod fault;
 mod openai;

@@ -58,6 +58,13 @@ fn conversation(events: &[Event]) -> Vec<(u64, String)> {
             | Change::Credentials(_)
             | Change::Devices(_)
             | Change::SoundCheck(_)
+            | Change::Chat(_)
+            | Change::ChatMessage(_)
+            | Change::History(_)
+            | Change::Models(_)
+            | Change::Providers(_)
+            | Change::Transfer(_)
+            | Change::LocalApi(_)
             | Change::Recording(_)
             | Change::Note(_) => {}
         }

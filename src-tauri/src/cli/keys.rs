@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Read as _};
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Subcommand, ValueEnum};
 use engine::api::{Change, Code, Command, Credential, Event, Holder, KeyTest, Place, Problem, Snapshot};
 use engine::{Handle, Paths, SecretString};
@@ -45,34 +46,55 @@ enum Action {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Provider {
-    /// The OpenAI API key
-    Openai,
-    /// The Cloudflare AI Gateway token
-    #[value(alias = "cloudflare")]
-    Gateway,
-    /// The key of your own server
-    Endpoint,
+/// A holder on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Provider(Holder);
+
+impl ValueEnum for Provider {
+    fn value_variants<'a>() -> &'a [Self] {
+        const { &all() }
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let value = PossibleValue::new(self.0.name());
+        Some(match self.0 {
+            Holder::Openai => value.help("OpenAI, voice and text"),
+            Holder::Gateway => value.alias("cloudflare").help("The Cloudflare AI Gateway token"),
+            Holder::Endpoint => value.help("Your own server of voice"),
+            Holder::Custom => value.help("Your own server of text"),
+            Holder::Vertex => value.help("Google Vertex AI: the JSON of a service account"),
+            Holder::Anthropic
+            | Holder::Google
+            | Holder::Huggingface
+            | Holder::Perplexity
+            | Holder::Deepseek
+            | Holder::Groq
+            | Holder::Openrouter
+            | Holder::Mistral
+            | Holder::Xai
+            | Holder::Cerebras
+            | Holder::WorkersAi => value,
+        })
+    }
 }
 
-impl Provider {
-    fn holder(self) -> Holder {
-        match self {
-            Self::Openai => Holder::Openai,
-            Self::Gateway => Holder::Gateway,
-            Self::Endpoint => Holder::Endpoint,
-        }
+const fn all() -> [Provider; Holder::ALL.len()] {
+    let mut all = [Provider(Holder::Openai); Holder::ALL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = Provider(Holder::ALL[at]);
+        at += 1;
     }
+    all
 }
 
 pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failure> {
     match &arguments.action {
         // Read before the engine starts: nothing runs while a person types.
-        Action::Set { provider } => set(read()?, provider.holder(), &super::engine(paths)?).await,
-        Action::Test { provider } => test(provider.holder(), &super::engine(paths)?).await,
+        Action::Set { provider } => set(read()?, provider.0, &super::engine(paths)?).await,
+        Action::Test { provider } => test(provider.0, &super::engine(paths)?).await,
         Action::List => list(&super::engine(paths)?).await,
-        Action::Rm { provider } => remove(provider.holder(), &super::engine(paths)?).await,
+        Action::Rm { provider } => remove(provider.0, &super::engine(paths)?).await,
     }
 }
 
@@ -124,7 +146,7 @@ async fn look(engine: &Handle) -> Result<Snapshot, Failure> {
 }
 
 fn row(credential: &Credential) -> String {
-    let name = name(credential.holder);
+    let name = credential.holder.name();
     let place = match credential.place {
         Place::Unknown => "not looked for".into(),
         Place::Missing => "none".into(),
@@ -136,15 +158,7 @@ fn row(credential: &Credential) -> String {
         Place::Locked => "the keychain is locked".into(),
         Place::NoKeychain => "this system has no keychain".to_owned(),
     };
-    format!("{name:9} {place}")
-}
-
-fn name(holder: Holder) -> &'static str {
-    match holder {
-        Holder::Openai => "openai",
-        Holder::Gateway => "gateway",
-        Holder::Endpoint => "endpoint",
-    }
+    format!("{name:11} {place}")
 }
 
 async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
@@ -258,6 +272,6 @@ mod tests {
             variable: Some("OPENAI_API_KEY".into()),
             test: None,
         };
-        assert_eq!(row(&credential), "openai    from the environment variable OPENAI_API_KEY");
+        assert_eq!(row(&credential), "openai      from the environment variable OPENAI_API_KEY");
     }
 }

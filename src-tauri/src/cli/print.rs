@@ -8,8 +8,13 @@ use super::failure::Failure;
 /// Writes a line to standard output, at once. A reader that has gone away (`sidetone devices | head -1`) ends the
 /// command without a word.
 pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
+    piece(&format!("{text}\n"))
+}
+
+/// Writes a piece of a line to standard output, at once.
+pub(crate) fn piece(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+    write!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
         let has_left = error.kind() == ErrorKind::BrokenPipe;
         if has_left { Failure::silent() } else { Failure::other(format!("cannot write: {error}")) }
     })

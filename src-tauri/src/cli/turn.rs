@@ -28,6 +28,13 @@ impl Turn {
             | Change::Credentials(_)
             | Change::Devices(_)
             | Change::SoundCheck(_)
+            | Change::Chat(_)
+            | Change::ChatMessage(_)
+            | Change::History(_)
+            | Change::Models(_)
+            | Change::Providers(_)
+            | Change::Transfer(_)
+            | Change::LocalApi(_)
             | Change::Recording(_)
             | Change::Note(_) => {}
         }

@@ -27,11 +27,77 @@ pub enum Holder {
     Gateway,
     /// The key of the user's own endpoint.
     Endpoint,
+    /// Anthropic.
+    Anthropic,
+    /// Google AI Studio.
+    Google,
+    /// Google Vertex AI: the JSON of a service account.
+    Vertex,
+    /// Hugging Face.
+    Huggingface,
+    /// Perplexity.
+    Perplexity,
+    /// `DeepSeek`.
+    Deepseek,
+    /// Groq.
+    Groq,
+    /// `OpenRouter`.
+    Openrouter,
+    /// Mistral.
+    Mistral,
+    /// xAI.
+    Xai,
+    /// Cerebras.
+    Cerebras,
+    /// Cloudflare Workers AI.
+    WorkersAi,
+    /// The user's own server of text.
+    Custom,
 }
 
 impl Holder {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Openai, Self::Gateway, Self::Endpoint];
+    pub const ALL: [Self; 16] = [
+        Self::Openai,
+        Self::Gateway,
+        Self::Endpoint,
+        Self::Anthropic,
+        Self::Google,
+        Self::Vertex,
+        Self::Huggingface,
+        Self::Perplexity,
+        Self::Deepseek,
+        Self::Groq,
+        Self::Openrouter,
+        Self::Mistral,
+        Self::Xai,
+        Self::Cerebras,
+        Self::WorkersAi,
+        Self::Custom,
+    ];
+
+    /// Its name in settings, on the command line and in the keychain. Never to be changed: stored keys would be lost.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Gateway => "gateway",
+            Self::Endpoint => "endpoint",
+            Self::Anthropic => "anthropic",
+            Self::Google => "google",
+            Self::Vertex => "vertex",
+            Self::Huggingface => "huggingface",
+            Self::Perplexity => "perplexity",
+            Self::Deepseek => "deepseek",
+            Self::Groq => "groq",
+            Self::Openrouter => "openrouter",
+            Self::Mistral => "mistral",
+            Self::Xai => "xai",
+            Self::Cerebras => "cerebras",
+            Self::WorkersAi => "workers_ai",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// Where a key is.

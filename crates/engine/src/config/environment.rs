@@ -10,6 +10,19 @@ pub fn variables(holder: Holder) -> &'static [&'static str] {
         Holder::Openai => &["OPENAI_API_KEY"],
         Holder::Gateway => &["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_AIG_TOKEN"],
         Holder::Endpoint => &["SIDETONE_ENDPOINT_KEY"],
+        Holder::Anthropic => &["ANTHROPIC_API_KEY"],
+        Holder::Google => &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        Holder::Vertex => &["GOOGLE_VERTEX_SERVICE_ACCOUNT"],
+        Holder::Huggingface => &["HF_TOKEN", "HUGGINGFACE_API_KEY"],
+        Holder::Perplexity => &["PERPLEXITY_API_KEY"],
+        Holder::Deepseek => &["DEEPSEEK_API_KEY"],
+        Holder::Groq => &["GROQ_API_KEY"],
+        Holder::Openrouter => &["OPENROUTER_API_KEY"],
+        Holder::Mistral => &["MISTRAL_API_KEY"],
+        Holder::Xai => &["XAI_API_KEY"],
+        Holder::Cerebras => &["CEREBRAS_API_KEY"],
+        Holder::WorkersAi => &["CLOUDFLARE_WORKERS_AI_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"],
+        Holder::Custom => &["SIDETONE_CUSTOM_KEY"],
     }
 }
 

@@ -12,7 +12,7 @@ use crate::api::{Code, Holder, Problem};
 use crate::credential::keychain::{self, Opener};
 
 /// Requests that may wait.
-const QUEUE: usize = 8;
+const QUEUE: usize = 32;
 
 /// What to do with a holder's entry.
 #[derive(Debug)]
@@ -109,20 +109,11 @@ fn spawn(opener: Arc<dyn Opener>) -> Result<mpsc::Sender<Request>, Problem> {
 }
 
 fn carry_out(opener: &dyn Opener, holder: Holder, action: &Action) -> Reply {
-    let user = user(holder);
+    let user = holder.name();
     match action {
         Action::Read => keychain::read(opener, user).map(|key| key.map(SecretString::from)),
         Action::Write(key) => keychain::write(opener, user, key.expose_secret()).map(|()| None),
         Action::Delete => keychain::delete(opener, user).map(|()| None),
-    }
-}
-
-/// The holder's name in the keychain. Never to be changed: stored keys would be lost.
-fn user(holder: Holder) -> &'static str {
-    match holder {
-        Holder::Openai => "openai",
-        Holder::Gateway => "gateway",
-        Holder::Endpoint => "endpoint",
     }
 }
 

@@ -41,10 +41,9 @@ async fn one(patient: &Patient, holder: Holder, name: &str) -> Check {
 fn is_needed(patient: &Patient, holder: Holder) -> bool {
     let (call, gateway) = (&patient.settings.call, &patient.settings.gateway);
     call.provider == Provider::Openai
-        && match (holder, call.route) {
-            (Holder::Openai, Route::Direct) => true,
-            (Holder::Openai, Route::Gateway) => !gateway.stored_key,
-            (Holder::Gateway, Route::Gateway) => gateway.stored_key,
-            (Holder::Openai | Holder::Gateway, _) | (Holder::Endpoint, _) => false,
+        && match call.route {
+            Route::Direct => holder == Holder::Openai,
+            Route::Gateway => holder == if gateway.stored_key { Holder::Gateway } else { Holder::Openai },
+            Route::Endpoint => false,
         }
 }

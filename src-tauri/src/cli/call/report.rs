@@ -45,6 +45,13 @@ impl Report {
             | Change::Credentials(_)
             | Change::Devices(_)
             | Change::SoundCheck(_)
+            | Change::Chat(_)
+            | Change::ChatMessage(_)
+            | Change::History(_)
+            | Change::Models(_)
+            | Change::Providers(_)
+            | Change::Transfer(_)
+            | Change::LocalApi(_)
             | Change::Recording(_) => {}
         }
         Ok(())

@@ -56,14 +56,14 @@ fn a_missing_file_means_the_defaults() {
 fn fields_of_a_newer_version_survive_loading_and_saving() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("settings.toml");
-    fs::write(&path, "future = 1\n[call]\nmode = \"open\"\nlater = [1, 2]\n[budget]\nday = 2.5\n").unwrap();
+    fs::write(&path, "future = 1\n[call]\nmode = \"open\"\nlater = [1, 2]\n[plans]\nday = 2.5\n").unwrap();
     let loaded = load(&path);
     assert_eq!((loaded.settings.call.mode, loaded.damage.len()), (Mode::Open, 0));
     save(&path, &changed()).unwrap();
     let table: Table = fs::read_to_string(&path).unwrap().parse().unwrap();
     assert_eq!(table["future"], Value::Integer(1));
     assert_eq!(table["call"]["later"].as_array().unwrap().len(), 2);
-    assert_eq!(table["budget"]["day"], Value::Float(2.5));
+    assert_eq!(table["plans"]["day"], Value::Float(2.5));
     assert_eq!(load(&path).settings, changed());
 }
 

@@ -1,0 +1,405 @@
+//! One answer on its way: from the gateway to the shells (at most 15 times a second) and to the store (once a second).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway::{CacheState, Piece};
+use protocol::chat::{Delta, Failure, FailureKind, Finish, Part, Speaker};
+use store::{MessageId, NewAttachment, NewConversation, NewMessage, Patch, Role, State, Tokens, title_from};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::open::Kept;
+use super::{Desk, is_too_large, millis, question};
+use crate::api::{
+    self, Attachment, CacheMark, Change, ChatMessage, Citation, GatewayEcho, MessageState, Receipt, Target, Waiting,
+    Way,
+};
+use crate::call::unix_ms;
+use crate::text::PRACTICE;
+
+/// Least time between two looks of the shells at an answer: 15 a second.
+const SHOW: Duration = millis(67);
+/// Least time between two writes of an answer: a crash loses no more than this.
+const WRITE: Duration = millis(1000);
+/// How an answer that broke off is continued; models refuse to have their own words put into their mouth.
+const GO_ON: &str =
+    "Your last message broke off. Continue it exactly where it ends, without repeating anything and without a comment.";
+
+/// An answer that is being made.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) view: ChatMessage,
+    pub(super) conversation: i64,
+    pieces: mpsc::Receiver<Piece>,
+    tokens: Option<Tokens>,
+    cost_nano: Option<i64>,
+    /// When it may be shown and written again; `None`: there is nothing new.
+    show_at: Option<Instant>,
+    write_at: Option<Instant>,
+    shown: Instant,
+    written: Instant,
+}
+
+impl Answer {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.show_at.into_iter().chain(self.write_at).min()
+    }
+
+    fn changed(&mut self) {
+        self.show_at.get_or_insert(self.shown + SHOW);
+        self.write_at.get_or_insert(self.written + WRITE);
+    }
+}
+
+/// The next piece; `None`: there will be no more.
+pub(super) async fn next(answer: &mut Option<Answer>) -> Option<Piece> {
+    match answer {
+        Some(answer) => answer.pieces.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Desk {
+    pub(super) async fn ask(&mut self, text: String, attachments: Vec<Attachment>) -> Result<(), store::Error> {
+        if text.trim().is_empty() && attachments.is_empty() {
+            return Ok(());
+        }
+        if is_too_large(&text, &attachments) {
+            return Err(store::Error::Other("the message is too large".into()));
+        }
+        self.stop_answer().await?;
+        let conversation = self.conversation(&text).await?;
+        let parent = self.chat.branch.last().copied();
+        let question = self.question(conversation, parent, text, &attachments);
+        let question = self.store()?.append(question).await?;
+        self.chat.draft.clear();
+        self.store()?.set_draft(Some(store::ConversationId(conversation)), String::new()).await?;
+        self.store()?.set_draft(None, String::new()).await?;
+        self.answer(conversation, question.0).await
+    }
+
+    fn question(&self, conversation: i64, parent: Option<i64>, text: String, files: &[Attachment]) -> NewMessage {
+        let file = |file: &Attachment| NewAttachment {
+            name: file.name.clone(),
+            mime: file.mime.clone(),
+            data: if file.mime.starts_with("image/") {
+                STANDARD.decode(&file.data).unwrap_or_default()
+            } else {
+                file.data.clone().into_bytes()
+            },
+        };
+        let conversation = store::ConversationId(conversation);
+        let message = NewMessage::text(conversation, parent.map(MessageId), Role::User, text, unix_ms());
+        NewMessage { attachments: files.iter().map(file).collect(), ..message }
+    }
+
+    /// The open conversation; begun with these words when there is none.
+    pub(super) async fn conversation(&mut self, words: &str) -> Result<i64, store::Error> {
+        if let Some(id) = self.chat.conversation {
+            return Ok(id);
+        }
+        let new = NewConversation { title: title_from(words), system: self.chat.system.clone(), created_ms: unix_ms() };
+        let id = self.store()?.create(new).await?.0;
+        self.chat.conversation = Some(id);
+        Ok(id)
+    }
+
+    pub(super) async fn regenerate(&mut self, message: i64) -> Result<(), store::Error> {
+        self.stop_answer().await?;
+        let known = self.open.messages.iter().find(|known| known.id == message);
+        let question = known.filter(|known| known.role == api::Role::Assistant).and_then(|known| known.parent);
+        let (Some(question), Some(conversation)) = (question, self.chat.conversation) else { return Ok(()) };
+        self.answer(conversation, question).await
+    }
+
+    pub(super) async fn edit(&mut self, message: i64, text: String) -> Result<(), store::Error> {
+        self.stop_answer().await?;
+        let known = self.open.messages.iter().find(|known| known.id == message && known.role == api::Role::User);
+        let (Some(known), Some(conversation)) = (known, self.chat.conversation) else { return Ok(()) };
+        let question = self.question(conversation, known.parent, text, &known.attachments.clone());
+        let question = self.store()?.append(question).await?;
+        self.answer(conversation, question.0).await
+    }
+
+    pub(super) async fn go_on(&mut self, message: i64) -> Result<(), store::Error> {
+        self.stop_answer().await?;
+        let (Some(branch), Some(conversation)) = (self.up_to(message), self.chat.conversation) else { return Ok(()) };
+        let Some(last) = branch.last().filter(|last| last.role == api::Role::Assistant).cloned() else { return Ok(()) };
+        let mut messages = question::messages(branch);
+        if !last.text.is_empty() {
+            messages.push(question::message(Speaker::User, vec![Part::Text { text: GO_ON.into() }]));
+        }
+        let view = ChatMessage { state: MessageState::Streaming, failure: None, receipt: None, ..last };
+        self.begin(conversation, view, messages).await
+    }
+
+    /// Appends an answer to this message and asks for it.
+    async fn answer(&mut self, conversation: i64, question: i64) -> Result<(), store::Error> {
+        let target = question::target(&self.settings.borrow());
+        let new = NewMessage {
+            provider: target.provider.clone(),
+            model: target.model.clone(),
+            state: State::Streaming,
+            ..NewMessage::text(
+                store::ConversationId(conversation),
+                Some(MessageId(question)),
+                Role::Assistant,
+                "",
+                unix_ms(),
+            )
+        };
+        let id = self.store()?.append(new).await?.0;
+        self.reload().await?;
+        let Some(view) = self.open.messages.iter().find(|known| known.id == id).cloned() else { return Ok(()) };
+        let messages = self.up_to(question).map(question::messages).unwrap_or_default();
+        self.begin(conversation, view, messages).await
+    }
+
+    async fn begin(
+        &mut self,
+        conversation: i64,
+        view: ChatMessage,
+        messages: Vec<protocol::chat::Message>,
+    ) -> Result<(), store::Error> {
+        let ask = question::ask(&self.settings.borrow(), &self.chat.system, messages, Some(conversation));
+        let pieces = self.text.ask(ask);
+        let now = Instant::now();
+        let mut answer = Answer {
+            view,
+            conversation,
+            pieces,
+            tokens: None,
+            cost_nano: None,
+            show_at: Some(now),
+            write_at: None,
+            shown: now,
+            written: now,
+        };
+        answer.changed();
+        self.answer = Some(answer);
+        self.mark_answering();
+        self.tell_chat().await;
+        self.flush_answer(false).await
+    }
+
+    pub(super) async fn piece(&mut self, piece: Option<Piece>) {
+        let outcome = match piece {
+            Some(piece) => self.take_in(piece).await,
+            None => {
+                self.end(MessageState::Failed, Some(Failure::new(FailureKind::Broken, "the answer broke off"))).await
+            }
+        };
+        self.report(outcome).await;
+    }
+
+    async fn take_in(&mut self, piece: Piece) -> Result<(), store::Error> {
+        let Some(answer) = &mut self.answer else { return Ok(()) };
+        match piece {
+            Piece::Waiting { provider, until_ms } => {
+                let provider = provider.map(|provider| provider.0).unwrap_or_default();
+                let until_ms = i64::try_from(until_ms).unwrap_or(i64::MAX);
+                self.chat.waiting = Some(Waiting { provider, until_ms });
+                self.tell_chat().await;
+            }
+            Piece::Trying { target, .. } => {
+                answer.view.target = Some(target_view(target));
+                answer.changed();
+                if self.chat.waiting.take().is_some() {
+                    self.tell_chat().await;
+                }
+            }
+            Piece::FellBack { from, .. } => {
+                answer.view.fell_back_from.get_or_insert_with(|| target_view(from));
+                answer.changed();
+            }
+            Piece::Delta(delta) => {
+                take_delta(&mut answer.view, delta);
+                answer.changed();
+            }
+            Piece::Receipt(receipt) => {
+                self.take_receipt(receipt);
+                return self.end(MessageState::Done, None).await;
+            }
+            Piece::Failed(failure, receipt) => {
+                self.take_receipt(receipt);
+                return self.end(MessageState::Failed, Some(failure)).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_receipt(&mut self, receipt: gateway::Receipt) {
+        let Some(answer) = &mut self.answer else { return };
+        let tokens = receipt.tokens;
+        answer.tokens = Some(Tokens {
+            input: tokens.input,
+            cached: tokens.cached,
+            cache_written: tokens.cache_written,
+            output: tokens.output,
+            reasoning: tokens.reasoning,
+            input_audio: tokens.input_audio,
+            output_audio: tokens.output_audio,
+        });
+        answer.cost_nano = receipt.cost.map(|cost| cost.0);
+        answer.view.target = Some(target_view(receipt.target.clone()));
+        answer.view.receipt = Some(receipt_view(receipt));
+    }
+
+    pub(super) async fn stop_answer(&mut self) -> Result<(), store::Error> {
+        if self.answer.is_none() {
+            return Ok(());
+        }
+        self.end(MessageState::Stopped, None).await
+    }
+
+    /// The answer is over: dropping its pieces closes the connection.
+    async fn end(&mut self, state: MessageState, failure: Option<Failure>) -> Result<(), store::Error> {
+        let Some(answer) = &mut self.answer else { return Ok(()) };
+        answer.view.state = state;
+        answer.view.failure = failure.as_ref().map(super::failure);
+        let written = self.flush_answer(true).await;
+        let Some(answer) = self.answer.take() else { return written };
+        self.chat.waiting = None;
+        self.mark_answering();
+        self.tell_chat().await;
+        written?;
+        if state == MessageState::Done {
+            self.make_title(&answer);
+        }
+        self.tell_budget().await?;
+        self.tell_history().await
+    }
+
+    /// Shows and writes what is due, or everything.
+    pub(super) async fn flush_answer(&mut self, is_last: bool) -> Result<(), store::Error> {
+        let Some(answer) = &mut self.answer else { return Ok(()) };
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| is_last || at.is_some_and(|at| at <= now);
+        let (is_shown, is_written) = (is_due(answer.show_at), is_due(answer.write_at));
+        if is_shown {
+            (answer.show_at, answer.shown) = (None, now);
+        }
+        if is_written {
+            (answer.write_at, answer.written) = (None, now);
+        }
+        let view = answer.view.clone();
+        let patch = is_written.then(|| patch(answer));
+        if is_shown && let Some(known) = self.open.messages.iter_mut().find(|known| known.id == view.id) {
+            known.clone_from(&view);
+            self.tell(Change::ChatMessage(view.clone())).await;
+        }
+        match patch {
+            Some(patch) => self.store()?.update(MessageId(view.id), patch).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn mark_answering(&mut self) {
+        let is_here = |answer: &Answer| Some(answer.conversation) == self.chat.conversation;
+        self.chat.is_answering = self.answer.as_ref().is_some_and(is_here);
+    }
+
+    /// The first answer of a conversation gives it a better title, when that is allowed.
+    fn make_title(&mut self, answer: &Answer) {
+        let settings = self.settings.borrow().clone();
+        let is_first = self.open.messages.iter().filter(|message| message.role == api::Role::Assistant).count() == 1;
+        if !settings.chat.titles || !is_first || settings.chat.provider == PRACTICE {
+            return;
+        }
+        let conversation = answer.conversation;
+        let title = super::history::title(self.text.clone(), settings, &self.open.messages, conversation);
+        self.jobs.spawn(title);
+    }
+}
+
+fn take_delta(view: &mut ChatMessage, delta: Delta) {
+    match delta {
+        Delta::Text(text) => view.text.push_str(&text),
+        Delta::Reasoning(text) => view.reasoning.push_str(&text),
+        Delta::Citation { url, title } => {
+            if !view.citations.iter().any(|known| known.url == url) {
+                view.citations.push(Citation { url, title });
+            }
+        }
+        // The receipt has them.
+        Delta::Model(_) | Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) => {}
+    }
+}
+
+fn patch(answer: &Answer) -> Patch {
+    let view = &answer.view;
+    let kept = Kept {
+        receipt: view.receipt.clone(),
+        fell_back_from: view.fell_back_from.clone(),
+        failure: view.failure.clone(),
+    };
+    let failure = view.failure.as_ref().map(|failure| store::Failure {
+        kind: serde_json::to_value(failure.kind)
+            .ok()
+            .and_then(|kind| kind.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        message: failure.message.clone(),
+    });
+    Patch {
+        text: Some(view.text.clone()),
+        reasoning: Some(view.reasoning.clone()),
+        citations: Some(
+            view.citations
+                .iter()
+                .map(|one| store::Citation { url: one.url.clone(), title: one.title.clone() })
+                .collect(),
+        ),
+        provider: view.target.as_ref().map(|target| target.provider.clone()),
+        model: view.target.as_ref().map(|target| target.model.clone()),
+        tokens: answer.tokens,
+        cost_nano: answer.cost_nano,
+        state: Some(match view.state {
+            MessageState::Streaming => State::Streaming,
+            MessageState::Done => State::Done,
+            MessageState::Stopped => State::Stopped,
+            MessageState::Failed => State::Failed,
+        }),
+        failure: Some(failure),
+        receipt: serde_json::to_value(kept).ok(),
+        span: None,
+    }
+}
+
+fn target_view(target: gateway::Target) -> Target {
+    Target { provider: target.provider.0, model: target.model }
+}
+
+/// A receipt as shells see it.
+pub(crate) fn receipt_view(receipt: gateway::Receipt) -> Receipt {
+    let ms = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
+    Receipt {
+        way: match receipt.way {
+            gateway::Way::Direct => Way::Direct,
+            gateway::Way::Gateway => Way::Gateway,
+            gateway::Way::StoredKey => Way::StoredKey,
+        },
+        cache: match receipt.cache {
+            CacheState::Off => CacheMark::Off,
+            CacheState::Miss => CacheMark::Miss,
+            CacheState::Hit => CacheMark::Hit,
+            CacheState::Coalesced => CacheMark::Coalesced,
+            CacheState::Remote => CacheMark::Remote,
+        },
+        attempts: receipt.attempts,
+        input_tokens: receipt.tokens.input,
+        cached_tokens: receipt.tokens.cached,
+        output_tokens: receipt.tokens.output,
+        reasoning_tokens: receipt.tokens.reasoning,
+        cost_nano: receipt.cost.map(|cost| cost.0),
+        first_ms: Some(ms(receipt.times.first_ms)).filter(|ms| *ms > 0),
+        total_ms: ms(receipt.times.total_ms),
+        gateway: receipt.gateway.map(|echo| GatewayEcho {
+            cache_status: echo.cache_status.unwrap_or_default(),
+            log_id: echo.log_id.unwrap_or_default(),
+            step: echo.step.map(|step| step.to_string()).unwrap_or_default(),
+        }),
+        is_cut: receipt.finish == Some(Finish::Length),
+    }
+}

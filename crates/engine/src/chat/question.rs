@@ -1,0 +1,127 @@
+//! What is asked: a branch of the conversation as a request.
+
+use std::collections::BTreeMap;
+
+use gateway::{Ask, GatewayOptions, Order, Policy, ProviderId, Purpose};
+use protocol::chat::{Effort, Message, Part, Request, Speaker};
+
+use super::Desk;
+use crate::api::{Attachment, ChatMessage, ChatPolicy, Role, Target};
+use crate::config::Settings;
+use crate::text::{PRACTICE, gateway_way};
+
+/// Who is asked by these settings.
+pub(super) fn target(settings: &Settings) -> Target {
+    Target { provider: settings.chat.provider.clone(), model: settings.chat.model.clone() }
+}
+
+/// The request for an answer to these messages.
+pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, conversation: Option<i64>) -> Ask {
+    let chat = &settings.chat;
+    let mut all = Vec::with_capacity(messages.len() + 1);
+    if !system.trim().is_empty() {
+        all.push(message(Speaker::System, vec![Part::Text { text: system.to_owned() }]));
+    }
+    all.extend(messages);
+    Ask {
+        request: Request {
+            model: chat.model.clone(),
+            messages: all,
+            temperature: Some(chat.temperature).filter(|temperature| *temperature >= 0.0),
+            max_output: Some(u64::from(chat.max_output)).filter(|tokens| *tokens > 0),
+            effort: match chat.effort.as_str() {
+                "low" => Some(Effort::Low),
+                "medium" => Some(Effort::Medium),
+                "high" => Some(Effort::High),
+                _ => None,
+            },
+        },
+        order: order(settings),
+        purpose: Purpose::Chat,
+        profile: "default".into(),
+        conversation,
+        is_stream: true,
+        cache: if settings.cache.even_random { Some(true) } else { None },
+        route: Some(gateway_way(chat.way)),
+        options: GatewayOptions { metadata: BTreeMap::new(), ..GatewayOptions::default() },
+    }
+}
+
+/// Who may answer by these settings.
+pub(crate) fn order(settings: &Settings) -> Order {
+    let of = |target: &Target| gateway::Target {
+        provider: ProviderId::from(target.provider.as_str()),
+        model: target.model.clone(),
+    };
+    let first = target(settings);
+    let mut targets = vec![of(&first)];
+    if first.provider != PRACTICE {
+        for other in settings.chat.fallback.iter().filter(|other| other.provider != PRACTICE).map(of) {
+            if !targets.contains(&other) {
+                targets.push(other);
+            }
+        }
+    }
+    match settings.chat.policy {
+        ChatPolicy::Chain => Order::Chain(targets),
+        ChatPolicy::Cheapest => Order::Policy(Policy::Cheapest, targets),
+        ChatPolicy::Fastest => Order::Policy(Policy::Fastest, targets),
+        ChatPolicy::MostReliable => Order::Policy(Policy::MostReliable, targets),
+    }
+}
+
+/// Messages of the branch in the words of the request; what has neither words nor files is left out.
+pub(super) fn messages(branch: &[ChatMessage]) -> Vec<Message> {
+    let mut asked: Vec<Message> = Vec::with_capacity(branch.len());
+    for one in branch {
+        let speaker = match one.role {
+            Role::User => Speaker::User,
+            Role::Assistant => Speaker::Assistant,
+        };
+        let parts = parts(&one.text, &one.attachments);
+        if parts.is_empty() {
+            continue;
+        }
+        match asked.last_mut() {
+            // An answer that never came leaves two questions: some providers want them to take turns.
+            Some(last) if last.role == speaker => last.parts.extend(parts),
+            Some(_) | None => asked.push(message(speaker, parts)),
+        }
+    }
+    asked
+}
+
+pub(super) fn parts(text: &str, attachments: &[Attachment]) -> Vec<Part> {
+    let file = |file: &Attachment| {
+        if file.mime.starts_with("image/") {
+            Part::Image { mime: file.mime.clone(), data: file.data.clone() }
+        } else {
+            Part::Text { text: format!("File {}:\n{}", file.name, file.data) }
+        }
+    };
+    let mut parts: Vec<Part> = attachments.iter().map(file).collect();
+    if !text.is_empty() {
+        parts.push(Part::Text { text: text.to_owned() });
+    }
+    parts
+}
+
+pub(super) fn message(role: Speaker, parts: Vec<Part>) -> Message {
+    Message { role, parts }
+}
+
+impl Desk {
+    /// What sending the draft would cost about.
+    pub(super) fn estimate(&mut self) {
+        let draft = self.chat.draft.trim();
+        if draft.is_empty() || self.chat.target.provider == PRACTICE {
+            self.chat.estimate_nano = None;
+            return;
+        }
+        let mut messages = messages(&self.open.messages);
+        messages.push(message(Speaker::User, parts(draft, &[])));
+        let settings = self.settings.borrow();
+        let ask = ask(&settings, &self.chat.system, messages, self.chat.conversation);
+        self.chat.estimate_nano = self.text.gateway().estimate(&ask).map(|cost| cost.0);
+    }
+}

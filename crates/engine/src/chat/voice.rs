@@ -1,0 +1,155 @@
+//! Turns of a call, written into the same conversation as what is typed.
+
+use std::collections::BTreeMap;
+
+use store::{Kind, MessageId, NewMessage, Patch, Role, Span, State};
+use tokio::time::Instant;
+
+use super::{Desk, millis};
+use crate::api::{self, Delivery, Item};
+
+/// Least time between two writes of a turn that is being spoken.
+const WRITE: std::time::Duration = millis(1000);
+
+/// The items of the present call and the messages they became.
+#[derive(Debug, Default)]
+pub(super) struct Voice {
+    /// The conversation that the call belongs to, and its last message.
+    conversation: Option<(i64, Option<i64>)>,
+    messages: BTreeMap<u64, Turn>,
+    write_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    message: MessageId,
+    item: Item,
+    call_at: i64,
+    is_written: bool,
+}
+
+impl Voice {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.write_at
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.write_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// The item that a message is.
+    pub(super) fn item(&self, message: MessageId) -> Option<u64> {
+        self.messages.iter().find(|(_, turn)| turn.message == message).map(|(item, _)| *item)
+    }
+
+    /// The call's items are gone; what follows is of another conversation.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Another conversation is open: new turns belong to it.
+    pub(super) fn leave(&mut self) {
+        self.conversation = None;
+    }
+
+    pub(super) fn forget(&mut self, conversation: i64) {
+        if self.conversation.is_some_and(|(known, _)| known == conversation) {
+            self.clear();
+        }
+    }
+}
+
+impl Desk {
+    /// A turn is new or changed.
+    pub(super) async fn spoken(&mut self, item: Item, call_at: i64) -> Result<(), store::Error> {
+        if let Some(turn) = self.voice.messages.get_mut(&item.id) {
+            let is_urgent = item.is_final != turn.item.is_final || item.delivery != turn.item.delivery;
+            turn.is_written &= turn.item == item;
+            turn.item = item;
+            let now = Instant::now();
+            let at = if is_urgent { now } else { now + WRITE };
+            self.voice.write_at = Some(self.voice.write_at.map_or(at, |known| known.min(at)));
+            return Ok(());
+        }
+        if !is_worth_keeping(&item) {
+            return Ok(());
+        }
+        self.set_up().await?;
+        let words = if item.text.is_empty() { "Spoken conversation" } else { item.text.as_str() };
+        let (conversation, parent) = match self.voice.conversation {
+            Some(known) => known,
+            None => {
+                let conversation = self.conversation(words).await?;
+                (conversation, self.chat.branch.last().copied())
+            }
+        };
+        // What was typed since belongs before it.
+        let parent =
+            if self.chat.conversation == Some(conversation) { self.chat.branch.last().copied() } else { parent };
+        let message = self.store()?.append(new_message(conversation, parent, &item)).await?;
+        self.voice.conversation = Some((conversation, Some(message.0)));
+        self.voice.messages.insert(item.id, Turn { message, item, call_at, is_written: false });
+        self.voice.write_at = Some(Instant::now());
+        if self.chat.conversation == Some(conversation) {
+            self.reload().await?;
+        }
+        self.tell_history().await
+    }
+
+    /// Writes the turns that changed.
+    pub(super) async fn write_spoken(&mut self) {
+        self.voice.write_at = None;
+        let Ok(store) = self.store() else { return };
+        let mut outcome = Ok(());
+        for turn in self.voice.messages.values_mut().filter(|turn| !turn.is_written) {
+            turn.is_written = true;
+            outcome = outcome.and(store.update(turn.message, patch(&turn.item, turn.call_at)).await);
+        }
+        if outcome.is_ok() && self.voice.conversation.map(|(known, _)| known) == self.chat.conversation {
+            outcome = self.reload().await;
+        }
+        self.report(outcome).await;
+    }
+}
+
+/// A turn that is still being spoken may be dropped; a tool call is no message.
+fn is_worth_keeping(item: &Item) -> bool {
+    let is_said = match item.delivery {
+        Delivery::Recording | Delivery::Failed => false,
+        Delivery::Sent | Delivery::Kept | Delivery::Answered | Delivery::Complete | Delivery::Interrupted => true,
+        Delivery::Arriving => !item.text.is_empty(),
+    };
+    is_said && !matches!(item.kind, api::Kind::ToolCall(_))
+}
+
+fn new_message(conversation: i64, parent: Option<i64>, item: &Item) -> NewMessage {
+    let role = match item.role {
+        api::Role::User => Role::User,
+        api::Role::Assistant => Role::Assistant,
+    };
+    let conversation = store::ConversationId(conversation);
+    NewMessage {
+        kind: match item.kind {
+            api::Kind::Typed => Kind::Text,
+            api::Kind::Spoken | api::Kind::ToolCall(_) => Kind::Voice,
+        },
+        state: State::Streaming,
+        ..NewMessage::text(conversation, parent.map(MessageId), role, item.text.clone(), item.at)
+    }
+}
+
+fn patch(item: &Item, call_at: i64) -> Patch {
+    let start_ms = (item.at - call_at).max(0);
+    let spoken = i64::from(item.heard_ms.unwrap_or(item.duration_ms));
+    Patch {
+        text: Some(item.text.clone()),
+        state: Some(match item.delivery {
+            Delivery::Recording | Delivery::Sent | Delivery::Kept | Delivery::Arriving => State::Streaming,
+            Delivery::Answered | Delivery::Complete => State::Done,
+            Delivery::Interrupted => State::Stopped,
+            Delivery::Failed => State::Failed,
+        }),
+        span: (spoken > 0).then_some(Span { call_ms: call_at, start_ms, end_ms: start_ms + spoken }),
+        ..Patch::default()
+    }
+}

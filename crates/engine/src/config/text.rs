@@ -1,0 +1,230 @@
+//! Settings of text: the chat pane and the engine behind it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{ChatPolicy, Target, Way};
+
+/// `[chat]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ChatSettings {
+    /// Id of the provider that is asked first; `practice` needs no key and costs nothing.
+    pub provider: String,
+    /// Id of its model.
+    pub model: String,
+    /// Which way requests go.
+    pub way: Way,
+    /// Who is asked when several could be.
+    pub policy: ChatPolicy,
+    /// Who else may be asked, in this order.
+    pub fallback: Vec<Target>,
+    /// 0 to 2; below 0: the model's own.
+    pub temperature: f32,
+    /// Most tokens of an answer; 0: the model's own limit.
+    pub max_output: u32,
+    /// How much the model should think: `low`, `medium`, `high`; empty: its default.
+    pub effort: String,
+    /// What the model is told about itself and the user in new conversations.
+    pub system: String,
+    /// A cheap model may be asked for titles (a few tokens each).
+    pub titles: bool,
+    /// Base URLs in place of the usual ones.
+    pub addresses: Vec<Address>,
+    /// Prices in place of the listed ones.
+    pub prices: Vec<ModelPrice>,
+}
+
+/// A base URL in place of a provider's usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Address {
+    /// Id of the provider.
+    pub provider: String,
+    /// Base URL.
+    pub url: String,
+}
+
+/// The user's own price of a model, US dollars for a million tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ModelPrice {
+    /// Id of the provider.
+    pub provider: String,
+    /// Id of the model.
+    pub model: String,
+    /// Of the prompt.
+    pub input: f32,
+    /// Of its part out of the provider's cache; below 0: as the rest.
+    pub cached: f32,
+    /// Of the answer.
+    pub output: f32,
+}
+
+impl ChatSettings {
+    pub(super) fn in_range(mut self) -> Self {
+        self.temperature = if self.temperature >= 0.0 { self.temperature.min(2.0) } else { -1.0 };
+        self
+    }
+}
+
+impl Default for ChatSettings {
+    fn default() -> Self {
+        Self {
+            provider: "practice".into(),
+            model: "practice".into(),
+            way: Way::default(),
+            policy: ChatPolicy::default(),
+            fallback: Vec::new(),
+            temperature: -1.0,
+            max_output: 0,
+            effort: String::new(),
+            system: String::new(),
+            titles: false,
+            addresses: Vec::new(),
+            prices: Vec::new(),
+        }
+    }
+}
+
+/// `[custom]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CustomSettings {
+    /// Base URL of a server that speaks `OpenAI`'s chat protocol, `http://localhost:11434/v1` for example.
+    pub base_url: String,
+}
+
+/// `[vertex]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct VertexSettings {
+    /// Id of the Google Cloud project; empty: the one of the service account.
+    pub project: String,
+    /// Region, `us-central1` for example.
+    pub location: String,
+}
+
+impl Default for VertexSettings {
+    fn default() -> Self {
+        Self { project: String::new(), location: "global".into() }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LimitSettings {
+    /// Most requests a minute to each provider; 0: no limit of one's own.
+    pub requests_per_minute: u32,
+    /// As many may go out at once.
+    pub burst: u32,
+    /// Tries at one provider before the next one is asked.
+    pub attempts: u32,
+    /// Longest silence before an answer's first token, seconds.
+    pub timeout_s: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self { requests_per_minute: 0, burst: 10, attempts: 3, timeout_s: 120 }
+    }
+}
+
+/// `[budget]`: in US dollars; 0: no limit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BudgetSettings {
+    /// For one conversation.
+    pub conversation: f32,
+    /// For a day.
+    pub day: f32,
+    /// For a month.
+    pub month: f32,
+}
+
+impl BudgetSettings {
+    pub(super) fn in_range(self) -> Self {
+        let limit = |dollars: f32| if dollars > 0.0 { dollars.min(1e6) } else { 0.0 };
+        Self { conversation: limit(self.conversation), day: limit(self.day), month: limit(self.month) }
+    }
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CacheSettings {
+    /// Answers to equal requests are given again.
+    pub is_on: bool,
+    /// For so long, seconds.
+    pub ttl_s: u32,
+    /// Most memory, MB.
+    pub size_mb: u32,
+    /// Also after the app was closed.
+    pub is_kept: bool,
+    /// Also answers that are different each time (temperature above 0).
+    pub even_random: bool,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { is_on: true, ttl_s: 24 * 60 * 60, size_mb: 8, is_kept: true, even_random: false }
+    }
+}
+
+/// `[history]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct HistorySettings {
+    /// Conversations that were not touched for so many days are deleted, pinned ones never; 0: none is.
+    pub keep_days: u32,
+}
+
+/// `[local_api]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LocalApiSettings {
+    /// Other programs of this computer may ask through Sidetone.
+    pub enabled: bool,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+}
+
+impl Default for LocalApiSettings {
+    fn default() -> Self {
+        Self { enabled: false, port: 4750 }
+    }
+}
+
+/// `[gateway.requests]`: what Cloudflare AI Gateway is told with each text request (its `cf-aig-…` headers); empty and 0
+/// leave it to the gateway's own settings.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GatewayRequests {
+    /// Its cache keeps an answer so long, seconds.
+    pub cache_ttl_s: u32,
+    /// Its cache is not used.
+    pub skip_cache: bool,
+    /// Name of the cache entry.
+    pub cache_key: String,
+    /// It writes no log of the request.
+    pub skip_log: bool,
+    /// It gives a provider so long, ms.
+    pub timeout_ms: u32,
+    /// It tries so often, 1 to 5.
+    pub attempts: u32,
+    /// It waits so long before it tries again, ms.
+    pub retry_delay_ms: u32,
+    /// How the wait grows: `constant`, `linear`, `exponential`.
+    pub backoff: String,
+    /// Up to five marks for its log, as a JSON object.
+    pub metadata: String,
+}

@@ -1,0 +1,87 @@
+//! HTTP for written requests: what the gateway asks for. Redirects are never followed, and a key never goes over a plain
+//! connection to another machine.
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use gateway::{Header, Http, HttpRequest, HttpResponse, Method};
+use protocol::chat::{Failure, FailureKind};
+use reqwest::Response;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::{Net, Refusal, is_private, secret_header};
+
+impl Http for Net {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Failure>> {
+        let net = self.clone();
+        Box::pin(async move { net.exchange(request).await })
+    }
+}
+
+impl Net {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
+        let url = Url::parse(&request.url).map_err(|_| invalid("the address of the server is not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid("the address of the server must begin with http:// or https://"));
+        }
+        let is_secret = |(_, value): &(&str, Header)| matches!(value, Header::Secret(_));
+        if (request.headers.iter().any(is_secret) || url.password().is_some()) && !is_private(&url) {
+            return Err(invalid(&Refusal::Insecure.to_string()));
+        }
+        let headers = headers(&request.headers)?;
+        let client = self.client(&url);
+        let sending = match request.method {
+            Method::Get => client.get(url.clone()),
+            Method::Post => client.post(url.clone()).body(request.body),
+        };
+        let response = sending.headers(headers).send().await.map_err(|error| self.failure(&url, error))?;
+        let status = response.status().as_u16();
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let headers = response.headers().iter().filter_map(text).collect();
+        Ok(HttpResponse { status, headers, body: body(response).boxed() })
+    }
+
+    fn failure(&self, url: &Url, error: reqwest::Error) -> Failure {
+        let refusal = self.refusal(url, error);
+        let kind = match refusal {
+            Refusal::TimedOut => FailureKind::TimedOut,
+            Refusal::Http { .. } | Refusal::Unreachable(_) | Refusal::Proxy(_) | Refusal::Tls(_) => {
+                FailureKind::Unreachable
+            }
+            Refusal::Insecure => FailureKind::Invalid,
+        };
+        Failure::new(kind, refusal.to_string())
+    }
+}
+
+fn headers(pairs: &[(&'static str, Header)]) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let value = match value {
+            Header::Plain(text) => HeaderValue::from_str(text).ok(),
+            Header::Secret(secret) => secret_header(secret.expose_secret()),
+        };
+        let value = value.ok_or_else(|| invalid(&format!("the header {name} cannot be sent")))?;
+        headers.append(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
+}
+
+/// The body as it comes; dropping it closes the connection.
+fn body(response: Response) -> impl futures_util::Stream<Item = Result<bytes::Bytes, Failure>> + Send {
+    stream::try_unfold(response, |mut response| async move {
+        match response.chunk().await {
+            Ok(Some(piece)) => Ok(Some((piece, response))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Failure::new(FailureKind::Broken, super::refusal::words(&error.without_url()))),
+        }
+    })
+}
+
+fn invalid(why: &str) -> Failure {
+    Failure::new(FailureKind::Invalid, why)
+}

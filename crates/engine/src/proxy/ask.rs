@@ -1,0 +1,161 @@
+//! `POST /v1/ask`: one prompt, answered in an envelope of `success`, `data`, `usage` and `metadata` or `error`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use gateway::{Ask, GatewayOptions, Order, Piece, Policy, Purpose, Receipt};
+use jiff::Timestamp;
+use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{Hall, chat, outcome, target};
+
+/// What is asked. Names as the documents of the API have them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Asked {
+    prompt: String,
+    #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    system: String,
+    #[serde(default)]
+    max_tokens: Option<u64>,
+    #[serde(default)]
+    temperature: Option<f32>,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default)]
+    policy: Option<Policy>,
+    #[serde(default)]
+    cache: Option<bool>,
+}
+
+pub(super) async fn ask(State(hall): State<Arc<Hall>>, body: Bytes) -> Response {
+    let asked: Asked = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => {
+            return failed(&Failure::new(FailureKind::Invalid, format!("the request makes no sense: {error}")));
+        }
+    };
+    if let Some(unknown) = asked.provider.as_deref().filter(|name| !target::is_provider(name)) {
+        return failed(&Failure::new(FailureKind::Invalid, format!("there is no provider {unknown:?}")));
+    }
+    let is_stream = asked.stream;
+    let pieces = hall.text.ask(request(&hall, asked));
+    if is_stream {
+        return streamed(pieces);
+    }
+    match chat::gather(pieces).await {
+        Ok(whole) => Json(success(&whole.text, &whole.receipt)).into_response(),
+        Err(failure) => failed(&failure),
+    }
+}
+
+fn request(hall: &Hall, asked: Asked) -> Ask {
+    let text = |role, text| Message { role, parts: vec![Part::Text { text }] };
+    let system = Some(asked.system).filter(|system| !system.is_empty());
+    let mut messages: Vec<Message> = system.map(|system| text(Speaker::System, system)).into_iter().collect();
+    messages.push(text(Speaker::User, asked.prompt));
+    let order = hall.order(asked.provider.as_deref(), &asked.model);
+    let order = match asked.policy {
+        Some(policy) => Order::Policy(policy, order.targets().to_vec()),
+        None => order,
+    };
+    Ask {
+        request: Request {
+            model: asked.model,
+            messages,
+            temperature: asked.temperature,
+            max_output: asked.max_tokens,
+            effort: None,
+        },
+        order,
+        purpose: Purpose::Api,
+        profile: "local-api".into(),
+        conversation: None,
+        is_stream: asked.stream,
+        cache: asked.cache,
+        route: None,
+        options: GatewayOptions::default(),
+    }
+}
+
+/// Events `{"data": "more text"}`, then the envelope without its data.
+fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
+    let stream = stream::unfold(Some(pieces), |pieces| async move {
+        let mut pieces = pieces?;
+        loop {
+            let (text, rest) = match pieces.recv().await {
+                Some(Piece::Delta(Delta::Text(text))) => (chat::event(&json!({ "data": text })), Some(pieces)),
+                Some(Piece::Receipt(receipt)) => (chat::event(&success("", &receipt)), None),
+                Some(Piece::Failed(failure, _)) => (chat::event(&error(&failure)), None),
+                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
+                    continue;
+                }
+                None => return None,
+            };
+            return Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), rest));
+        }
+    });
+    outcome::events(Body::from_stream(stream))
+}
+
+fn success(text: &str, receipt: &Receipt) -> Value {
+    let tokens = receipt.tokens;
+    let hit = match receipt.cache {
+        gateway::CacheState::Hit | gateway::CacheState::Coalesced | gateway::CacheState::Remote => "hit",
+        gateway::CacheState::Off | gateway::CacheState::Miss => "miss",
+    };
+    json!({
+        "success": true,
+        "data": text,
+        "provider": receipt.target.provider,
+        "model": receipt.answered_by.as_deref().unwrap_or(&receipt.target.model),
+        "usage": {
+            "inputTokens": tokens.input,
+            "outputTokens": tokens.output,
+            "totalTokens": tokens.input + tokens.output,
+        },
+        "metadata": {
+            "responseTime": receipt.times.total_ms,
+            "cacheStatus": hit,
+            "cache": chat::cache(receipt.cache),
+            // US dollars, exact to the nano-dollar.
+            "cost": receipt.cost.map(|cost| cost.0 as f64 / 1e9),
+            "costNano": receipt.cost,
+            "attempts": receipt.attempts,
+            "requestId": request_id(),
+            "timestamp": Timestamp::now().to_string(),
+        },
+    })
+}
+
+fn failed(failure: &Failure) -> Response {
+    (outcome::status(failure.kind), Json(error(failure))).into_response()
+}
+
+fn error(failure: &Failure) -> Value {
+    json!({
+        "success": false,
+        "error": {
+            "type": outcome::kind(failure.kind),
+            "message": failure.message,
+            "code": failure.status.unwrap_or_else(|| outcome::status(failure.kind).as_u16()),
+            "retryAfter": failure.retry_after.map(|wait| wait.as_secs()),
+        },
+        "metadata": { "requestId": request_id(), "timestamp": Timestamp::now().to_string() },
+    })
+}
+
+fn request_id() -> String {
+    format!("req_{:016x}", fastrand::u64(..))
+}

@@ -1,0 +1,78 @@
+//! Errors in `OpenAI`'s words, which all clients understand.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use protocol::chat::{Failure, FailureKind};
+use serde_json::{Value, json};
+
+pub(super) fn error(status: StatusCode, code: &str, words: &str) -> Response {
+    (status, Json(json!({ "error": { "message": words, "type": code, "code": code, "param": null } }))).into_response()
+}
+
+pub(super) fn invalid(words: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "invalid_request_error", words)
+}
+
+/// A failure as an answer with its status.
+pub(super) fn failed(failure: &Failure) -> Response {
+    let mut response = (status(failure.kind), Json(body(failure))).into_response();
+    if let Some(wait) = failure.retry_after {
+        let seconds = wait.as_secs().max(1).to_string();
+        if let Ok(value) = HeaderValue::from_str(&seconds) {
+            response.headers_mut().insert(RETRY_AFTER, value);
+        }
+    }
+    response
+}
+
+pub(super) fn body(failure: &Failure) -> Value {
+    let kind = kind(failure.kind);
+    let code = failure.code.as_deref().unwrap_or(kind);
+    json!({ "error": { "message": failure.message, "type": kind, "code": code, "param": null } })
+}
+
+pub(super) fn status(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::Credential => StatusCode::UNAUTHORIZED,
+        FailureKind::Quota | FailureKind::Budget => StatusCode::PAYMENT_REQUIRED,
+        FailureKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Model => StatusCode::NOT_FOUND,
+        FailureKind::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+        FailureKind::Invalid => StatusCode::BAD_REQUEST,
+        FailureKind::Refused => StatusCode::FORBIDDEN,
+        FailureKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        FailureKind::Unreachable | FailureKind::Broken | FailureKind::Gateway => StatusCode::BAD_GATEWAY,
+        FailureKind::Cancelled => StatusCode::REQUEST_TIMEOUT,
+    }
+}
+
+/// The error taxonomy of the local API.
+pub(super) fn kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Credential => "authentication_error",
+        FailureKind::Quota => "insufficient_quota",
+        FailureKind::Budget => "budget_exceeded",
+        FailureKind::RateLimited => "rate_limit_exceeded",
+        FailureKind::Model => "model_not_found",
+        FailureKind::TooLong => "context_length_exceeded",
+        FailureKind::Invalid => "invalid_request_error",
+        FailureKind::Refused => "content_filter",
+        FailureKind::Unavailable => "provider_unavailable",
+        FailureKind::TimedOut => "timeout",
+        FailureKind::Unreachable => "provider_unreachable",
+        FailureKind::Broken => "stream_broken",
+        FailureKind::Gateway => "gateway_error",
+        FailureKind::Cancelled => "cancelled",
+    }
+}
+
+/// A stream of server-sent events.
+pub(super) fn events(body: axum::body::Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,219 @@
+//! The API over real sockets: who may come in, and what they get.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use emulator::chat::{Answer, Fakes, Fault, FaultKind, Script};
+use futures_util::TryStreamExt as _;
+use gateway::{Header, Http as _, HttpRequest, Method};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::Proxy;
+use crate::api::Change;
+use crate::config::{self, Settings};
+use crate::credential::Credentials;
+use crate::net::{Net, NetOptions};
+use crate::text::{self, Shelf};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const KEY: &str = "gsk-test-behind-the-door";
+
+/// The server with a client.
+struct Rig {
+    net: Net,
+    url: String,
+    token: String,
+    fakes: Fakes,
+    _proxy: Proxy,
+    _practice: watch::Sender<String>,
+    _settings: watch::Sender<Settings>,
+    folder: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn new(script: Script) -> Self {
+        let fakes = Fakes::start(script.key("groq", KEY)).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let addresses = json!([{ "provider": "groq", "url": fakes.base_url("groq") }]);
+        let patch = json!({
+            "chat": { "provider": "groq", "model": "fake-model", "addresses": addresses },
+            "limits": { "attempts": 1 },
+            "local_api": { "enabled": true, "port": 0 },
+        });
+        let settings = config::merge(&Settings::default(), &patch).unwrap();
+        let credentials = Credentials::without_keychain(|name| (name == "GROQ_API_KEY").then(|| KEY.to_owned()));
+        let net = Net::new(NetOptions::default()).unwrap();
+        let (url, practice) = watch::channel(fakes.base_url("practice"));
+        let shelf = Shelf::new(folder.path().join("sidetone.db"));
+        let (text, keyring, _) = text::start(&net, &credentials, shelf, practice, &settings);
+        let in_force = watch::Sender::new(settings);
+        let (mut proxy, mut told) = Proxy::new(text, net.clone(), keyring, in_force.subscribe(), folder.path());
+        proxy.configure();
+        let change = tokio::time::timeout(LIMIT, told.recv()).await.unwrap().unwrap();
+        let Change::LocalApi(api) = change else { panic!("{change:?}") };
+        let base = api.url.unwrap().trim_end_matches("/v1").to_owned();
+        let token = std::fs::read_to_string(api.token_file).unwrap();
+        Self { net, url: base, token, fakes, _proxy: proxy, _practice: url, _settings: in_force, folder }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+        body: &Value,
+    ) -> (u16, String) {
+        let headers = headers.into_iter().map(|(name, value)| (name, Header::Plain(value))).collect();
+        let body = if method == Method::Get { Vec::new() } else { body.to_string().into_bytes() };
+        let request = HttpRequest { method, url: format!("{}{path}", self.url), headers, body: body.into() };
+        let response = self.net.send(request).await.unwrap();
+        let status = response.status;
+        let body: Vec<bytes::Bytes> = response.body.try_collect().await.unwrap();
+        (status, String::from_utf8(body.concat()).unwrap())
+    }
+
+    fn bearer(&self) -> Vec<(&'static str, String)> {
+        vec![("authorization", format!("Bearer {}", self.token))]
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, String) {
+        self.send(Method::Post, path, self.bearer(), &body).await
+    }
+}
+
+fn question(extra: &Value) -> Value {
+    let mut question = json!({ "model": "groq/fake-model", "messages": [{ "role": "user", "content": "hello" }] });
+    for (name, value) in extra.as_object().unwrap() {
+        question[name] = value.clone();
+    }
+    question
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_programs_with_the_token_come_in() {
+    let rig = Rig::new(Script::default()).await;
+    let with = |name, value: &str| {
+        let mut headers = rig.bearer();
+        headers.push((name, value.to_owned()));
+        headers
+    };
+    let port = rig.url.rsplit(':').next().unwrap().to_owned();
+    let table = [
+        (Vec::new(), 401),
+        (vec![("authorization", "Bearer wrong".to_owned())], 401),
+        (vec![("authorization", format!("Bearer {}x", rig.token))], 401),
+        (with("origin", "https://evil.test"), 403),
+        (with("origin", "null"), 403),
+        (with("host", "evil.test"), 403),
+        (with("host", &format!("evil.test:{port}")), 403),
+        (with("host", &format!("localhost:{port}")), 200),
+        (rig.bearer(), 200),
+        (vec![("x-api-key", rig.token.clone())], 200),
+    ];
+    for (headers, wanted) in table {
+        let shown = format!("{headers:?}");
+        let (status, body) = rig.send(Method::Post, "/v1/chat/completions", headers, &question(&json!({}))).await;
+        assert_eq!(status, wanted, "{shown}: {body}");
+    }
+    // The requests are equal and temperature is not 0: none came from the cache, none came by the closed door.
+    assert_eq!(rig.fakes.record().requests.len(), 3);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_for_this_user_only_and_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let rig = Rig::new(Script::default()).await;
+    let file = rig.folder.path().join("local-api.token");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(rig.token.len() > 40);
+    assert_eq!(super::token(&file).unwrap(), rig.token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_is_answered_whole_and_in_pieces() {
+    let rig =
+        Rig::new(Script::default().answer(Answer::say("One two three four.")).answer(Answer::say("Five six seven.")))
+            .await;
+    let (status, body) = rig.post("/v1/chat/completions", question(&json!({}))).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["choices"][0]["message"]["content"], "One two three four.");
+    assert!(body["usage"]["total_tokens"].as_u64().unwrap() > 0);
+    let extra = json!({ "stream": true, "stream_options": { "include_usage": true } });
+    let (status, body) = rig.post("/v1/chat/completions", question(&extra)).await;
+    assert_eq!(status, 200);
+    let events: Vec<&str> = body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+    assert_eq!(events.last(), Some(&"[DONE]"));
+    let text: String = events
+        .iter()
+        .filter_map(|event| serde_json::from_str::<Value>(event).ok())
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(text, "Five six seven.");
+    assert!(body.contains("\"usage\""), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_comes_with_its_status_also_for_a_stream() {
+    let fault = Fault::new(FaultKind::NoCredit).at("groq");
+    let rig = Rig::new(Script::default().fault(fault)).await;
+    for is_stream in [false, true] {
+        let (status, body) = rig.post("/v1/chat/completions", question(&json!({ "stream": is_stream }))).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, body["error"]["type"].as_str()), (402, Some("insufficient_quota")), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_envelope_tells_usage_cost_and_cache() {
+    let rig = Rig::new(Script::default()).await;
+    let asked = json!({ "prompt": "hello", "provider": "groq", "model": "fake-model", "temperature": 0 });
+    for cache in ["miss", "hit"] {
+        let (status, body) = rig.post("/v1/ask", asked.clone()).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["success"]), (200, &json!(true)), "{body}");
+        assert_eq!(body["metadata"]["cacheStatus"], cache, "{body}");
+        let usage = &body["usage"];
+        let sum = usage["inputTokens"].as_u64().unwrap() + usage["outputTokens"].as_u64().unwrap();
+        assert_eq!(usage["totalTokens"].as_u64(), Some(sum));
+    }
+    let (status, body) = rig.post("/v1/ask", json!({ "prompt": "hello", "provider": "nobody" })).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &body["success"]), (400, &json!(false)), "{body}");
+    assert_eq!(body["error"]["type"], "invalid_request_error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_plain_chat_goes_through_with_the_key() {
+    let rig = Rig::new(Script::default()).await;
+    let (status, body) = rig.post("/v1/chat/completions", question(&json!({ "top_p": 0.5 }))).await;
+    assert_eq!(status, 200, "{body}");
+    let path = "/api/v1/ai-gateway/providers/groq/chat/completions";
+    let (status, body) =
+        rig.post(path, json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] })).await;
+    assert_eq!(status, 200, "{body}");
+    let (status, body) =
+        rig.send(Method::Get, "/api/v1/ai-gateway/providers/groq/models", rig.bearer(), &json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    for path in ["groq/../../x", "groq/a%2F..%2Fb", "nobody/models"] {
+        let (status, body) =
+            rig.send(Method::Get, &format!("/api/v1/ai-gateway/providers/{path}"), rig.bearer(), &json!({})).await;
+        assert!(matches!(status, 400 | 404), "{path}: {status} {body}");
+    }
+    let shown = format!("{:?}", rig.fakes.record().violations);
+    assert!(!shown.contains(&rig.token), "the token of this API goes no further: {shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_are_listed_with_their_provider() {
+    let rig = Rig::new(Script::default().model("groq", "only-model")).await;
+    let (status, body) = rig.send(Method::Get, "/v1/models", rig.bearer(), &json!({})).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let ids: Vec<&str> = body["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
+    assert_eq!(status, 200);
+    assert!(ids.contains(&"practice/practice") && ids.contains(&"groq/only-model"), "{ids:?}");
+    assert!(!body.to_string().contains(KEY));
+}

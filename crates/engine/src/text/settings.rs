@@ -1,0 +1,224 @@
+//! The settings in the gateway's words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::{
+    Backoff, Budget, CacheLimits, CloudGateway, GatewayOptions, Limits, Nanodollars, Override, Patience, Piece, Price,
+    ProviderId, Rate, Receipt, Settings as Terms, Target, Vertex, Way,
+};
+use tokio::sync::watch;
+
+use super::PRACTICE;
+use crate::api;
+use crate::config::{
+    BudgetSettings, ChatSettings, GatewayRequests, GatewaySettings, LimitSettings, OpenaiSettings, Settings,
+};
+
+/// The gateway's settings for these.
+pub(crate) fn of(settings: &Settings) -> Terms {
+    let cache = &settings.cache;
+    Terms {
+        way: way(settings.chat.way),
+        ways: BTreeMap::new(),
+        base_urls: base_urls(settings),
+        gateway: cloud_gateway(&settings.gateway),
+        vertex: Vertex { project: settings.vertex.project.clone(), region: settings.vertex.location.clone() },
+        limits: limits(&settings.limits),
+        budget: budget(&settings.budget),
+        cache: CacheLimits {
+            is_on: cache.is_on,
+            keep: Duration::from_secs(cache.ttl_s.into()),
+            bytes: u64::from(cache.size_mb) << 20,
+        },
+        patience: Patience {
+            attempts: settings.limits.attempts.max(1),
+            first_byte: Duration::from_secs(settings.limits.timeout_s.max(1).into()),
+            ..Patience::default()
+        },
+        prices: prices(&settings.chat),
+    }
+}
+
+pub(crate) fn way(way: api::Way) -> Way {
+    match way {
+        api::Way::Direct => Way::Direct,
+        api::Way::Gateway => Way::Gateway,
+        api::Way::StoredKey => Way::StoredKey,
+    }
+}
+
+fn base_urls(settings: &Settings) -> BTreeMap<ProviderId, String> {
+    let mut urls = BTreeMap::new();
+    let mut add = |provider: &str, url: &str| {
+        let url = url.trim().trim_end_matches('/');
+        if !url.is_empty() {
+            urls.insert(ProviderId::from(provider), url.to_owned());
+        }
+    };
+    // Voice's base URL may be a WebSocket's; text has the same one with http.
+    let openai = &settings.providers.openai.base_url;
+    if *openai != OpenaiSettings::default().base_url {
+        add("openai", &openai.strip_prefix("ws").map_or_else(|| openai.clone(), |rest| format!("http{rest}")));
+    }
+    add("custom", &settings.custom.base_url);
+    settings.chat.addresses.iter().for_each(|address| add(&address.provider, &address.url));
+    urls
+}
+
+fn cloud_gateway(gateway: &GatewaySettings) -> Option<CloudGateway> {
+    let usual = GatewaySettings::default().base_url;
+    let is_set = !gateway.account_id.trim().is_empty() || gateway.base_url.trim_end_matches('/') != usual;
+    is_set.then(|| CloudGateway {
+        base_url: gateway.base_url.trim_end_matches('/').to_owned(),
+        account: gateway.account_id.trim().to_owned(),
+        gateway: gateway.gateway_id.trim().to_owned(),
+        options: options(&gateway.requests),
+    })
+}
+
+fn options(requests: &GatewayRequests) -> GatewayOptions {
+    let number = |number: u32| Some(number).filter(|number| *number > 0);
+    GatewayOptions {
+        cache_ttl: number(requests.cache_ttl_s),
+        skip_cache: requests.skip_cache.then_some(true),
+        cache_key: Some(requests.cache_key.clone()).filter(|key| !key.is_empty()),
+        metadata: serde_json::from_str(&requests.metadata).unwrap_or_default(),
+        collect_log: requests.skip_log.then_some(false),
+        request_timeout: number(requests.timeout_ms),
+        max_attempts: number(requests.attempts).and_then(|attempts| attempts.try_into().ok()),
+        retry_delay: number(requests.retry_delay_ms),
+        backoff: match requests.backoff.as_str() {
+            "constant" => Some(Backoff::Constant),
+            "linear" => Some(Backoff::Linear),
+            "exponential" => Some(Backoff::Exponential),
+            _ => None,
+        },
+        ..GatewayOptions::default()
+    }
+}
+
+fn limits(limits: &LimitSettings) -> Limits {
+    let usual = Limits::default();
+    if limits.requests_per_minute == 0 {
+        return usual;
+    }
+    let window = Duration::from_secs(60);
+    let provider = Rate { requests: limits.requests_per_minute, window, burst: limits.burst.max(1) };
+    Limits { provider, ..usual }
+}
+
+fn budget(budget: &BudgetSettings) -> Budget {
+    Budget { conversation: dollars(budget.conversation), day: dollars(budget.day), month: dollars(budget.month) }
+}
+
+/// A limit in dollars; 0 is none.
+pub(crate) fn dollars(limit: f32) -> Option<Nanodollars> {
+    // By way of the decimal text: 0.1 as `f32` is 0.10000000149 as `f64`.
+    (limit > 0.0).then(|| Nanodollars::from_dollars(exact(limit)))
+}
+
+fn exact(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| number.into())
+}
+
+fn prices(chat: &ChatSettings) -> Vec<Override> {
+    let price = |price: &crate::config::ModelPrice| {
+        let cached = (price.cached >= 0.0).then(|| exact(price.cached));
+        Override {
+            target: Target { provider: ProviderId::from(price.provider.as_str()), model: price.model.clone() },
+            price: Price::dollars(exact(price.input), cached, exact(price.output)),
+        }
+    };
+    chat.prices.iter().map(price).collect()
+}
+
+/// How the practice partner is known to its own gateway.
+pub(super) fn partner() -> Target {
+    Target { provider: "custom".into(), model: PRACTICE.into() }
+}
+
+/// Terms for the practice partner, whose base URL appears in `practice`.
+pub(super) fn of_practice(mut practice: watch::Receiver<String>) -> watch::Receiver<Arc<Terms>> {
+    let terms = |url: &str| {
+        let base_urls = BTreeMap::from([(partner().provider, url.to_owned())]);
+        let unlimited = Rate { requests: 0, ..Rate::default() };
+        let limits = Limits { provider: unlimited, profile: unlimited, ..Limits::default() };
+        let cache = CacheLimits { is_on: false, bytes: 0, ..CacheLimits::default() };
+        Arc::new(Terms { base_urls, limits, cache, ..Terms::default() })
+    };
+    let (sender, receiver) = watch::channel(terms(&practice.borrow_and_update()));
+    tokio::spawn(async move {
+        while practice.changed().await.is_ok() {
+            sender.send_replace(terms(&practice.borrow_and_update()));
+        }
+        // The last address stays in force.
+        sender.closed().await;
+    });
+    receiver
+}
+
+/// A piece of the practice partner under its own name.
+pub(super) fn as_practice(piece: Piece) -> Piece {
+    let name = || Target { provider: PRACTICE.into(), model: PRACTICE.into() };
+    let receipt = |receipt: Receipt| Receipt {
+        target: name(),
+        answered_by: None,
+        cost: Some(Nanodollars::ZERO),
+        list_cost: Some(Nanodollars::ZERO),
+        ..receipt
+    };
+    match piece {
+        Piece::Trying { attempt, .. } => Piece::Trying { target: name(), attempt },
+        Piece::Receipt(one) => Piece::Receipt(receipt(one)),
+        Piece::Failed(failure, one) => Piece::Failed(failure, receipt(one)),
+        Piece::Waiting { .. } | Piece::FellBack { .. } | Piece::Delta(_) => piece,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::merge;
+
+    #[test]
+    fn money_is_exact() {
+        assert_eq!(dollars(0.1), Some(Nanodollars(100_000_000)));
+        assert_eq!(dollars(2.5), Some(Nanodollars(2_500_000_000)));
+        assert_eq!(dollars(0.0), None);
+    }
+
+    #[test]
+    fn what_the_user_sets_reaches_the_gateway() {
+        let patch = json!({
+            "chat": { "way": "gateway", "addresses": [{ "provider": "groq", "url": "http://localhost:1/v1/" }] },
+            "custom": { "base_url": "http://localhost:2/v1" },
+            "providers": { "openai": { "base_url": "wss://other.test/v1" } },
+            "gateway": { "account_id": "a", "gateway_id": "g", "requests": {
+                "cache_ttl_s": 90, "skip_log": true, "backoff": "linear", "metadata": "{\"team\":\"red\"}" } },
+            "limits": { "requests_per_minute": 7, "burst": 2 },
+            "budget": { "day": 1.5 },
+        });
+        let terms = of(&merge(&Settings::default(), &patch).unwrap());
+        assert_eq!(terms.way, Way::Gateway);
+        let url = |provider: &str| terms.base_urls.get(&ProviderId::from(provider)).map(String::as_str);
+        assert_eq!(url("groq"), Some("http://localhost:1/v1"));
+        assert_eq!(url("custom"), Some("http://localhost:2/v1"));
+        assert_eq!(url("openai"), Some("https://other.test/v1"));
+        let gateway = terms.gateway.unwrap();
+        assert_eq!((gateway.account.as_str(), gateway.options.cache_ttl), ("a", Some(90)));
+        assert_eq!((gateway.options.collect_log, gateway.options.backoff), (Some(false), Some(Backoff::Linear)));
+        assert_eq!(gateway.options.metadata.get("team").map(String::as_str), Some("red"));
+        assert_eq!((terms.limits.provider.requests, terms.limits.provider.burst), (7, 2));
+        assert_eq!(terms.budget.day, Some(Nanodollars(1_500_000_000)));
+    }
+
+    #[test]
+    fn without_an_account_there_is_no_gateway() {
+        assert_eq!(of(&Settings::default()).gateway, None);
+    }
+}

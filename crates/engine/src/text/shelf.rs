@@ -1,0 +1,70 @@
+//! The store, opened when it is first needed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use gateway::DiskCache;
+use store::{Error, Store};
+use tokio::sync::OnceCell;
+
+use crate::call::unix_ms;
+
+/// Most of the disk for kept answers, bytes.
+const KEPT_ANSWERS: u64 = 64 << 20;
+
+/// Where conversations and the ledger are. Cloning is cheap; all clones share one open file.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    file: PathBuf,
+    store: Arc<OnceCell<Store>>,
+}
+
+impl Shelf {
+    /// The file is neither opened nor made yet.
+    pub(crate) fn new(file: PathBuf) -> Self {
+        Self { file, store: Arc::default() }
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// When its file cannot be opened; the next call tries again.
+    pub async fn store(&self) -> Result<&Store, Error> {
+        let file = self.file.clone();
+        let open = async {
+            let opening = tokio::task::spawn_blocking(move || {
+                if let Some(folder) = file.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                Store::open(&file)
+            });
+            opening.await.unwrap_or(Err(Error::Closed))
+        };
+        self.store.get_or_try_init(|| open).await
+    }
+
+    /// The store, if it is open.
+    pub(crate) fn opened(&self) -> Option<&Store> {
+        self.store.get()
+    }
+}
+
+impl DiskCache for Shelf {
+    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<Vec<u8>>> {
+        Box::pin(async move { self.store().await.ok()?.cache_get(key, unix_ms()).await.ok().flatten() })
+    }
+
+    fn store(&self, key: [u8; 32], value: Vec<u8>, keep: Duration) {
+        let shelf = self.clone();
+        tokio::spawn(async move {
+            let Ok(store) = Self::store(&shelf).await else { return };
+            let now = unix_ms();
+            let expires = now.saturating_add(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+            if let Err(error) = store.cache_put(key, value, expires, now, KEPT_ANSWERS).await {
+                tracing::debug!(%error, "an answer was not kept");
+            }
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! The gateway as others see it.
+
+use std::sync::Arc;
+
+use protocol::chat::Failure;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::pipeline::{self, Shared, unix_ms};
+use crate::price::input_tokens;
+use crate::{Ask, Health, Model, Nanodollars, Parts, Piece, ProviderId, models, route};
+
+/// Pieces on their way; a reader that is slower makes the provider wait.
+const PIECES: usize = 64;
+
+/// The engine behind every text request. Cheap to clone; all clones share limits, cache and health.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+impl Gateway {
+    /// A gateway with an empty cache and no history of health.
+    pub fn new(parts: Parts) -> Self {
+        Self { shared: Arc::new(Shared::new(parts)) }
+    }
+
+    /// Asks; pieces come as they come, the last is [`Piece::Receipt`] or [`Piece::Failed`]. Dropping the receiver
+    /// cancels: the connection is closed, the ledger says so. Must be called within a tokio runtime.
+    pub fn ask(&self, ask: Ask) -> mpsc::Receiver<Piece> {
+        let (sender, pieces) = mpsc::channel(PIECES);
+        tokio::spawn(pipeline::run(Arc::clone(&self.shared), ask, sender));
+        pieces
+    }
+
+    /// The models of a provider, its own list merged with the price list; reached as the settings say. Providers
+    /// without a list of their own give the price list's.
+    pub async fn models(&self, provider: &ProviderId) -> Result<Vec<Model>, Failure> {
+        models::live(&self.shared, provider).await
+    }
+
+    /// The models of the price list, without asking anybody.
+    pub fn known_models(&self, provider: &ProviderId) -> Vec<Model> {
+        models::known(&self.shared.settings(), provider)
+    }
+
+    /// About what it will cost at the target that would be asked first; `None`: the price is not known.
+    pub fn estimate(&self, ask: &Ask) -> Option<Nanodollars> {
+        let settings = self.shared.settings();
+        let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board).ok()?;
+        route::estimate(targets.first()?, &ask.request, input_tokens(&ask.request), &settings)
+    }
+
+    /// Every provider that was tried since the start, by name.
+    pub fn health(&self) -> Vec<Health> {
+        self.shared.board.health(Instant::now(), unix_ms())
+    }
+}

@@ -1,0 +1,43 @@
+//! The engine behind every text request. What is asked passes these stages, one file each, in this order:
+//! validate, limit, cache, route and breaker, retry, credential, transport, wire, ledger. HTTP, keys, the ledger and the disk are [given to it](Parts): it has none of its own.
+
+mod address;
+mod ask;
+mod breaker;
+mod budget;
+mod cache;
+mod credential;
+mod exchange;
+mod flight;
+mod gateway;
+mod health;
+mod ledger;
+mod limit;
+mod models;
+mod money;
+mod options;
+mod outlet;
+mod parts;
+mod pipeline;
+mod price;
+mod provider;
+mod receipt;
+mod retry;
+mod route;
+mod settings;
+mod transport;
+mod validate;
+mod wire;
+
+pub use ask::{Ask, Order, Policy, Purpose, Target, Way};
+pub use gateway::Gateway;
+pub use health::{Circuit, Health, Percentiles};
+pub use ledger::{Outcome, Row};
+pub use models::Model;
+pub use money::Nanodollars;
+pub use options::{Backoff, GatewayOptions};
+pub use parts::{DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Spent};
+pub use price::{Price, Quantity, Tier, price};
+pub use provider::{Auth, Provider, ProviderId, provider, providers};
+pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Times};
+pub use settings::{Budget, CacheLimits, CloudGateway, Limits, Override, Patience, Rate, Settings, Vertex};

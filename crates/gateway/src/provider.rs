@@ -1,0 +1,264 @@
+//! The providers: rows of data.
+
+use std::fmt;
+
+use protocol::chat::{Dialect, Wire};
+use serde::{Deserialize, Serialize};
+
+/// Names a provider, such as `openai`. Any string; [`provider`] tells whether it is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderId(pub String);
+
+impl ProviderId {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ProviderId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A provider of text models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provider {
+    /// Its [`ProviderId`].
+    pub id: &'static str,
+    /// For people.
+    pub name: &'static str,
+    /// What stands before the path of a request. `{account}` is Cloudflare's, `{host}`, `{project}` and `{region}` are
+    /// Vertex AI's. Empty: the user must set one, or there is no direct way.
+    pub base_url: &'static str,
+    /// How it is spoken to.
+    pub wire: Wire,
+    /// Its peculiarities.
+    pub dialect: Dialect,
+    /// How it wants its key.
+    pub auth: Auth,
+    /// What stands in place of `base_url` behind the gateway's own address; empty: the gateway does not know it.
+    /// `{model}` is the model id.
+    pub gateway_path: &'static str,
+    /// Where the list of models is, behind the base URL; empty: it has none.
+    pub models_path: &'static str,
+    /// Where keys are made; empty: it needs none.
+    pub key_url: &'static str,
+    /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
+    pub is_local: bool,
+    /// The usual port on 127.0.0.1 of a local server.
+    pub local_port: Option<u16>,
+}
+
+/// How a provider wants its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// `authorization: Bearer KEY`.
+    Bearer,
+    /// The same, if there is a key.
+    BearerIfAny,
+    /// `x-api-key: KEY` and `anthropic-version`.
+    Anthropic,
+    /// `x-goog-api-key: KEY`.
+    Google,
+    /// A token made of a service account: `authorization: Bearer TOKEN`.
+    ServiceAccount,
+}
+
+const PLAIN: Dialect = Dialect {
+    max_completion_tokens: false,
+    stream_options: false,
+    reasoning_effort: false,
+    reasoning_format: false,
+    store: false,
+    web_search: false,
+};
+const COUNTING: Dialect = Dialect { stream_options: true, ..PLAIN };
+const THINKING: Dialect = Dialect { reasoning_effort: true, ..PLAIN };
+
+const OPENAI_STYLE: Provider = Provider {
+    id: "",
+    name: "",
+    base_url: "",
+    wire: Wire::OpenaiChat,
+    dialect: COUNTING,
+    auth: Auth::Bearer,
+    gateway_path: "",
+    models_path: "/models",
+    key_url: "",
+    is_local: false,
+    local_port: None,
+};
+const LOCAL: Provider = Provider { auth: Auth::BearerIfAny, is_local: true, ..OPENAI_STYLE };
+
+/// Addresses, authentication and peculiarities: the providers' API references and official SDKs, autumn 2026; gateway
+/// paths: Cloudflare's documentation of provider-native endpoints.
+const PROVIDERS: &[Provider] = &[
+    Provider {
+        id: "openai",
+        name: "OpenAI",
+        base_url: "https://api.openai.com/v1",
+        dialect: Dialect { max_completion_tokens: true, reasoning_effort: true, ..COUNTING },
+        gateway_path: "openai",
+        key_url: "https://platform.openai.com/api-keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "anthropic",
+        name: "Anthropic",
+        base_url: "https://api.anthropic.com/v1",
+        wire: Wire::AnthropicMessages,
+        dialect: THINKING,
+        auth: Auth::Anthropic,
+        gateway_path: "anthropic/v1",
+        models_path: "/models?limit=1000",
+        key_url: "https://platform.claude.com/settings/keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "google-ai-studio",
+        name: "Google AI Studio",
+        base_url: "https://generativelanguage.googleapis.com/v1beta",
+        wire: Wire::GoogleGenerate,
+        dialect: THINKING,
+        auth: Auth::Google,
+        gateway_path: "google-ai-studio/v1beta",
+        models_path: "/models?pageSize=1000",
+        key_url: "https://aistudio.google.com/apikey",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "google-vertex",
+        name: "Google Vertex AI",
+        base_url: "https://{host}/v1/projects/{project}/locations/{region}/publishers/google",
+        wire: Wire::GoogleGenerate,
+        dialect: THINKING,
+        auth: Auth::ServiceAccount,
+        gateway_path: "google-vertex-ai/v1/projects/{project}/locations/{region}/publishers/google",
+        models_path: "",
+        key_url: "https://console.cloud.google.com/iam-admin/serviceaccounts",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "huggingface",
+        name: "Hugging Face",
+        base_url: "https://router.huggingface.co/v1",
+        gateway_path: "huggingface/{model}/v1",
+        key_url: "https://huggingface.co/settings/tokens",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "perplexity",
+        name: "Perplexity",
+        base_url: "https://api.perplexity.ai/v1",
+        wire: Wire::OpenaiResponses,
+        dialect: Dialect { web_search: true, ..PLAIN },
+        gateway_path: "perplexity-ai/v1",
+        key_url: "https://www.perplexity.ai/account/api/keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "deepseek",
+        name: "DeepSeek",
+        base_url: "https://api.deepseek.com",
+        gateway_path: "deepseek",
+        key_url: "https://platform.deepseek.com/api_keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "groq",
+        name: "Groq",
+        base_url: "https://api.groq.com/openai/v1",
+        dialect: Dialect { max_completion_tokens: true, reasoning_format: true, ..COUNTING },
+        gateway_path: "groq",
+        key_url: "https://console.groq.com/keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "openrouter",
+        name: "OpenRouter",
+        base_url: "https://openrouter.ai/api/v1",
+        gateway_path: "openrouter/v1",
+        key_url: "https://openrouter.ai/settings/keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "mistral",
+        name: "Mistral",
+        base_url: "https://api.mistral.ai/v1",
+        // It refuses fields that it does not know, and tells the usage unasked.
+        dialect: PLAIN,
+        gateway_path: "mistral/v1",
+        key_url: "https://console.mistral.ai/api-keys",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "xai",
+        name: "xAI",
+        base_url: "https://api.x.ai/v1",
+        gateway_path: "grok/v1",
+        key_url: "https://console.x.ai",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "cerebras",
+        name: "Cerebras",
+        base_url: "https://api.cerebras.ai/v1",
+        dialect: Dialect { max_completion_tokens: true, ..COUNTING },
+        gateway_path: "cerebras",
+        key_url: "https://cloud.cerebras.ai",
+        ..OPENAI_STYLE
+    },
+    Provider {
+        id: "workers-ai",
+        name: "Cloudflare Workers AI",
+        base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
+        gateway_path: "workers-ai/v1",
+        models_path: "",
+        key_url: "https://dash.cloudflare.com/profile/api-tokens",
+        ..OPENAI_STYLE
+    },
+    // Models: `dynamic/{route}`, made by the user at the gateway, or `cloudflare/auto`. Only with keys stored there.
+    Provider {
+        id: "cloudflare-route",
+        name: "Cloudflare route",
+        gateway_path: "compat",
+        models_path: "",
+        key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
+        ..OPENAI_STYLE
+    },
+    Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", local_port: Some(11434), ..LOCAL },
+    Provider {
+        id: "lm-studio",
+        name: "LM Studio",
+        base_url: "http://127.0.0.1:1234/v1",
+        local_port: Some(1234),
+        ..LOCAL
+    },
+    Provider {
+        id: "llama-cpp",
+        name: "llama.cpp",
+        base_url: "http://127.0.0.1:8080/v1",
+        local_port: Some(8080),
+        ..LOCAL
+    },
+    Provider { id: "custom", name: "Custom server", ..LOCAL },
+];
+
+/// All providers, in the order to show them.
+pub fn providers() -> &'static [Provider] {
+    PROVIDERS
+}
+
+/// The provider of this name.
+pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
+    PROVIDERS.iter().find(|provider| provider.id == id.0)
+}

@@ -1,0 +1,154 @@
+//! What comes back, piece by piece, and what it took.
+
+use protocol::chat::{Delta, Failure, Finish, Tokens};
+use serde::{Deserialize, Serialize};
+
+use crate::transport::Reply;
+use crate::{Nanodollars, ProviderId, Target, Way};
+
+/// A piece of what comes back. The last one is [`Piece::Receipt`] or [`Piece::Failed`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Piece {
+    /// A limit makes it wait.
+    Waiting {
+        /// Whose limit; `None`: the profile's.
+        provider: Option<ProviderId>,
+        /// Until when, Unix time in milliseconds.
+        until_ms: u64,
+    },
+    /// A try begins.
+    Trying {
+        /// Whom.
+        target: Target,
+        /// Which try at this target, from 1.
+        attempt: u32,
+    },
+    /// A target is given up for the next. Only before the first token.
+    FellBack {
+        /// The one given up.
+        from: Target,
+        /// The next.
+        to: Target,
+        /// Why.
+        why: Failure,
+    },
+    /// A piece of the answer.
+    Delta(Delta),
+    /// The answer is complete.
+    Receipt(Receipt),
+    /// There is no (complete) answer. What came before stands.
+    Failed(Failure, Receipt),
+}
+
+/// What a request took.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Receipt {
+    /// Who answered, or was tried last.
+    pub target: Target,
+    /// The model as the provider names it, if it does.
+    pub answered_by: Option<String>,
+    /// How it was reached.
+    pub way: Way,
+    /// Where the answer came from.
+    pub cache: CacheState,
+    /// Tries, over all targets. 0 for a cached answer.
+    pub attempts: u32,
+    /// What was consumed.
+    pub tokens: Tokens,
+    /// Whether `tokens` are counted by us because the provider did not tell.
+    pub is_estimate: bool,
+    /// The cost at the user's price, or else what the provider says, or else the listed price. `None`: not known.
+    pub cost: Option<Nanodollars>,
+    /// The cost without the user's price; for a cached answer, what it saved.
+    pub list_cost: Option<Nanodollars>,
+    /// Whether the longest answer was shortened to what the budget still allowed.
+    pub is_capped: bool,
+    /// How long things took.
+    pub times: Times,
+    /// What Cloudflare AI Gateway said about it.
+    pub gateway: Option<GatewayEcho>,
+    /// Why the answer is over.
+    pub finish: Option<Finish>,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheState {
+    /// The provider; the cache was not used.
+    #[default]
+    Off,
+    /// The provider; the cache did not have it.
+    Miss,
+    /// The cache of this machine.
+    Hit,
+    /// An equal request that was under way already.
+    Coalesced,
+    /// The cache of Cloudflare AI Gateway.
+    Remote,
+}
+
+/// Durations in milliseconds, each from the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// Waited for limits, and for tries that failed.
+    pub queue_ms: u64,
+    /// From the last try's start to the head of its answer.
+    pub connect_ms: u64,
+    /// From the last try's start to the first token; 0: none came.
+    pub first_ms: u64,
+    /// All, from the call to the last byte.
+    pub total_ms: u64,
+}
+
+/// The response headers of Cloudflare AI Gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayEcho {
+    /// `cf-aig-cache-status`: `HIT` or `MISS`.
+    pub cache_status: Option<String>,
+    /// `cf-aig-log-id`.
+    pub log_id: Option<String>,
+    /// `cf-aig-step`: which step of a fallback answered, from 0. A hint: it was seen stuck at 0.
+    pub step: Option<u32>,
+    /// `cf-aig-model` of a dynamic route.
+    pub model: Option<String>,
+    /// `cf-aig-provider` of a dynamic route.
+    pub provider: Option<String>,
+    /// `cf-ray`: the edge request and its place.
+    pub ray: Option<String>,
+}
+
+impl Receipt {
+    /// Of a request that has not begun.
+    pub(crate) fn new(target: Target, way: Way) -> Self {
+        Self {
+            target,
+            answered_by: None,
+            way,
+            cache: CacheState::Off,
+            attempts: 0,
+            tokens: Tokens::default(),
+            is_estimate: false,
+            cost: None,
+            list_cost: None,
+            is_capped: false,
+            times: Times::default(),
+            gateway: None,
+            finish: None,
+        }
+    }
+}
+
+/// What Cloudflare AI Gateway said about a request.
+pub(crate) fn echo(reply: &Reply) -> GatewayEcho {
+    let header = |name| reply.header(name).map(str::to_owned);
+    GatewayEcho {
+        cache_status: header("cf-aig-cache-status").map(|status| status.to_ascii_uppercase()),
+        log_id: header("cf-aig-log-id"),
+        step: reply.header("cf-aig-step").and_then(|step| step.parse().ok()),
+        model: header("cf-aig-model"),
+        provider: header("cf-aig-provider"),
+        ray: header("cf-ray"),
+    }
+}

@@ -1,0 +1,262 @@
+//! Conversations and the ledger of requests, in one SQLite file.
+//!
+//! A [`Store`] is a cheap handle of one thread that owns the only connection. Calls are queued for it (bounded) and
+//! answered by futures; a future that is dropped does not undo its call. The store has no clock: times are parameters,
+//! unix milliseconds. Money is whole nano-dollars (10⁻⁹ $).
+
+mod answers;
+mod conversation;
+mod desk;
+mod error;
+mod export;
+mod file;
+mod import;
+mod ledger;
+mod message;
+mod portable;
+mod preset;
+mod quantile;
+mod schema;
+mod search;
+mod tree;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+pub use conversation::{Conversation, ConversationId, Cursor, Entry, Filter, NewConversation, title_from};
+pub use error::Error;
+pub use export::{Format, Selection};
+pub use import::{Imported, Progress};
+pub use ledger::{Cache, Group, Outcome, Row, Spent, Tokens, Usage};
+pub use message::{
+    Attachment, AttachmentId, Citation, Failure, Kind, Message, MessageId, NewAttachment, NewMessage, Patch, Role,
+    Span, State,
+};
+pub use preset::Preset;
+pub use quantile::Quantiles;
+pub use search::Piece;
+pub use tree::Thread;
+
+use desk::Desk;
+
+/// Handle of the store. The thread behind it ends, and the file is closed, with the last handle.
+#[derive(Clone, Debug)]
+pub struct Store {
+    desk: Desk,
+    damaged: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the file at `path`, or makes a new one; its folder must exist. Blocks while the file is opened, brought up
+    /// to date and, after a crash, checked.
+    ///
+    /// Messages that were streaming when the program ended become [`State::Stopped`] with the text that was written. A
+    /// damaged file is set aside under a new name next to it and a new one is begun: [`Store::was_damaged`].
+    ///
+    /// # Errors
+    /// [`Error::Newer`]: the file is of a newer version of this program. [`Error::ReadOnly`], [`Error::DiskFull`],
+    /// [`Error::Unopenable`]: it cannot be written. [`Error::Damaged`]: damaged, but another process has it open.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let opened = file::open(path)?;
+        let damaged = opened.damaged.clone();
+        Ok(Self { desk: Desk::start(opened)?, damaged })
+    }
+
+    /// Where the file that could not be read was moved to when this store was opened.
+    pub fn was_damaged(&self) -> Option<&Path> {
+        self.damaged.as_deref()
+    }
+
+    /// Writes what is queued and closes the file; every later call on any handle fails with [`Error::Closed`].
+    pub async fn close(self) {
+        self.desk.close().await;
+    }
+
+    // Conversations
+
+    /// Conversations, newest first; with a query the best matches first.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<Entry>, Error> {
+        self.desk.run(move |connection| conversation::list(connection, &filter)).await
+    }
+
+    /// Begins a conversation.
+    pub async fn create(&self, new: NewConversation) -> Result<ConversationId, Error> {
+        self.desk.run(move |connection| conversation::create(connection, &new)).await
+    }
+
+    /// A conversation with the branch that is chosen.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]: there is none (any more).
+    pub async fn thread(&self, conversation: ConversationId) -> Result<Thread, Error> {
+        self.desk.run(move |connection| tree::thread(connection, conversation)).await
+    }
+
+    /// Gives a conversation another title; it is cut to 80 characters.
+    pub async fn rename(&self, conversation: ConversationId, title: String) -> Result<(), Error> {
+        self.desk.run(move |connection| conversation::rename(connection, conversation, &title)).await
+    }
+
+    /// Keeps a conversation on top of the list, or no longer.
+    pub async fn pin(&self, conversation: ConversationId, is_pinned: bool) -> Result<(), Error> {
+        self.desk.run(move |connection| conversation::pin(connection, conversation, is_pinned)).await
+    }
+
+    /// Sets the system prompt of a conversation.
+    pub async fn set_system(&self, conversation: ConversationId, system: String) -> Result<(), Error> {
+        self.desk.run(move |connection| conversation::set_system(connection, conversation, &system)).await
+    }
+
+    /// Deletes conversations for good: their bytes are overwritten, also in the index of the search. Kept answers
+    /// ([`Store::cache_get`]) go too, for they may hold the same words. The ledger stays: it has no content.
+    pub async fn delete(&self, conversations: Vec<ConversationId>) -> Result<(), Error> {
+        self.desk.run(move |connection| conversation::delete(connection, &conversations)).await
+    }
+
+    /// Deletes for good what was not touched since `before_ms` and is not pinned; gives their number.
+    pub async fn forget(&self, before_ms: i64) -> Result<usize, Error> {
+        self.desk.run(move |connection| conversation::forget(connection, before_ms)).await
+    }
+
+    // Messages
+
+    /// Adds a message; it becomes the chosen leaf of its conversation.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]: no such conversation, or the parent is not in it.
+    pub async fn append(&self, message: NewMessage) -> Result<MessageId, Error> {
+        self.desk.run(move |connection| message::append(connection, &message)).await
+    }
+
+    /// Changes what `patch` names. Of a stream this is called at most once a second, so a crash loses at most that.
+    pub async fn update(&self, message: MessageId, patch: Patch) -> Result<(), Error> {
+        self.desk.run(move |connection| message::update(connection, message, &patch)).await
+    }
+
+    /// One message.
+    pub async fn message(&self, message: MessageId) -> Result<Message, Error> {
+        self.desk.run(move |connection| tree::message(connection, message)).await
+    }
+
+    /// Chooses the branch in which `message` is, down to the newest leaf behind it.
+    pub async fn choose_branch(&self, message: MessageId) -> Result<Thread, Error> {
+        self.desk.run(move |connection| tree::choose(connection, message)).await
+    }
+
+    /// The bytes of an attachment.
+    pub async fn attachment(&self, attachment: AttachmentId) -> Result<Vec<u8>, Error> {
+        self.desk.run(move |connection| message::attachment(connection, attachment)).await
+    }
+
+    // Drafts and presets
+
+    /// What was typed and not sent; `None` is the new conversation. Empty when there is nothing.
+    pub async fn draft(&self, conversation: Option<ConversationId>) -> Result<String, Error> {
+        self.desk.run(move |connection| preset::draft(connection, conversation)).await
+    }
+
+    /// Keeps what was typed; an empty text forgets it.
+    pub async fn set_draft(&self, conversation: Option<ConversationId>, text: String) -> Result<(), Error> {
+        self.desk.run(move |connection| preset::set_draft(connection, conversation, &text)).await
+    }
+
+    /// All presets by name.
+    pub async fn presets(&self) -> Result<Vec<Preset>, Error> {
+        self.desk.run(|connection| preset::list(connection)).await
+    }
+
+    /// Saves a preset; one of the same name is replaced.
+    pub async fn save_preset(&self, preset: Preset) -> Result<(), Error> {
+        self.desk.run(move |connection| preset::save(connection, &preset)).await
+    }
+
+    /// Deletes the preset of this name, if there is one.
+    pub async fn delete_preset(&self, name: String) -> Result<(), Error> {
+        self.desk.run(move |connection| preset::delete(connection, &name)).await
+    }
+
+    // The ledger
+
+    /// Writes a row of the ledger. Never waits; rows that come close together are written together. A later
+    /// [`Store::usage`] or [`Store::spent`] counts it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]: the queue is full and the row is lost. [`Error::Closed`].
+    pub fn record(&self, row: Row) -> Result<(), Error> {
+        self.desk.record(row)
+    }
+
+    /// Requests from `since_ms` on, by group, the dearest first.
+    pub async fn usage(&self, since_ms: i64, group: Group) -> Result<Vec<Usage>, Error> {
+        self.desk.run(move |connection| ledger::usage(connection, since_ms, group)).await
+    }
+
+    /// What was spent in a conversation, and on the local day and in the local month of `now_ms`.
+    pub async fn spent(&self, conversation: Option<ConversationId>, now_ms: i64) -> Result<Spent, Error> {
+        self.desk.run(move |connection| ledger::spent(connection, conversation, now_ms)).await
+    }
+
+    /// Deletes rows of the ledger from before `before_ms`; gives their number.
+    pub async fn prune_ledger(&self, before_ms: i64) -> Result<usize, Error> {
+        self.desk.run(move |connection| ledger::prune(connection, before_ms)).await
+    }
+
+    // Kept answers
+
+    /// A kept answer that is still good at `now_ms`.
+    pub async fn cache_get(&self, key: [u8; 32], now_ms: i64) -> Result<Option<Vec<u8>>, Error> {
+        self.desk.run(move |connection| answers::find(connection, &key, now_ms)).await
+    }
+
+    /// Keeps an answer until `expires_ms`. When all of them are more than `limit` bytes, expired ones go first, then
+    /// those that expire soonest; one that is larger than `limit` is not kept.
+    pub async fn cache_put(
+        &self,
+        key: [u8; 32],
+        value: Vec<u8>,
+        expires_ms: i64,
+        now_ms: i64,
+        limit: u64,
+    ) -> Result<(), Error> {
+        self.desk.run(move |connection| answers::keep(connection, &key, &value, expires_ms, now_ms, limit)).await
+    }
+
+    /// Forgets all kept answers.
+    pub async fn cache_clear(&self) -> Result<(), Error> {
+        self.desk.run(|connection| answers::clear(connection)).await
+    }
+
+    // In and out
+
+    /// Writes conversations (or, as [`Format::Csv`], their rows of the ledger) to `sink`, one after the other, on a thread
+    /// of its own; gives the sink back. Ends early when the future is dropped.
+    pub async fn export<W>(&self, selection: Selection, format: Format, sink: W) -> Result<W, Error>
+    where
+        W: Write + Send + 'static,
+    {
+        export::run(self.desk.clone(), selection, format, sink).await
+    }
+
+    /// Writes the ledger from `since_ms` on as CSV.
+    pub async fn export_usage<W>(&self, since_ms: i64, sink: W) -> Result<W, Error>
+    where
+        W: Write + Send + 'static,
+    {
+        export::usage(self.desk.clone(), since_ms, sink).await
+    }
+
+    /// Reads a `conversations.json`: ChatGPT's data export, or this program's own [`Format::Json`]. Runs on a thread of
+    /// its own, holds a conversation (or 1 MiB of them) in memory at a time, and tells `progress` after each MiB and at
+    /// the end. What makes no sense is skipped and counted; what was imported before is counted and left as it is.
+    /// Dropping the future ends it soon; what was imported stays.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`]: this is no such file. [`Error::Io`]: it could not be read to its end; what came before stays.
+    pub async fn import<R, P>(&self, reader: R, progress: P) -> Result<Imported, Error>
+    where
+        R: Read + Send + 'static,
+        P: FnMut(Progress) + Send + 'static,
+    {
+        import::run(self.desk.clone(), reader, progress).await
+    }
+}
