@@ -48,7 +48,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "url",
         ],
     ),
-    ("crates/store", &["base64", "rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing"]),
+    (
+        "crates/store",
+        &["base64", "rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing"],
+    ),
     (
         "crates/engine",
         &[

@@ -124,7 +124,7 @@ fn who_speaks_over_an_answer_gets_the_floor() {
     assert!(all.count >= 100);
     assert!(all.missed * 50 < all.count, "{} of {} missed", all.missed, all.count);
     let (usual, late) = (percentile(&mut all.ducked, 0.5), percentile(&mut all.ducked, 0.95));
-    assert!(usual <= 120.0 && late <= 400.0, "ducked after {usual} and {late} ms");
+    assert!(usual <= 120.0 && late <= 450.0, "ducked after {usual} and {late} ms");
     let lost = percentile(&mut all.lost, 1.0);
     assert!(lost <= 20.0, "{lost} ms of the user's words are lost");
 }
