@@ -7,6 +7,7 @@ mod door;
 mod models;
 mod outcome;
 mod passage;
+mod realtime;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -157,6 +158,7 @@ fn router(hall: Arc<Hall>) -> Router {
         .route("/v1/ask", post(ask::ask))
         .route("/v1/embeddings", post(passage::embeddings))
         .route("/v1/responses", post(passage::responses))
+        .route("/v1/realtime", get(realtime::relay))
         .route("/api/v1/ai-gateway/providers/{provider}/{*path}", any(passage::native))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(Arc::clone(&hall), door::check))

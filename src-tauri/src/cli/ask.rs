@@ -78,6 +78,8 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
     }
     let engine = super::engine(paths)?;
     let ask = ask(arguments, &text, &engine.snapshot().await?)?;
+    // Opened before and closed after: the row of the ledger must not be lost with this process.
+    let store = engine.text().shelf().store().await.ok().cloned();
     let mut pieces = engine.text().ask(ask);
     let mut answer = Answer::default();
     let outcome = loop {
@@ -89,6 +91,9 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
         }
     };
     engine.stop(super::FAREWELL).await;
+    if let Some(store) = store {
+        store.close().await;
+    }
     match outcome {
         Ok(receipt) if arguments.json => super::print::json(&answer.object(&receipt)),
         Ok(_) => line(""),

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use emulator::Emulator;
 use emulator::chat::{Answer, Fakes, Fault, FaultKind, Script};
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use gateway::{Header, Http as _, HttpRequest, Method};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -14,7 +15,7 @@ use super::Proxy;
 use crate::api::Change;
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
-use crate::net::{Net, NetOptions};
+use crate::net::{AUTHORIZATION, Dial, HeaderMap, Message, Net, NetOptions, secret_header};
 use crate::text::{self, Shelf};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ struct Rig {
     url: String,
     token: String,
     fakes: Fakes,
+    _voice: Emulator,
     _proxy: Proxy,
     _practice: watch::Sender<String>,
     _settings: watch::Sender<Settings>,
@@ -35,12 +37,15 @@ struct Rig {
 impl Rig {
     async fn new(script: Script) -> Self {
         let fakes = Fakes::start(script.key("groq", KEY)).await.unwrap();
+        let voice = Emulator::start(emulator::Script::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let addresses = json!([{ "provider": "groq", "url": fakes.base_url("groq") }]);
         let patch = json!({
             "chat": { "provider": "groq", "model": "fake-model", "addresses": addresses },
             "limits": { "attempts": 1 },
             "local_api": { "enabled": true, "port": 0 },
+            "call": { "route": "endpoint" },
+            "endpoint": { "base_url": voice.base_url() },
         });
         let settings = config::merge(&Settings::default(), &patch).unwrap();
         let credentials = Credentials::without_keychain(|name| (name == "GROQ_API_KEY").then(|| KEY.to_owned()));
@@ -55,7 +60,7 @@ impl Rig {
         let Change::LocalApi(api) = change else { panic!("{change:?}") };
         let base = api.url.unwrap().trim_end_matches("/v1").to_owned();
         let token = std::fs::read_to_string(api.token_file).unwrap();
-        Self { net, url: base, token, fakes, _proxy: proxy, _practice: url, _settings: in_force, folder }
+        Self { net, url: base, token, fakes, _voice: voice, _proxy: proxy, _practice: url, _settings: in_force, folder }
     }
 
     async fn send(
@@ -216,4 +221,21 @@ async fn models_are_listed_with_their_provider() {
     assert_eq!(status, 200);
     assert!(ids.contains(&"practice/practice") && ids.contains(&"groq/only-model"), "{ids:?}");
     assert!(!body.to_string().contains(KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn voice_goes_through_both_ways() {
+    let rig = Rig::new(Script::default()).await;
+    let url: url::Url = format!("{}/v1/realtime?model=any", rig.url).parse().unwrap();
+    let token = secret_header(&format!("Bearer {}", rig.token)).unwrap();
+    let refused = Dial { url: url.clone(), headers: HeaderMap::new(), subprotocols: Vec::new() };
+    assert!(rig.net.connect(&refused, LIMIT).await.is_err(), "not without the token");
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+    let mut socket = rig.net.connect(&Dial { url, headers, subprotocols: Vec::new() }, LIMIT).await.unwrap();
+    let mut next = async || loop {
+        if let Message::Text(text) = tokio::time::timeout(LIMIT, socket.next()).await.unwrap().unwrap().unwrap() {
+            return text.to_string();
+        }
+    };
+    assert!(next().await.contains("session.created"));
 }
