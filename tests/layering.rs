@@ -119,7 +119,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("wsola::", &["crates/audio/src/stretch.rs"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
     ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
-    ("keyring", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),
+    ("keyring::", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),
+    ("keyring_core::", &["crates/engine/src/credential.rs", "crates/engine/src/credential"]),
     ("tauri::", &["src-tauri"]),
     ("rusqlite", &["crates/store"]),
     (

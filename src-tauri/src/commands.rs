@@ -6,7 +6,7 @@ use tauri::ipc::Channel;
 use tauri::{Runtime, State, WebviewWindow};
 
 use crate::bridge::{Batch, Bridge};
-use crate::link::Link;
+use crate::link::{self, Link};
 
 /// Everything at this moment; what happens from then on comes through `channel`.
 #[tauri::command]
@@ -54,6 +54,12 @@ pub(crate) async fn levels(engine: State<'_, Handle>, shown: Option<Levels>) -> 
 #[tauri::command(async)]
 pub(crate) fn open_link(link: Link) -> Result<(), Problem> {
     link.open().map_err(internal)
+}
+
+/// Opens an address that an answer names, in the user's browser or mail program.
+#[tauri::command(async)]
+pub(crate) fn open_address(address: String) -> Result<(), Problem> {
+    link::open_address(&address).map_err(internal)
 }
 
 /// Shows everything larger or smaller; 1 is normal size.

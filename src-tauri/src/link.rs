@@ -1,4 +1,4 @@
-//! Places outside the app that the page may ask to open: fixed ones, by name.
+//! Places outside the app that the page may ask to open: fixed ones by name, and addresses that an answer names.
 
 use std::io;
 
@@ -40,6 +40,20 @@ impl Link {
     }
 }
 
+/// Opens an address from an answer, which may be anything: only web pages and letters, and no second meaning.
+pub(crate) fn open_address(address: &str) -> io::Result<()> {
+    let url = openable(address)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this address cannot be opened from here"))?;
+    tauri_plugin_opener::open_url(url.as_str(), None::<&str>).map_err(io::Error::other)
+}
+
+/// The address as a browser reads it.
+fn openable(address: &str) -> Option<tauri::Url> {
+    let url: tauri::Url = address.trim().parse().ok()?;
+    let is_page = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    (is_page || url.scheme() == "mailto").then_some(url)
+}
+
 /// The first of the usual desktops' programs that is there.
 fn open_sound_settings() -> io::Result<()> {
     const PROGRAMS: [(&str, &[&str]); 3] =
@@ -69,7 +83,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_can_be_opened() {
+    fn of_addresses_only_pages_and_letters_can_be_opened() {
+        for address in ["https://example.com/a?b#c", "http://127.0.0.1:8080", "mailto:ada@example.com", "HTTPS://X.org"]
+        {
+            assert!(openable(address).is_some(), "{address}");
+        }
+        let bad = [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ms-settings:privacy",
+            "/bin/sh",
+            "-x",
+            "",
+            "https://",
+        ];
+        assert!(bad.into_iter().all(|address| openable(address).is_none()));
+    }
+
+    #[test]
+    fn a_name_is_no_address() {
         assert!(serde_json::from_value::<Link>("https://example.com".into()).is_err());
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn configure<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         commands::set_key,
         commands::levels,
         commands::open_link,
+        commands::open_address,
         commands::open_recordings,
         commands::show_window,
         commands::zoom,

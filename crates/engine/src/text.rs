@@ -1,6 +1,6 @@
 //! The engine behind written requests, put together: the gateway with this engine's HTTP, keys, store and settings.
 
-mod keyring;
+mod keys;
 mod ledger;
 mod settings;
 mod shelf;
@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::Net;
 
-pub(crate) use keyring::{Keyring, holder};
+pub(crate) use keys::{Keyring, holder};
 pub(crate) use settings::{dollars, of as gateway_settings, way as gateway_way};
 pub use shelf::Shelf;
 
@@ -56,7 +56,7 @@ impl Text {
         };
         let partner = Parts {
             http,
-            keys: Arc::new(keyring::Empty),
+            keys: Arc::new(keys::Empty),
             ledger: Arc::new(ledger::Book::of_practice(shelf.clone())),
             disk: None,
             settings: settings::of_practice(practice.clone()),
