@@ -103,7 +103,7 @@ pub enum Unmeasurable {
     NotPlayed,
 }
 
-/// Finds out what a recording of [`chirp`] with silence around it ([`BEFORE`], [`AFTER`]) tells. Takes some 100 ms.
+/// Finds out what a recording of [`chirp()`] with silence around it ([`BEFORE`], [`AFTER`]) tells. Takes some 100 ms.
 ///
 /// # Errors
 /// When one of the devices did not run.
