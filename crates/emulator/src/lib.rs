@@ -32,6 +32,7 @@ mod script;
 mod server;
 mod session;
 mod sound;
+pub mod voices;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};

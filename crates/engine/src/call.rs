@@ -6,6 +6,7 @@ mod connection;
 mod cues;
 mod devices;
 mod drain;
+mod errand;
 mod gate;
 mod link;
 mod recording;
@@ -26,17 +27,19 @@ use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
 use crate::recording::{self as takes, Recordings};
+use crate::route::voices;
 
 use away::Vigil;
 use cues::MutedVoice;
 use devices::is_about_devices;
+use errand::{Errands, News};
 use gate::Gate;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
-use view::{Marks, session_config};
-pub(crate) use view::{millis, sound_problem, unix_ms};
+use view::Marks;
+pub(crate) use view::{millis, session_config, sound_problem, unix_ms};
 use waterfall::Stopwatch;
 
 /// The LIVE sign stays on this long after the network last took sound of the microphone.
@@ -46,6 +49,7 @@ const LIVE: Duration = Duration::from_millis(300);
 pub(crate) struct Call {
     session: Session,
     link: Link,
+    errands: Errands,
     sound: Sound,
     recordings: Recordings,
     gate: Gate,
@@ -88,6 +92,7 @@ pub(crate) enum Happening {
     Link(LinkEvent),
     Sound(SoundEvent),
     Recording(takes::Word),
+    Errand(protocol::Errand, News),
     Time,
 }
 
@@ -102,6 +107,7 @@ impl Call {
         Self {
             session: Session::new(session_config(settings)),
             link: Link::new(exchange),
+            errands: Errands::default(),
             sound,
             recordings,
             gate: Gate::default(),
@@ -156,6 +162,7 @@ impl Call {
             biased;
             event = self.link.next() => Happening::Link(event),
             event = self.sound.next() => Happening::Sound(event),
+            (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
             () = time => Happening::Time,
         }
@@ -170,6 +177,7 @@ impl Call {
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
             Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
             Happening::Recording(word) => self.recording_word(word, board),
+            Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
             Happening::Time => self.time(board),
         }
         self.settle(board);
@@ -410,6 +418,18 @@ fn names(settings: &Settings) -> (String, String) {
         (Provider::Practice, _) => ("practice".into(), "practice".into()),
         (Provider::Openai, Route::Direct | Route::Gateway) => (openai.model.clone(), openai.voice.clone()),
         (Provider::Openai, Route::Endpoint) => (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice)),
+        (Provider::Google, _) => (settings.providers.google.model.clone(), settings.providers.google.voice.clone()),
+        (Provider::GptLive, _) => {
+            (settings.providers.gpt_live.model.clone(), settings.providers.gpt_live.voice.clone())
+        }
+        (Provider::Elevenlabs, _) => (settings.providers.elevenlabs.agent_id.clone(), String::new()),
+        (Provider::Deepgram, _) => {
+            (settings.providers.deepgram.agent_model.clone(), settings.providers.deepgram.voice.clone())
+        }
+        (Provider::Cascade, _) => {
+            let brain = format!("{}/{}", settings.chat.provider, settings.chat.model);
+            (or(&settings.cascade.brain, &brain), voices::voice(settings))
+        }
     }
 }
 
@@ -418,8 +438,7 @@ fn way(settings: &Settings) -> impl PartialEq {
     (
         settings.call.provider,
         settings.call.route,
-        settings.providers.openai.base_url.clone(),
-        settings.providers.openai.model.clone(),
+        (settings.providers.clone(), settings.cascade.clone()),
         settings.gateway.clone(),
         settings.endpoint.clone(),
     )

@@ -4,6 +4,7 @@ mod environment;
 mod file;
 mod patch;
 mod text;
+mod voices;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,10 @@ pub use text::{
     Address, BudgetSettings, CacheSettings, ChatSettings, CustomSettings, GatewayRequests, HistorySettings,
     LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
 };
+pub use voices::{
+    CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, GoogleSettings, GptLiveSettings, Mouth,
+    WorkersSettings,
+};
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +34,8 @@ pub struct Settings {
     pub voice: VoiceSettings,
     /// Per provider.
     pub providers: Providers,
+    /// Who listens, thinks and speaks when these are three.
+    pub cascade: CascadeSettings,
     /// Cloudflare AI Gateway.
     pub gateway: GatewaySettings,
     /// The user's own server.
@@ -154,6 +161,18 @@ pub enum NoiseReduction {
 pub struct Providers {
     /// `[providers.openai]`
     pub openai: OpenaiSettings,
+    /// `[providers.google]`
+    pub google: GoogleSettings,
+    /// `[providers.deepgram]`
+    pub deepgram: DeepgramSettings,
+    /// `[providers.elevenlabs]`
+    pub elevenlabs: ElevenlabsSettings,
+    /// `[providers.cartesia]`
+    pub cartesia: CartesiaSettings,
+    /// `[providers.workers]`
+    pub workers: WorkersSettings,
+    /// `[providers.gpt_live]`
+    pub gpt_live: GptLiveSettings,
 }
 
 /// `[providers.openai]`

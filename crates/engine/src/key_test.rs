@@ -45,7 +45,11 @@ pub(crate) async fn test(net: &Net, settings: &Settings, holder: Holder, key: &S
         | Holder::Xai
         | Holder::Cerebras
         | Holder::WorkersAi
-        | Holder::Custom => open("This key is for text: list the provider's models to test it."),
+        | Holder::Custom
+        | Holder::Deepgram
+        | Holder::Elevenlabs
+        | Holder::Cartesia
+        | Holder::Fal => open("This key is for text: list the provider's models to test it."),
     }
 }
 

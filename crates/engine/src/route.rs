@@ -2,8 +2,10 @@
 
 mod address;
 pub(crate) mod probe;
+mod road;
 #[cfg(test)]
 mod tests;
+pub(crate) mod voices;
 
 use protocol::Fault;
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +16,7 @@ use crate::config::{OpenaiSettings, Settings};
 use crate::net::{AUTHORIZATION, Dial, HeaderMap, Refusal, secret_header};
 
 pub(crate) use address::{base, with_path};
+pub(crate) use road::Road;
 
 /// The keys at hand.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +95,8 @@ pub(crate) struct Ladder {
     form: Form,
     is_refused: bool,
     trace: Vec<Rung>,
+    /// The one thing to dial, for ways without rungs.
+    fixed: Option<Box<Dial>>,
 }
 
 impl Ladder {
@@ -120,8 +125,18 @@ impl Ladder {
                 Ok(Self::plain(Route::Endpoint, url, keys.endpoint.clone(), None))
             }
             (Provider::Openai, Route::Gateway) => Self::gateway(settings, keys, remembered),
+            (
+                Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive,
+                _,
+            ) => Err(Problem { code: Code::Internal, detail: "this voice has no ladder".into() }),
         }
         .and_then(Self::with_sendable_keys)
+    }
+
+    /// A ladder with one rung.
+    pub(crate) fn fixed(route: Route, dial: Dial) -> Self {
+        let plain = Self::plain(route, dial.url.clone(), None, None);
+        Self { fixed: Some(Box::new(dial)), ..plain }
     }
 
     fn plain(route: Route, url: Url, key: Option<SecretString>, account: Option<&OpenaiSettings>) -> Self {
@@ -135,6 +150,7 @@ impl Ladder {
             form: Form::Header,
             is_refused: false,
             trace: Vec::new(),
+            fixed: None,
         }
     }
 
@@ -167,6 +183,9 @@ impl Ladder {
 
     /// What to dial now.
     pub(crate) fn dial(&self) -> Dial {
+        if let Some(dial) = &self.fixed {
+            return (**dial).clone();
+        }
         let mut headers = HeaderMap::new();
         let mut put = |name: &'static str, text: String| {
             if let Some(value) = Some(text).filter(|text| !text.is_empty()).and_then(|text| secret_header(&text)) {
@@ -230,7 +249,7 @@ impl Ladder {
     fn offers(&self, form: Form) -> bool {
         let are_tokens = || [&self.key, &self.token].into_iter().flatten().all(|key| is_token(key.expose_secret()));
         match form {
-            _ if self.route != Route::Gateway || self.form == Form::StoredKey => form == self.form,
+            _ if self.fixed.is_some() || self.route != Route::Gateway || self.form == Form::StoredKey => form == self.form,
             Form::Header => true,
             Form::HeaderBare => self.token.is_some(),
             Form::Subprotocol => are_tokens(),

@@ -7,18 +7,22 @@
 //! The caller feeds [`Session::handle`], drains [`Session::poll`] after every call, and wakes the
 //! session at [`Session::deadline`]. Audio is 16-bit PCM, mono, [`SAMPLE_RATE`] samples per second.
 
+pub mod cascade;
 pub mod chat;
 mod conversation;
 mod fault;
+mod interpreter;
 mod openai;
 mod session;
 mod usage;
+mod voice;
 
 pub use conversation::{Delivery, Item, ItemId, Kind, Role};
 pub use fault::{Cause, Fault};
-pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking};
+pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking, Wire};
 pub use session::{Event, Input, Output, Session};
 pub use usage::Usage;
+pub use voice::{Errand, Leg, Message, Place, Post, Question, Received, Reply, Thought};
 
 /// Samples per second of all audio that crosses this crate, in Hz (OpenAI Realtime: `audio/pcm`, rate 24000).
 pub const SAMPLE_RATE: u32 = 24_000;

@@ -1,9 +1,9 @@
-//! OpenAI Realtime over WebSocket.
+//! The conversation, and OpenAI Realtime, the protocol that it speaks. Voices with other protocols have an interpreter.
 //!
 //! [`realtime::Realtime`] is the state machine; the files beside it are its chapters, one subject each.
 mod answer;
 mod caption;
-mod client;
+pub(crate) mod client;
 pub(crate) mod config;
 mod error;
 mod floor;
@@ -11,12 +11,13 @@ mod interruption;
 mod link;
 mod microphone;
 pub(crate) mod realtime;
-mod refusal;
+pub(crate) mod refusal;
 mod replay;
 mod response;
 mod ring;
-mod server;
+pub(crate) mod server;
 mod settings;
 mod timeline;
+mod told;
 mod tool;
 mod turn;

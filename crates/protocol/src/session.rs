@@ -3,18 +3,35 @@
 use std::time::{Duration, Instant};
 
 use crate::openai::realtime::Realtime;
-use crate::{Config, Fault, Item, ItemId};
+use crate::{Config, Errand, Fault, Item, ItemId, Leg, Message, Post, Question, Received, Reply, Thought};
 
 /// What the caller tells the session.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
-    /// A new socket is open (HTTP 101). Nothing is sent before the server's `session.created`.
+    /// A new connection is open, on all its legs (HTTP 101). It speaks [`Config::wire`] as configured now.
     Opened,
-    /// A text frame came.
-    Text(&'a str),
-    /// A binary frame came (no realtime provider of ours sends any: ignored with a trace).
-    Binary(&'a [u8]),
-    /// The socket is gone: close code and reason if the peer gave one, `None` for an abrupt loss.
+    /// A frame came over a leg.
+    Received {
+        /// Which.
+        leg: Leg,
+        /// What.
+        received: Received<'a>,
+    },
+    /// More of the answer to [`Output::Think`].
+    Thought {
+        /// Which question it answers.
+        errand: Errand,
+        /// What came.
+        thought: Thought<'a>,
+    },
+    /// More of the answer to [`Output::Fetch`].
+    Replied {
+        /// Which request it answers.
+        errand: Errand,
+        /// What came.
+        reply: Reply<'a>,
+    },
+    /// The connection is gone, on all its legs: close code and reason if a peer gave one, `None` for an abrupt loss.
     Closed {
         /// RFC 6455 close code.
         code: Option<u16>,
@@ -68,10 +85,33 @@ pub enum Input<'a> {
 #[expect(clippy::large_enum_variant, reason = "an event is as large as the item it tells of; both are short-lived")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Send this text frame.
-    Transmit(String),
-    /// Send this text frame; it carries sound of the microphone.
-    TransmitAudio(String),
+    /// Send this frame.
+    Transmit {
+        /// Over which leg.
+        leg: Leg,
+        /// The frame.
+        message: Message,
+        /// It carries sound of the microphone.
+        is_audio: bool,
+    },
+    /// Ask a text model; its answer comes as [`Input::Thought`].
+    Think {
+        /// Names the question.
+        errand: Errand,
+        /// The question.
+        question: Question,
+    },
+    /// Ask the service of a leg over HTTP; its answer comes as [`Input::Replied`].
+    Fetch {
+        /// Names the request.
+        errand: Errand,
+        /// Whose service.
+        leg: Leg,
+        /// The request.
+        post: Post,
+    },
+    /// No answer to this errand is wanted any more, and none may be handed in.
+    CallOff(Errand),
     /// Play these samples of `item` (mono, [`crate::SAMPLE_RATE`]).
     Play {
         /// The item they belong to.

@@ -62,6 +62,10 @@ impl ValueEnum for Provider {
             Holder::Gateway => value.alias("cloudflare").help("The Cloudflare AI Gateway token"),
             Holder::Endpoint => value.help("Your own server of voice"),
             Holder::Custom => value.help("Your own server of text"),
+            Holder::Deepgram => value.help("Deepgram, for voice"),
+            Holder::Elevenlabs => value.help("ElevenLabs, for voice"),
+            Holder::Cartesia => value.help("Cartesia, for voice"),
+            Holder::Fal => value.help("fal, for images"),
             Holder::Vertex => value.help("Google Vertex AI: the JSON of a service account"),
             Holder::Anthropic
             | Holder::Google

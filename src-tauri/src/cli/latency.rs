@@ -48,9 +48,9 @@ fn table(rows: &[Row]) -> String {
 fn cells(row: &Row) -> [String; 8] {
     let way = match (row.provider, row.route) {
         (Provider::Practice, _) => "on this computer",
-        (Provider::Openai, Route::Direct) => "direct",
-        (Provider::Openai, Route::Gateway) => "gateway",
-        (Provider::Openai, Route::Endpoint) => "own server",
+        (_, Route::Direct) => "direct",
+        (_, Route::Gateway) => "gateway",
+        (_, Route::Endpoint) => "own server",
     };
     let manner = match row.manner {
         Manner::Ptt => "hold to talk",

@@ -48,6 +48,16 @@ pub enum Provider {
     Practice,
     /// `OpenAI` Realtime, or a server that speaks its protocol (by [`Route`]).
     Openai,
+    /// Google's Gemini Live.
+    Google,
+    /// Any ear, any text model, any mouth.
+    Cascade,
+    /// An `ElevenLabs` agent.
+    Elevenlabs,
+    /// Deepgram's Voice Agent.
+    Deepgram,
+    /// `OpenAI` GPT-Live: listens and speaks at once.
+    GptLive,
 }
 
 /// Which way the call goes (not for the practice partner).

@@ -53,11 +53,19 @@ pub enum Holder {
     WorkersAi,
     /// The user's own server of text.
     Custom,
+    /// Deepgram.
+    Deepgram,
+    /// `ElevenLabs`.
+    Elevenlabs,
+    /// Cartesia.
+    Cartesia,
+    /// fal.
+    Fal,
 }
 
 impl Holder {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Openai,
         Self::Gateway,
         Self::Endpoint,
@@ -74,6 +82,10 @@ impl Holder {
         Self::Cerebras,
         Self::WorkersAi,
         Self::Custom,
+        Self::Deepgram,
+        Self::Elevenlabs,
+        Self::Cartesia,
+        Self::Fal,
     ];
 
     /// Its name in settings, on the command line and in the keychain. Never to be changed: stored keys would be lost.
@@ -96,6 +108,10 @@ impl Holder {
             Self::Cerebras => "cerebras",
             Self::WorkersAi => "workers_ai",
             Self::Custom => "custom",
+            Self::Deepgram => "deepgram",
+            Self::Elevenlabs => "elevenlabs",
+            Self::Cartesia => "cartesia",
+            Self::Fal => "fal",
         }
     }
 }

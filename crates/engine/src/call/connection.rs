@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use protocol::{Cause, Fault, Input};
+use protocol::{Cause, Fault, Input, Received};
 
 use crate::api::{Code, Note, Problem};
 use crate::board::Board;
@@ -30,8 +30,12 @@ impl Call {
                 self.fault = None;
                 self.input(Input::Opened, board);
             }
-            LinkEvent::Text(text) => self.input(Input::Text(&text), board),
-            LinkEvent::Binary(bytes) => self.input(Input::Binary(&bytes), board),
+            LinkEvent::Text(leg, text) => {
+                self.input(Input::Received { leg, received: Received::Text(&text) }, board);
+            }
+            LinkEvent::Binary(leg, bytes) => {
+                self.input(Input::Received { leg, received: Received::Binary(&bytes) }, board);
+            }
             LinkEvent::Closed { code, reason } => {
                 self.lost(code, &reason, board);
             }
@@ -92,6 +96,7 @@ impl Call {
     }
 
     pub(super) fn forget_connection(&mut self) {
+        self.errands.call_off_all();
         self.is_answering = false;
         self.is_speech = false;
         self.renew_at = None;

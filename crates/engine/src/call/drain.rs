@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use protocol::{Cause, Event, Fault, Input, Item, ItemId, Kind, Output, Role};
+use protocol::{Cause, Errand, Event, Fault, Input, Item, ItemId, Kind, Leg, Message, Output, Reply, Role, Thought};
 
 use crate::api::Note;
 use crate::board::Board;
 use crate::recording::is_replay;
 
+use super::errand::News;
 use super::{Call, view};
 
 impl Call {
@@ -21,8 +22,15 @@ impl Call {
 
     fn carry_out(&mut self, output: Output, board: &mut Board) {
         match output {
-            Output::Transmit(text) => self.transmit(text, false, board),
-            Output::TransmitAudio(text) => self.transmit(text, true, board),
+            Output::Transmit { leg, message, is_audio } => self.transmit(leg, message, is_audio, board),
+            Output::Think { errand, question } => {
+                self.errands.think(errand, question, board.settings(), self.link.text());
+            }
+            Output::Fetch { errand, leg, post } => match self.link.service(leg) {
+                Some(service) => self.errands.fetch(errand, post, service, self.link.net()),
+                None => tracing::error!(?leg, "nobody serves this leg"),
+            },
+            Output::CallOff(errand) => self.errands.call_off(errand),
             Output::Play { item, pcm } => {
                 self.stopwatch.delta(item, Instant::now());
                 if self.sound.is_open() {
@@ -41,10 +49,23 @@ impl Call {
         }
     }
 
-    fn transmit(&mut self, text: String, is_audio: bool, board: &mut Board) {
-        if !self.link.send(text, is_audio) && !std::mem::replace(&mut self.is_abandoned, true) {
+    fn transmit(&mut self, leg: Leg, message: Message, is_audio: bool, board: &mut Board) {
+        if !self.link.send(leg, message, is_audio) && !std::mem::replace(&mut self.is_abandoned, true) {
             board.note(Note::NetworkTooSlow);
         }
+    }
+
+    /// What came of an errand of the session's.
+    pub(super) fn errand_news(&mut self, errand: Errand, news: &News, board: &mut Board) {
+        let input = match news {
+            News::Words(words) => Input::Thought { errand, thought: Thought::Delta(words) },
+            News::ThoughtDone => Input::Thought { errand, thought: Thought::Done },
+            News::ThoughtFailed(fault) => Input::Thought { errand, thought: Thought::Failed(fault) },
+            News::Body(bytes) => Input::Replied { errand, reply: Reply::Body(bytes) },
+            News::ReplyDone => Input::Replied { errand, reply: Reply::Done },
+            News::ReplyFailed(fault) => Input::Replied { errand, reply: Reply::Failed(fault) },
+        };
+        self.input(input, board);
     }
 
     /// Silences the speaker and tells the session what was heard.

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::stream::SplitStream;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::{select_all, try_join_all};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use protocol::Leg;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::api::{self, Code, Holder, Note, Problem, Provider, Route};
+use crate::api::{self, Code, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
-use crate::net::{Message, Net, Socket, Utf8Bytes};
-use crate::route::{Failure, Form, Keys, Ladder};
+use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
+use crate::route::{Failure, Form, Ladder, Road};
+use crate::text::Text;
 
 /// Tries before a call gives up.
 const TRIES: u32 = 6;
@@ -39,20 +42,22 @@ pub(crate) struct Exchange {
     pub(crate) net: Net,
     pub(crate) credentials: Credentials,
     pub(crate) practice: watch::Receiver<String>,
+    /// For voices that only listen and speak.
+    pub(crate) text: Text,
 }
 
 /// What the connection reports.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
-    /// A new socket is open.
+    /// A new connection is open, on all its legs.
     Opened,
     /// A text frame.
-    Text(Utf8Bytes),
+    Text(Leg, Utf8Bytes),
     /// A binary frame.
-    Binary(Vec<u8>),
-    /// The socket is gone.
+    Binary(Leg, Vec<u8>),
+    /// A socket is gone, and with it the connection.
     Closed { code: Option<u16>, reason: String },
-    /// No socket could be opened.
+    /// A socket could not be opened.
     Refused { problem: Problem, is_transient: bool },
 }
 
@@ -65,15 +70,15 @@ pub(crate) struct Link {
     delays: ExponentialBackoff,
     /// The form of the keys that worked, and for which gateway.
     remembered: Option<(String, Form)>,
-    /// The trial after a failed rung keeps its ladder.
-    ladder: Option<Ladder>,
+    /// The trial after a failed rung keeps its road.
+    road: Option<Road>,
 }
 
 enum State {
     Idle,
     Dialing,
     Waiting { until: Instant, settings: Box<Settings> },
-    Open(Box<Wire>),
+    Open(Box<Connection>),
 }
 
 /// A frame on its way out.
@@ -83,17 +88,23 @@ struct Frame {
     is_audio: bool,
 }
 
+/// The open sockets of one conversation, one for each leg.
+struct Connection {
+    wires: Vec<Wire>,
+    ready_since: Option<Instant>,
+}
+
 /// An open socket.
 struct Wire {
+    leg: Leg,
     incoming: SplitStream<Socket>,
     outgoing: mpsc::Sender<Frame>,
     /// When sound of the microphone last went out.
     audio_sent: watch::Receiver<Option<Instant>>,
     close: (Option<u16>, String),
-    ready_since: Option<Instant>,
 }
 
-type Dialed = Result<(Socket, Ladder), Refused>;
+type Dialed = Result<(Vec<(Leg, Socket)>, Road), Refused>;
 
 struct Refused {
     problem: Problem,
@@ -109,7 +120,7 @@ impl Link {
             tries: 0,
             delays: delays(),
             remembered: None,
-            ladder: None,
+            road: None,
         }
     }
 
@@ -120,8 +131,8 @@ impl Link {
         }
         let gateway = gateway_name(settings);
         let remembered = self.remembered.as_ref().filter(|(name, _)| *name == gateway).map(|(_, form)| *form);
-        let ladder = self.ladder.take();
-        self.dials.spawn(dial(self.exchange.clone(), settings.clone(), remembered, ladder));
+        let road = self.road.take();
+        self.dials.spawn(dial(self.exchange.clone(), settings.clone(), remembered, road));
         self.state = State::Dialing;
     }
 
@@ -137,9 +148,10 @@ impl Link {
                     self.dial(&settings);
                 }
                 State::Dialing => match self.dials.join_next().await {
-                    Some(Ok(Ok((socket, ladder)))) => {
-                        self.ladder = Some(ladder);
-                        self.state = State::Open(Box::new(Wire::new(socket)));
+                    Some(Ok(Ok((sockets, road)))) => {
+                        self.road = Some(road);
+                        let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
+                        self.state = State::Open(Box::new(Connection { wires, ready_since: None }));
                         return LinkEvent::Opened;
                     }
                     Some(Ok(Err(Refused { problem, is_transient }))) => {
@@ -155,59 +167,80 @@ impl Link {
                     Some(Err(_)) => {}
                     None => self.state = State::Idle,
                 },
-                State::Open(wire) => match wire.next().await {
-                    Some(event) => return event,
-                    None => {
-                        let (code, reason) = std::mem::take(&mut wire.close);
-                        return LinkEvent::Closed { code, reason };
-                    }
-                },
+                State::Open(connection) => return connection.next().await,
             }
         }
     }
 
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
-    pub(crate) fn send(&self, text: String, is_audio: bool) -> bool {
-        let frame = Frame { message: Message::text(text), is_audio };
+    pub(crate) fn send(&self, leg: Leg, message: protocol::Message, is_audio: bool) -> bool {
+        let Some(wire) = self.wires().iter().find(|wire| wire.leg == leg) else { return true };
+        let message = match message {
+            protocol::Message::Text(text) => Message::text(text),
+            protocol::Message::Binary(bytes) => Message::binary(bytes),
+        };
+        !matches!(wire.outgoing.try_send(Frame { message, is_audio }), Err(TrySendError::Full(_)))
+    }
+
+    fn wires(&self) -> &[Wire] {
         match &self.state {
-            State::Open(wire) => !matches!(wire.outgoing.try_send(frame), Err(TrySendError::Full(_))),
-            State::Idle | State::Dialing | State::Waiting { .. } => true,
+            State::Open(connection) => &connection.wires,
+            State::Idle | State::Dialing | State::Waiting { .. } => &[],
         }
+    }
+
+    /// The text model's side.
+    pub(crate) fn text(&self) -> &Text {
+        &self.exchange.text
+    }
+
+    /// The network.
+    pub(crate) fn net(&self) -> &Net {
+        &self.exchange.net
+    }
+
+    /// Where the service of a leg takes HTTP requests, and how.
+    pub(crate) fn service(&self, leg: Leg) -> Option<&Dial> {
+        self.road.as_ref()?.services.get(&leg)
     }
 
     /// Ends whatever is under way. What was handed over before is still sent.
     pub(crate) fn close(&mut self) {
-        if let State::Open(wire) = &self.state {
+        for wire in self.wires() {
             let _ = wire.outgoing.try_send(Frame { message: Message::Close(None), is_audio: false });
         }
         self.dials.abort_all();
         self.dials = JoinSet::new();
-        self.ladder = None;
+        self.road = None;
         self.state = State::Idle;
     }
 
     /// The session is ready: remembers the form that worked and tells what the user should know about it.
     pub(crate) fn ready(&mut self, settings: &Settings) -> Option<Note> {
-        let State::Open(wire) = &mut self.state else { return None };
-        wire.ready_since.get_or_insert_with(Instant::now);
-        let ladder = self.ladder.as_ref()?;
+        let State::Open(connection) = &mut self.state else { return None };
+        connection.ready_since.get_or_insert_with(Instant::now);
+        let ladder = self.road.as_ref()?.only_ladder()?;
         self.remembered = Some((gateway_name(settings), ladder.form()));
         ladder.note()
     }
 
     /// A server's words without the keys of this connection, should it have repeated one.
     pub(crate) fn redact(&self, words: &str) -> String {
-        self.ladder.as_ref().map_or_else(|| words.to_owned(), |ladder| ladder.dial().redact(words))
+        self.road.as_ref().map_or_else(|| words.to_owned(), |road| road.redact(words))
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Open(wire) if wire.ready_since.is_some())
+        self.ready_since().is_some()
     }
 
     /// When the network last took sound of the microphone, over this connection.
     pub(crate) fn audio_sent(&self) -> Option<std::time::Instant> {
+        self.wires().iter().filter_map(|wire| wire.audio_sent.borrow().map(Instant::into_std)).max()
+    }
+
+    fn ready_since(&self) -> Option<Instant> {
         match &self.state {
-            State::Open(wire) => wire.audio_sent.borrow().map(Instant::into_std),
+            State::Open(connection) => connection.ready_since,
             State::Idle | State::Dialing | State::Waiting { .. } => None,
         }
     }
@@ -224,11 +257,11 @@ impl Link {
 
     /// Before the session was ready: dials with the keys in another form, if this failure calls for it.
     pub(crate) fn step(&mut self, failure: &Failure<'_>, settings: &Settings) -> bool {
-        let Some(mut ladder) = self.ladder.take() else { return false };
-        let is_worth_it = ladder.step(failure);
+        let Some(mut road) = self.road.take() else { return false };
+        let is_worth_it = road.step(failure);
         self.close();
         if is_worth_it {
-            self.ladder = Some(ladder);
+            self.road = Some(road);
             self.dial(settings);
         }
         is_worth_it
@@ -236,7 +269,7 @@ impl Link {
 
     /// Plans the next try after a pause. `false`: all tries are used up.
     pub(crate) fn retry(&mut self, settings: &Settings) -> bool {
-        if matches!(&self.state, State::Open(wire) if wire.ready_since.is_some_and(|at| at.elapsed() >= PROVEN)) {
+        if self.ready_since().is_some_and(|at| at.elapsed() >= PROVEN) {
             self.settle();
         }
         self.close();
@@ -251,7 +284,7 @@ impl Link {
 
     pub(crate) fn view(&self) -> api::Link {
         match &self.state {
-            State::Open(wire) if wire.ready_since.is_some() => api::Link::Live,
+            State::Open(connection) if connection.ready_since.is_some() => api::Link::Live,
             State::Idle => api::Link::Idle,
             State::Open(_) | State::Dialing | State::Waiting { .. } if self.tries == 0 => api::Link::Connecting,
             State::Open(_) | State::Dialing | State::Waiting { .. } => {
@@ -261,21 +294,44 @@ impl Link {
     }
 }
 
+impl Connection {
+    /// The next frame of any leg, or the end of the first that is gone. Safe to drop and call again.
+    async fn next(&mut self) -> LinkEvent {
+        let legs: Vec<_> = self.wires.iter_mut().map(|wire| wire.next().boxed()).collect();
+        if legs.is_empty() {
+            return std::future::pending().await; // all its services are asked over HTTP
+        }
+        let (event, ..) = select_all(legs).await;
+        event
+    }
+}
+
 impl Wire {
-    fn new(socket: Socket) -> Self {
+    fn new(leg: Leg, socket: Socket) -> Self {
         let (sink, incoming) = socket.split();
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         let (pulse, audio_sent) = watch::channel(None);
         tokio::spawn(write(sink, frames, pulse));
-        Self { incoming, outgoing, audio_sent, close: (None, String::new()), ready_since: None }
+        Self { leg, incoming, outgoing, audio_sent, close: (None, String::new()) }
+    }
+
+    /// The next frame, or the end.
+    async fn next(&mut self) -> LinkEvent {
+        match self.frame().await {
+            Some(event) => event,
+            None => {
+                let (code, reason) = std::mem::take(&mut self.close);
+                LinkEvent::Closed { code, reason }
+            }
+        }
     }
 
     /// The next frame; `None` when the socket is gone.
-    async fn next(&mut self) -> Option<LinkEvent> {
+    async fn frame(&mut self) -> Option<LinkEvent> {
         loop {
             match self.incoming.next().await? {
-                Ok(Message::Text(text)) => return Some(LinkEvent::Text(text)),
-                Ok(Message::Binary(bytes)) => return Some(LinkEvent::Binary(bytes.to_vec())),
+                Ok(Message::Text(text)) => return Some(LinkEvent::Text(self.leg, text)),
+                Ok(Message::Binary(bytes)) => return Some(LinkEvent::Binary(self.leg, bytes.to_vec())),
                 Ok(Message::Close(frame)) => {
                     // Nothing may follow, and not every server hangs up then.
                     self.close = frame.map_or((Some(NO_STATUS), String::new()), |frame| {
@@ -310,28 +366,36 @@ async fn write(
     }
 }
 
-async fn dial(exchange: Exchange, settings: Settings, remembered: Option<Form>, ladder: Option<Ladder>) -> Dialed {
-    let mut ladder = match ladder {
-        Some(ladder) => ladder,
-        None => first_rung(&exchange, &settings, remembered).await?,
+async fn dial(exchange: Exchange, settings: Settings, remembered: Option<Form>, road: Option<Road>) -> Dialed {
+    let mut road = match road {
+        Some(road) => road,
+        None => find_road(&exchange, &settings, remembered).await?,
     };
+    let legs = road.legs.iter_mut().map(|(leg, ladder)| {
+        let (leg, net, route) = (*leg, &exchange.net, settings.call.route);
+        async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
+    });
+    let sockets = try_join_all(legs).await?;
+    Ok((sockets, road))
+}
+
+/// Tries rung after rung.
+async fn climb(net: &Net, ladder: &mut Ladder, route: Route) -> Result<Socket, Refused> {
     loop {
-        let refusal = match exchange.net.connect(&ladder.dial(), DIAL_LIMIT).await {
-            Ok(socket) => return Ok((socket, ladder)),
+        let refusal = match net.connect(&ladder.dial(), DIAL_LIMIT).await {
+            Ok(socket) => return Ok(socket),
             Err(refusal) => refusal,
         };
         if !ladder.step(&Failure::Refused(&refusal)) {
-            let problem = refusal.problem(settings.call.route);
-            return Err(Refused { problem, is_transient: refusal.is_transient() });
+            return Err(Refused { problem: refusal.problem(route), is_transient: refusal.is_transient() });
         }
     }
 }
 
-async fn first_rung(exchange: &Exchange, settings: &Settings, remembered: Option<Form>) -> Result<Ladder, Refused> {
+async fn find_road(exchange: &Exchange, settings: &Settings, remembered: Option<Form>) -> Result<Road, Refused> {
     let fatal = |problem| Refused { problem, is_transient: false };
     let practice = practice_url(exchange, settings).await.map_err(fatal)?;
-    let keys = keys(&exchange.credentials, settings).await;
-    Ladder::new(settings, &practice, &keys, remembered).map_err(fatal)
+    Road::find(settings, &practice, &exchange.credentials, remembered).await.map_err(fatal)
 }
 
 async fn practice_url(exchange: &Exchange, settings: &Settings) -> Result<String, Problem> {
@@ -344,21 +408,6 @@ async fn practice_url(exchange: &Exchange, settings: &Settings) -> Result<String
         Ok(Err(_)) | Err(_) => {
             Err(Problem { code: Code::Internal, detail: "the practice partner did not start".into() })
         }
-    }
-}
-
-/// Looks only for the keys that this way needs.
-async fn keys(credentials: &Credentials, settings: &Settings) -> Keys {
-    let find = async |holder| credentials.find(holder).await.key;
-    match (settings.call.provider, settings.call.route) {
-        (Provider::Practice, _) => Keys::default(),
-        (Provider::Openai, Route::Direct) => Keys { openai: find(Holder::Openai).await, ..Keys::default() },
-        (Provider::Openai, Route::Gateway) => Keys {
-            openai: if settings.gateway.stored_key { None } else { find(Holder::Openai).await },
-            gateway: find(Holder::Gateway).await,
-            ..Keys::default()
-        },
-        (Provider::Openai, Route::Endpoint) => Keys { endpoint: find(Holder::Endpoint).await, ..Keys::default() },
     }
 }
 

@@ -22,6 +22,7 @@ use crate::credential::Credentials;
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
 use crate::recording::Recordings;
+use crate::text::{self, Shelf};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -46,7 +47,9 @@ impl Rig {
         let credentials = Credentials::without_keychain(|_| None);
         let (url, practice) = watch::channel(practice.base_url());
         let net = Net::new(NetOptions::default()).unwrap();
-        let exchange = Exchange { net, credentials: credentials.clone(), practice };
+        let shelf = Shelf::new(folder.path().join("sidetone.db"));
+        let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);
+        let exchange = Exchange { net, credentials: credentials.clone(), practice, text };
         let card = Card::Files { input: Some(input), output: Some(folder.path().join("heard.wav")) };
         let journal = Journal::new(folder.path().join("data"));
         let recordings = Recordings::new(folder.path().join("recordings"));

@@ -129,6 +129,7 @@ pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
         settings.call.provider == crate::api::Provider::Openai && settings.call.route == crate::api::Route::Endpoint;
     let voice = &settings.voice;
     protocol::Config {
+        wire: crate::route::voices::wire(settings),
         voice: match settings.endpoint.voice.trim() {
             own if is_endpoint && !own.is_empty() => own.to_owned(),
             _ => openai.voice.trim().to_owned(),

@@ -47,6 +47,23 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
     }
 }
 
+/// The request for an answer that a voice will speak.
+pub(crate) fn spoken_ask(settings: &Settings, question: protocol::Question) -> Ask {
+    let of = |(role, text): (protocol::Role, String)| {
+        let speaker = match role {
+            protocol::Role::User => Speaker::User,
+            protocol::Role::Assistant => Speaker::Assistant,
+        };
+        message(speaker, vec![Part::Text { text }])
+    };
+    let messages = question.messages.into_iter().map(of).collect();
+    let mut settings = settings.clone();
+    if let Some((provider, model)) = settings.cascade.brain.split_once('/') {
+        (settings.chat.provider, settings.chat.model) = (provider.trim().to_owned(), model.trim().to_owned());
+    }
+    Ask { purpose: Purpose::Voice, ..ask(&settings, &question.instructions, messages, None) }
+}
+
 /// Who may answer by these settings.
 pub(crate) fn order(settings: &Settings) -> Order {
     let of = |target: &Target| gateway::Target {

@@ -23,6 +23,10 @@ pub fn variables(holder: Holder) -> &'static [&'static str] {
         Holder::Cerebras => &["CEREBRAS_API_KEY"],
         Holder::WorkersAi => &["CLOUDFLARE_WORKERS_AI_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"],
         Holder::Custom => &["SIDETONE_CUSTOM_KEY"],
+        Holder::Deepgram => &["DEEPGRAM_API_KEY"],
+        Holder::Elevenlabs => &["ELEVENLABS_API_KEY", "ELEVEN_API_KEY"],
+        Holder::Cartesia => &["CARTESIA_API_KEY"],
+        Holder::Fal => &["FAL_KEY"],
     }
 }
 

@@ -27,6 +27,19 @@ impl Dial {
         http.unwrap_or_else(|| self.url.clone())
     }
 
+    /// An HTTP address below this one; `path` may have a query.
+    pub(super) fn below(&self, path: &str) -> Url {
+        let mut url = self.http_url();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
+        }
+        if query.is_some() {
+            url.set_query(query);
+        }
+        url
+    }
+
     /// Whether anything in it must not be read by others.
     pub(super) fn has_secret(&self) -> bool {
         self.secrets().next().is_some() || !self.url.username().is_empty()

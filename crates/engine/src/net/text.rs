@@ -7,11 +7,11 @@ use futures_util::stream;
 use gateway::{Header, Http, HttpRequest, HttpResponse, Method};
 use protocol::chat::{Failure, FailureKind};
 use reqwest::Response;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::{Net, Refusal, is_private, secret_header};
+use super::{Dial, Net, Refusal, is_private, secret_header};
 
 impl Http for Net {
     fn send(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Failure>> {
@@ -21,6 +21,17 @@ impl Http for Net {
 }
 
 impl Net {
+    /// A request of a voice's leg to its service.
+    pub(crate) async fn post(&self, service: &Dial, post: protocol::Post) -> Result<HttpResponse, Failure> {
+        let url = service.below(&post.path);
+        if service.has_secret() && !is_private(&url) {
+            return Err(invalid(&Refusal::Insecure.to_string()));
+        }
+        let sending = self.client(&url).post(url.clone()).headers(service.headers.clone());
+        let sending = sending.header(CONTENT_TYPE, post.content_type).body(post.body);
+        Ok(whole(sending.send().await.map_err(|error| self.failure(&url, error))?))
+    }
+
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let url = Url::parse(&request.url).map_err(|_| invalid("the address of the server is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -36,13 +47,7 @@ impl Net {
             Method::Get => client.get(url.clone()),
             Method::Post => client.post(url.clone()).body(request.body),
         };
-        let response = sending.headers(headers).send().await.map_err(|error| self.failure(&url, error))?;
-        let status = response.status().as_u16();
-        let text = |(name, value): (&HeaderName, &HeaderValue)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        };
-        let headers = response.headers().iter().filter_map(text).collect();
-        Ok(HttpResponse { status, headers, body: body(response).boxed() })
+        Ok(whole(sending.headers(headers).send().await.map_err(|error| self.failure(&url, error))?))
     }
 
     fn failure(&self, url: &Url, error: reqwest::Error) -> Failure {
@@ -69,6 +74,16 @@ fn headers(pairs: &[(&'static str, Header)]) -> Result<HeaderMap, Failure> {
         headers.append(HeaderName::from_static(name), value);
     }
     Ok(headers)
+}
+
+/// Status, headers, and the body as it comes.
+fn whole(response: Response) -> HttpResponse {
+    let status = response.status().as_u16();
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    let headers = response.headers().iter().filter_map(text).collect();
+    HttpResponse { status, headers, body: body(response).boxed() }
 }
 
 /// The body as it comes; dropping it closes the connection.

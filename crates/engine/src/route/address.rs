@@ -35,6 +35,11 @@ pub(super) fn endpoint(settings: &EndpointSettings, openai_model: &str) -> Resul
 
 /// `{base}/{account}/{gateway}/openai?model=…` (Cloudflare AI Gateway, realtime WebSockets)
 pub(super) fn gateway(settings: &GatewaySettings, model: &str) -> Result<Url, Problem> {
+    Ok(with_model(at_gateway(settings, "openai")?, model))
+}
+
+/// `{base}/{account}/{gateway}/{provider}` (Cloudflare AI Gateway, provider endpoints)
+pub(super) fn at_gateway(settings: &GatewaySettings, provider: &str) -> Result<Url, Problem> {
     let missing = |what: &str| Problem { code: Code::GatewayMissing, detail: format!("{what} is not set") };
     let (account, gateway) = (settings.account_id.trim(), settings.gateway_id.trim());
     if account.is_empty() {
@@ -44,7 +49,7 @@ pub(super) fn gateway(settings: &GatewaySettings, model: &str) -> Result<Url, Pr
         return Err(missing("the gateway's name"));
     }
     let url = base(&settings.base_url, "the gateway's base URL", Code::GatewayMissing)?;
-    Ok(with_model(with_path(url, &[account, gateway, "openai"]), model))
+    Ok(with_path(url, &[account, gateway, provider]))
 }
 
 fn realtime(base: Url, model: &str) -> Url {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use protocol::{Cause, Config, Event, Fault, Input, Output, Session, TurnTaking};
+use protocol::{Cause, Config, Event, Fault, Input, Leg, Output, Received, Session, TurnTaking, Wire};
 
 use crate::api::Problem;
 use crate::net::{Message, Net, Refusal, Socket};
@@ -92,7 +92,8 @@ async fn greeting(mut socket: Socket, limit: Duration) -> Result<(), Stop> {
                     if is_created(&text) {
                         return Ok(());
                     }
-                    session.handle(Input::Text(&text), Instant::now());
+                    let received = Received::Text(&text);
+                    session.handle(Input::Received { leg: Leg::Voice, received }, Instant::now());
                     fault(&mut session)?;
                     continue;
                 }
@@ -132,6 +133,7 @@ fn fault(session: &mut Session) -> Result<(), Stop> {
 
 fn silent_config() -> Config {
     Config {
+        wire: Wire::Realtime,
         voice: String::new(),
         instructions: String::new(),
         transcription: None,

@@ -119,17 +119,30 @@ impl Realtime {
 
     pub(super) fn audio_delta(&mut self, frame: &Frame<'_>, now: Instant) {
         let wire = frame.item_id.as_deref().unwrap_or_default();
+        self.answer_audio(frame.response_id.as_deref(), wire, now, |carry| {
+            let Ok(bytes) = BASE64.decode(frame.delta.as_deref().unwrap_or_default()) else {
+                tracing::warn!("audio that is not base64 ignored");
+                return None;
+            };
+            Some(samples(carry, &bytes))
+        });
+    }
+
+    /// Sound of an answer; `read` is called when it is wanted.
+    pub(super) fn answer_audio(
+        &mut self,
+        response: Option<&str>,
+        wire: &str,
+        now: Instant,
+        read: impl FnOnce(&mut Option<u8>) -> Option<Vec<i16>>,
+    ) {
         let is_new = self.timeline.by_wire(wire).is_none();
-        let Some(id) = self.answer_entry(frame.response_id.as_deref(), wire, Kind::Spoken, now) else { return };
+        let Some(id) = self.answer_entry(response, wire, Kind::Spoken, now) else { return };
         let Some((item, answer)) = self.timeline.answer_mut(id) else { return };
         if answer.is_cut || answer.has_ended || item.delivery != Delivery::Arriving {
             return;
         }
-        let Ok(bytes) = BASE64.decode(frame.delta.as_deref().unwrap_or_default()) else {
-            tracing::warn!("audio that is not base64 ignored");
-            return;
-        };
-        let pcm = samples(&mut answer.carry, &bytes);
+        let Some(pcm) = read(&mut answer.carry) else { return };
         if !pcm.is_empty() {
             answer.received += pcm.len() as u64;
             item.kind = Kind::Spoken;

@@ -34,6 +34,18 @@ impl Realtime {
         });
     }
 
+    /// The words so far, in the place of those before.
+    pub(super) fn user_words_so_far(&mut self, wire: &str, words: &str) {
+        self.caption_user(wire, |item, utterance| {
+            if item.is_final {
+                return false;
+            }
+            utterance.is_caption_stale = false;
+            words.clone_into(&mut item.text);
+            true
+        });
+    }
+
     /// The final words; `None`: what came is all there will be.
     pub(super) fn user_caption(&mut self, wire: &str, words: Option<&str>) {
         self.caption_user(wire, |item, utterance| {

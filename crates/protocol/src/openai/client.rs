@@ -2,25 +2,28 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::settings::Settings;
 
 /// A client event with its id. Absent options are left out: the server refuses keys it does not know, and `null`.
 #[derive(Serialize)]
-pub(super) struct Frame<'a> {
-    pub(super) event_id: String,
+pub(crate) struct Frame<'a> {
+    pub(crate) event_id: String,
     #[serde(flatten)]
-    pub(super) event: Event<'a>,
+    pub(crate) event: Event<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub(super) enum Event<'a> {
+pub(crate) enum Event<'a> {
     #[serde(rename = "session.update")]
     Update { session: Box<Settings<'a>> },
     #[serde(rename = "input_audio_buffer.append")]
-    Append { audio: String },
+    Append {
+        #[serde(rename = "audio", serialize_with = "base64_of")]
+        pcm: Vec<i16>,
+    },
     #[serde(rename = "input_audio_buffer.commit")]
     Commit,
     #[serde(rename = "input_audio_buffer.clear")]
@@ -28,7 +31,14 @@ pub(super) enum Event<'a> {
     #[serde(rename = "conversation.item.create")]
     Create { item: NewItem<'a> },
     #[serde(rename = "conversation.item.truncate")]
-    Truncate { item_id: &'a str, content_index: u32, audio_end_ms: u64 },
+    Truncate {
+        item_id: &'a str,
+        content_index: u32,
+        audio_end_ms: u64,
+        /// The words that were heard.
+        #[serde(skip)]
+        heard: &'a str,
+    },
     #[serde(rename = "conversation.item.delete")]
     Delete { item_id: &'a str },
     #[serde(rename = "response.create")]
@@ -45,13 +55,13 @@ pub(super) enum Event<'a> {
 
 /// How one response differs from the session's settings.
 #[derive(Serialize)]
-pub(super) struct Manner {
-    pub(super) output_modalities: [&'static str; 1],
+pub(crate) struct Manner {
+    pub(crate) output_modalities: [&'static str; 1],
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub(super) enum NewItem<'a> {
+pub(crate) enum NewItem<'a> {
     #[serde(rename = "message")]
     Message { id: &'a str, role: &'static str, content: [Content<'a>; 1] },
     #[serde(rename = "function_call_output")]
@@ -60,25 +70,25 @@ pub(super) enum NewItem<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     InputText { text: &'a str },
     OutputText { text: &'a str },
 }
 
 impl<'a> Event<'a> {
-    /// An append of PCM16 little endian.
-    pub(super) fn append(pcm: &[i16]) -> Self {
-        let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        Self::Append { audio: STANDARD.encode(bytes) }
-    }
-
     /// What the user wrote or said, as text.
-    pub(super) fn user_text(id: &'a str, text: &'a str) -> Self {
+    pub(crate) fn user_text(id: &'a str, text: &'a str) -> Self {
         Self::Create { item: NewItem::Message { id, role: "user", content: [Content::InputText { text }] } }
     }
 
     /// What the model said, as text (its audio cannot be supplied).
-    pub(super) fn assistant_text(id: &'a str, text: &'a str) -> Self {
+    pub(crate) fn assistant_text(id: &'a str, text: &'a str) -> Self {
         Self::Create { item: NewItem::Message { id, role: "assistant", content: [Content::OutputText { text }] } }
     }
+}
+
+/// PCM16 little endian (OpenAI Realtime: `input_audio_buffer.append`).
+fn base64_of<S: Serializer>(pcm: &[i16], serializer: S) -> Result<S::Ok, S::Error> {
+    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    serializer.serialize_str(&STANDARD.encode(bytes))
 }

@@ -1,8 +1,13 @@
 //! The settings of a session and their place on the wire.
 
+use crate::{Leg, Place};
+use crate::interpreter::Interpreter;
+
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// Whose protocol the next connection speaks.
+    pub wire: Wire,
     /// Voice name, sent in the first update of each connection only (it is locked after the first audio).
     pub voice: String,
     /// Speed of speech that the provider makes, 0.25 ..= 1.5 (1 = normal); `None` = it is not asked to.
@@ -19,6 +24,38 @@ pub struct Config {
     pub retention_ratio: Option<f32>,
     /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
     pub reasoning_effort: Option<String>,
+}
+
+/// A protocol of realtime voice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Wire {
+    /// OpenAI Realtime, and whoever speaks like it.
+    #[default]
+    Realtime,
+}
+
+impl Wire {
+    /// Who translates for a connection; `None`: the conversation speaks this protocol itself.
+    pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
+        match self {
+            Self::Realtime => None,
+        }
+    }
+
+    /// The sockets of a connection; all of them are to be open before [`crate::Input::Opened`]. None for the Realtime
+    /// protocol, whose one socket the caller knows, and for a voice that is asked over HTTP alone.
+    pub fn places(&self, _config: &Config) -> Vec<Place> {
+        match self {
+            Self::Realtime => Vec::new(),
+        }
+    }
+
+    /// The legs whose services are asked over HTTP.
+    pub fn services(&self) -> Vec<Leg> {
+        match self {
+            Self::Realtime => Vec::new(),
+        }
+    }
 }
 
 /// How the user's speech becomes text.

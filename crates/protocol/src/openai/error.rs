@@ -27,6 +27,11 @@ impl Realtime {
         let complaint = error.map(complaint).unwrap_or_default();
         let named = complaint.event_id.as_deref().and_then(|id| self.link.purpose(id));
         let purpose = named.or_else(|| self.purpose_by_code(&complaint));
+        self.refused(purpose, complaint, now);
+    }
+
+    /// The event that was for `purpose` was refused.
+    pub(super) fn refused(&mut self, purpose: Option<Purpose>, complaint: Complaint, now: Instant) {
         tracing::debug!(?purpose, is_benign = complaint.is_benign(), "the provider reports an error");
         match purpose {
             Some(Purpose::FirstUpdate) if self.state.is_configuring() => {

@@ -115,7 +115,8 @@ impl Realtime {
                 self.replay_answer(id, &text);
             }
         } else {
-            let event = client::Event::Truncate { item_id: &wire, content_index: 0, audio_end_ms: heard_ms };
+            let event =
+                client::Event::Truncate { item_id: &wire, content_index: 0, audio_end_ms: heard_ms, heard: &text };
             self.transmit(event, Purpose::Upkeep);
         }
     }

@@ -14,6 +14,7 @@ use super::response::Slot;
 use super::ring::Ring;
 use super::settings::Settings;
 use super::timeline::Stage;
+use crate::interpreter::Interpreter;
 use crate::{Delivery, Event, Fault, ItemId, Output};
 
 const GREETING: Duration = Duration::from_secs(10);
@@ -135,7 +136,10 @@ impl Link {
     }
 
     pub(super) fn purpose(&self, event_id: &str) -> Option<Purpose> {
-        let number = event_id.strip_prefix("event_")?.parse::<u64>().ok()?;
+        self.purpose_of(event_id.strip_prefix("event_")?.parse::<u64>().ok()?)
+    }
+
+    pub(super) fn purpose_of(&self, number: u64) -> Option<Purpose> {
         self.sent.iter().rev().find(|(sent, _)| *sent == number).map(|(_, purpose)| *purpose)
     }
 
@@ -155,6 +159,18 @@ impl Realtime {
         self.disconnect();
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
+        self.interpreter = self.config.wire.interpreter();
+        let config = self.config.clone();
+        self.interpret(now, |interpreter| interpreter.open(&config, now));
+    }
+
+    /// The voice behind an interpreter is ready.
+    pub(super) fn interpreter_ready(&mut self, model: Option<String>, expires_at: Option<u64>, now: Instant) {
+        self.link.model = model;
+        self.link.expires_at = expires_at;
+        if matches!(self.state, State::Opening { .. } | State::Configuring { .. }) {
+            self.ready(now);
+        }
     }
 
     pub(super) fn session_created(&mut self, session: Option<&Value>, now: Instant) {
@@ -170,6 +186,9 @@ impl Realtime {
     }
 
     pub(super) fn send_update(&mut self, is_first: bool) {
+        if let (true, Some(now)) = (self.interpreter.is_some(), self.now) {
+            return self.configure_interpreter(now);
+        }
         let config = self.config.clone();
         let speed = self.due_speed();
         if speed.is_some() {
@@ -262,7 +281,7 @@ impl Realtime {
     }
 
     /// The connection does not answer: another one is needed.
-    fn give_up(&mut self, why: &'static str) {
+    pub(super) fn give_up(&mut self, why: &'static str) {
         tracing::debug!(why, "reconnecting");
         self.disconnect();
         self.output(Output::Reconnect(why));
@@ -274,6 +293,7 @@ impl Realtime {
             return;
         }
         self.state = State::Closed;
+        self.interpreter = None;
         self.abandon_response();
         self.suspend_speech();
         self.timeline.unbind_all();
@@ -301,6 +321,11 @@ impl Realtime {
 
     /// What is waited for, and until when.
     pub(crate) fn deadline(&self) -> Option<(Instant, &'static str)> {
+        let interpreter = self.interpreter.as_deref().and_then(Interpreter::deadline);
+        [self.own_deadline(), interpreter].into_iter().flatten().min()
+    }
+
+    fn own_deadline(&self) -> Option<(Instant, &'static str)> {
         match self.state {
             State::Closed | State::Refused => return None,
             State::Opening { until } => return Some((until, "session.created")),
@@ -328,6 +353,9 @@ impl Realtime {
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
+        if self.interpreter.as_deref().and_then(Interpreter::deadline).is_some_and(|(until, _)| until <= now) {
+            self.interpret(now, |interpreter| interpreter.timeout(now));
+        }
         match self.state {
             State::Opening { until } if until <= now => return self.give_up("no session.created"),
             // Some local servers never confirm an update.

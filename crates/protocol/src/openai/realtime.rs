@@ -9,12 +9,17 @@ use super::config::{Config, TurnTaking};
 use super::link::{Link, Purpose, State};
 use super::server::{Frame, WireItem, WireResponse};
 use super::timeline::{Stage, Timeline};
-use crate::{Event, Input, Item, ItemId, Output};
+use crate::interpreter::Interpreter;
+use crate::{Event, Input, Item, ItemId, Leg, Message, Output};
 
 #[derive(Debug)]
 pub(crate) struct Realtime {
     pub(super) config: Config,
     pub(super) state: State,
+    /// Who translates on this connection; `None`: the provider speaks the Realtime protocol.
+    pub(super) interpreter: Option<Box<dyn Interpreter>>,
+    /// When the present input came.
+    pub(super) now: Option<Instant>,
     pub(super) link: Link,
     pub(super) timeline: Timeline,
     /// The push-to-talk turn that is being spoken.
@@ -36,6 +41,8 @@ impl Realtime {
         Self {
             config,
             state: State::Closed,
+            interpreter: None,
+            now: None,
             link: Link::default(),
             timeline: Timeline::default(),
             recording: None,
@@ -49,10 +56,12 @@ impl Realtime {
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>, now: Instant) {
+        self.now = Some(now);
         match input {
             Input::Opened => self.opened(now),
-            Input::Text(text) => self.text(text, now),
-            Input::Binary(bytes) => tracing::debug!(bytes = bytes.len(), "binary frame ignored"),
+            Input::Received { leg, received } => self.received(leg, received, now),
+            Input::Thought { errand, thought } => self.thought(errand, thought, now),
+            Input::Replied { errand, reply } => self.reply(errand, reply, now),
             Input::Closed { code, reason } => self.closed(code, reason),
             Input::Press => self.press(now),
             Input::Audio(pcm) => self.audio(pcm),
@@ -70,6 +79,7 @@ impl Realtime {
             Input::Forget(item) => self.forget(item, now),
             Input::Timeout => self.timeout(now),
         }
+        self.carry_out(now);
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {
@@ -137,18 +147,23 @@ impl Realtime {
         }
         self.last_event += 1;
         let number = self.last_event;
+        let is_audio = purpose == Purpose::Append;
+        if let (Some(interpreter), Some(now)) = (self.interpreter.as_deref_mut(), self.now) {
+            interpreter.ask(number, &event, now);
+            self.link.note(number, purpose);
+            return Some(number);
+        }
         let frame = client::Frame { event_id: format!("event_{number}"), event };
         let Ok(text) = serde_json::to_string(&frame) else {
             tracing::error!(?purpose, "an event could not be written");
             return None;
         };
         self.link.note(number, purpose);
-        let is_audio = purpose == Purpose::Append;
-        self.output(if is_audio { Output::TransmitAudio(text) } else { Output::Transmit(text) });
+        self.output(Output::Transmit { leg: Leg::Voice, message: Message::Text(text), is_audio });
         Some(number)
     }
 
-    fn text(&mut self, text: &str, now: Instant) {
+    pub(super) fn text(&mut self, text: &str, now: Instant) {
         if self.state.is_closed() {
             tracing::debug!("frame of an earlier connection ignored");
             return;

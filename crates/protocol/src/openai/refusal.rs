@@ -3,13 +3,13 @@
 use crate::{Cause, Fault};
 
 /// The provider's words for a failure: an `error` event or the error of a failed response.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Complaint {
-    pub(super) kind: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) message: String,
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    pub(crate) kind: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
     /// Our id of the event that was refused.
-    pub(super) event_id: Option<String>,
+    pub(crate) event_id: Option<String>,
 }
 
 impl Complaint {

@@ -12,7 +12,7 @@ use super::refusal::Complaint;
 use crate::Usage;
 
 /// Any server event: the keys that some event of interest has.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Frame<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Cow<'a, str>,
@@ -63,7 +63,7 @@ pub(super) enum Form {
 
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Completed,
     Cancelled,
     Failed,

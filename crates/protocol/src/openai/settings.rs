@@ -6,7 +6,7 @@ use super::config::{Config, Detector, NoiseReduction, TurnTaking};
 use crate::SAMPLE_RATE;
 
 #[derive(Serialize)]
-pub(super) struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     output_modalities: [&'static str; 1],

@@ -88,7 +88,7 @@ impl Realtime {
     /// Sends audio, in pieces far below the 15 MiB that one event may hold.
     pub(super) fn append(&mut self, pcm: &[i16]) {
         for piece in pcm.chunks(PIECE) {
-            self.transmit(client::Event::append(piece), Purpose::Append);
+            self.transmit(client::Event::Append { pcm: piece.to_vec() }, Purpose::Append);
         }
         self.link.ring.push(pcm);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Delivery, Input, ItemId, Output};
+use protocol::{Delivery, Input, ItemId, Message, Output};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, config, has_flush, played};
@@ -37,7 +37,7 @@ fn pressing_cancels_silences_and_truncates_to_what_was_heard() {
     let item = answering(&mut rig, false);
     rig.input(Input::Press);
     let outputs = rig.take();
-    let is_cancel = |output: &Output| matches!(output, Output::Transmit(text) if text.contains("response.cancel"));
+    let is_cancel = |output: &Output| matches!(output, Output::Transmit { message: Message::Text(text), .. } if text.contains("response.cancel"));
     assert!(outputs.iter().any(is_cancel) && has_flush(&outputs));
     assert_eq!(rig.sent(), "response.cancel, clear");
     rig.input(Input::Interrupted { item, heard: Duration::from_millis(400) });

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::{Config, Delivery, Detector, Event, Input, ItemId, Output, Role, TurnTaking};
+use protocol::{Config, Delivery, Detector, Event, Input, ItemId, Leg, Message, Output, Received, Role, TurnTaking};
 use serde_json::{Value, json};
 
 use crate::honest::{Provider, noise};
@@ -118,8 +118,11 @@ impl Watch {
         let mut flushed = false;
         for output in self.rig.take() {
             match output {
-                Output::Transmit(text) | Output::TransmitAudio(text) => {
+                Output::Transmit { message: Message::Text(text), .. } => {
                     self.transmitted(&serde_json::from_str(&text).unwrap())
+                }
+                Output::Transmit { .. } | Output::Think { .. } | Output::Fetch { .. } | Output::CallOff(_) => {
+                    panic!("not of the Realtime protocol: {output:?}")
                 }
                 Output::Play { item, pcm } => {
                     assert!(!self.silenced.contains(&item), "played after it was silenced");
@@ -208,7 +211,7 @@ impl Watch {
                 _ => {}
             }
         }
-        self.input(Input::Text(text));
+        self.input(Input::Received { leg: Leg::Voice, received: Received::Text(text) });
     }
 
     fn do_deed(&mut self, deed: &Deed) {

@@ -1,6 +1,6 @@
 //! Failures are told once, in the provider's words; races are not told at all.
 
-use protocol::{Cause, Delivery, Input, Output};
+use protocol::{Cause, Delivery, Input, Leg, Output, Received};
 use serde_json::json;
 
 use crate::rig::{Rig, config, events, faults, played};
@@ -169,7 +169,7 @@ fn garbage_is_ignored() {
     for frame in frames {
         rig.frame(frame);
     }
-    rig.input(Input::Binary(&[0, 255]));
+    rig.input(Input::Received { leg: Leg::Voice, received: Received::Binary(&[0, 255]) });
     let outputs = rig.take();
     assert!(played(&outputs).is_empty());
     assert_eq!(rig.sent(), "");

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use async_openai::types::realtime::RealtimeClientEvent;
 use jsonschema::Validator;
-use protocol::{Config, Event, Fault, Input, Item, ItemId, Output, Session, Transcription, TurnTaking};
+use protocol::{
+    Config, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription, TurnTaking, Wire,
+};
 use serde_json::{Value, json};
 
 use crate::server;
@@ -77,6 +79,7 @@ pub(crate) fn check_client_frame(text: &str) -> Value {
 
 pub(crate) fn config() -> Config {
     Config {
+        wire: Wire::Realtime,
         voice: "marin".to_owned(),
         instructions: "Be brief.".to_owned(),
         transcription: Some(Transcription { model: "gpt-4o-mini-transcribe".to_owned(), language: None }),
@@ -120,7 +123,7 @@ impl Rig {
     pub(crate) fn input(&mut self, input: Input<'_>) {
         self.session.handle(input, self.now);
         while let Some(output) = self.session.poll() {
-            if let Output::Transmit(text) | Output::TransmitAudio(text) = &output {
+            if let Output::Transmit { message: Message::Text(text), .. } = &output {
                 self.sent.push(check_client_frame(text));
             }
             self.outputs.push(output);
@@ -141,7 +144,7 @@ impl Rig {
 
     /// Any frame.
     pub(crate) fn frame(&mut self, text: &str) {
-        self.input(Input::Text(text));
+        self.input(Input::Received { leg: Leg::Voice, received: Received::Text(text) });
     }
 
     pub(crate) fn wait(&mut self, duration: Duration) {

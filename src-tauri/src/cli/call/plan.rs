@@ -65,6 +65,31 @@ enum Provider {
     Practice,
     /// OpenAI Realtime
     Openai,
+    /// Gemini Live
+    Google,
+    /// Any ear, any text model, any mouth: see [cascade] in the settings
+    Cascade,
+    /// An ElevenLabs agent
+    Elevenlabs,
+    /// Deepgram's Voice Agent
+    Deepgram,
+    /// OpenAI GPT-Live
+    GptLive,
+}
+
+impl Provider {
+    /// Its name in the settings.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Practice => "practice",
+            Self::Openai => "openai",
+            Self::Google => "google",
+            Self::Cascade => "cascade",
+            Self::Elevenlabs => "elevenlabs",
+            Self::Deepgram => "deepgram",
+            Self::GptLive => "gpt_live",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -153,11 +178,7 @@ impl Arguments {
     /// Changes to the settings for this call.
     pub(super) fn overrides(&self) -> Value {
         let leads_away = self.route.is_some() || self.endpoint.is_some();
-        let provider =
-            self.provider.or_else(|| leads_away.then_some(Provider::Openai)).map(|provider| match provider {
-                Provider::Practice => "practice",
-                Provider::Openai => "openai",
-            });
+        let provider = self.provider.or_else(|| leads_away.then_some(Provider::Openai));
         let route = match (&self.endpoint, self.route) {
             (Some(_), _) => Some("endpoint"),
             (None, Some(Route::Direct)) => Some("direct"),
@@ -171,11 +192,22 @@ impl Arguments {
             Mode::Open => "open",
         });
         let (model, voice) = (self.model.as_deref(), self.voice.as_deref());
-        json!({
-            "call": part([("provider", provider), ("route", route), ("mode", mode)]),
-            "providers": { "openai": part([("model", model), ("voice", voice)]) },
-            "endpoint": part([("base_url", self.endpoint.as_deref()), ("model", model), ("voice", voice)]),
-        })
+        let mut overrides = match provider {
+            Some(Provider::Google) => json!({ "providers": { "google": part([("model", model), ("voice", voice)]) } }),
+            Some(Provider::GptLive) => json!({ "providers": { "gpt_live": part([("model", model), ("voice", voice)]) } }),
+            Some(Provider::Elevenlabs) => json!({ "providers": { "elevenlabs": part([("agent_id", model)]) } }),
+            Some(Provider::Deepgram) => {
+                json!({ "providers": { "deepgram": part([("agent_model", model), ("voice", voice)]) } })
+            }
+            Some(Provider::Cascade) => json!({ "cascade": part([("brain", model)]) }),
+            Some(Provider::Practice | Provider::Openai) | None => json!({
+                "providers": { "openai": part([("model", model), ("voice", voice)]) },
+                "endpoint": part([("base_url", self.endpoint.as_deref()), ("model", model), ("voice", voice)]),
+            }),
+        };
+        overrides["call"] =
+            part([("provider", provider.map(Provider::name)), ("route", route), ("mode", mode)]).into();
+        overrides
     }
 }
 

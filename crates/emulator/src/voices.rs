@@ -1,0 +1,172 @@
+//! Fake voices beside OpenAI Realtime: one loopback server for all of them, an actor per socket.
+//!
+//! An actor is a state machine without a socket: what a client opened and sent goes in, what the provider would do comes
+//! out. It checks every client message against the provider's schema and records what is wrong with it.
+
+mod sound;
+mod stage;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use stage::{Request, Seen};
+use stage::{Stage, router};
+
+/// A WebSocket message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A text frame.
+    Text(String),
+    /// A binary frame.
+    Binary(Vec<u8>),
+}
+
+/// How the fakes behave.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Every handshake is refused with this status and body.
+    pub refusal: Option<(u16, String)>,
+    /// The connection is cut after this many messages of the server; only the first one.
+    pub cut_after: Option<usize>,
+    /// Before each message of the server something senseless comes.
+    pub is_noisy: bool,
+    /// Each message of the server comes twice.
+    pub is_stuttering: bool,
+    /// What an actor does wrong, by a name that it knows.
+    pub fault: Option<String>,
+    /// What the ears understand; empty = a sentence about the sound.
+    pub words: String,
+    /// What the voices say in writing; empty = they repeat.
+    pub answer: String,
+}
+
+/// What an actor does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Sends a message.
+    Send(Message),
+    /// Closes with a code and a reason.
+    Close(u16, String),
+    /// Records that the client broke the protocol.
+    Violation(String),
+}
+
+impl Act {
+    /// A text frame of JSON.
+    pub(crate) fn json(value: &serde_json::Value) -> Self {
+        Self::Send(Message::Text(value.to_string()))
+    }
+
+    /// The same as a binary frame.
+    pub(crate) fn json_bytes(value: &serde_json::Value) -> Self {
+        Self::Send(Message::Binary(value.to_string().into_bytes()))
+    }
+}
+
+/// One fake provider on one socket.
+pub(crate) trait Actor: Send {
+    /// The handshake: `Err` refuses it with a status and a body.
+    fn admit(&mut self, request: &Request) -> Result<(), (u16, String)>;
+
+    /// The socket is open.
+    fn open(&mut self) -> Vec<Act> {
+        Vec::new()
+    }
+
+    /// The client sent something.
+    fn receive(&mut self, message: &Message) -> Vec<Act>;
+
+    /// When the actor wants to be woken after its last input, if it does.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// That time has passed without another input.
+    fn wake(&mut self) -> Vec<Act> {
+        Vec::new()
+    }
+}
+
+/// Who plays on a path; `None`: nobody (404).
+fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
+    let _ = (request, plan);
+    None
+}
+
+/// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.
+#[derive(Debug)]
+pub struct Voices {
+    addr: SocketAddr,
+    stage: Arc<Stage>,
+    serving: JoinHandle<()>,
+}
+
+impl Voices {
+    /// Binds a free port and serves.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn start(plan: Plan) -> anyhow::Result<Self> {
+        Self::start_on(plan, 0).await
+    }
+
+    /// Binds this port and serves.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub async fn start_on(plan: Plan, port: u16) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))?;
+        let addr = listener.local_addr()?;
+        let stage = Arc::new(Stage::new(plan));
+        let router = router(&stage);
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::warn!(%error, "the fake voices stopped serving");
+            }
+        });
+        Ok(Self { addr, stage, serving })
+    }
+
+    /// `http://127.0.0.1:PORT`: the base URL of every provider.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Everything seen so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.stage.seen()
+    }
+
+    /// Waits until what was seen satisfies `what`, and returns it.
+    ///
+    /// # Errors
+    /// It did not happen within `limit`.
+    pub async fn wait_for(&self, what: impl Fn(&[Seen]) -> bool, limit: Duration) -> anyhow::Result<Vec<Seen>> {
+        let mut changes = self.stage.changes();
+        let waiting = async {
+            loop {
+                let seen = self.seen();
+                if what(&seen) {
+                    return anyhow::Ok(seen);
+                }
+                changes.changed().await?;
+            }
+        };
+        tokio::time::timeout(limit, waiting).await.context("what was waited for did not happen")?
+    }
+}
+
+impl Drop for Voices {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.stage.stop();
+    }
+}

@@ -1,0 +1,187 @@
+//! Errands of a voice that only listens and speaks: questions to a text model, requests over HTTP. Each is a task; what
+//! comes back goes to the session in order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use gateway::Piece;
+use protocol::chat::{Delta, Failure, FailureKind};
+use protocol::{Cause, Errand, Fault, Post, Question};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::chat;
+use crate::config::Settings;
+use crate::net::{Dial, Net};
+use crate::text::Text;
+
+/// Words and pieces of sound that may wait for the call.
+const WAITING: usize = 256;
+/// Between two pieces of an HTTP answer.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What came of an errand.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Words of the text model.
+    Words(String),
+    /// It has said all.
+    ThoughtDone,
+    /// It failed.
+    ThoughtFailed(Fault),
+    /// A piece of an HTTP body.
+    Body(Vec<u8>),
+    /// The body is whole.
+    ReplyDone,
+    /// The request failed.
+    ReplyFailed(Fault),
+}
+
+/// All errands of a call.
+#[derive(Debug)]
+pub(crate) struct Errands {
+    sender: mpsc::Sender<(Errand, News)>,
+    news: mpsc::Receiver<(Errand, News)>,
+    running: BTreeMap<Errand, AbortHandle>,
+}
+
+impl Default for Errands {
+    fn default() -> Self {
+        let (sender, news) = mpsc::channel(WAITING);
+        Self { sender, news, running: BTreeMap::new() }
+    }
+}
+
+impl Errands {
+    /// The next news of an errand that was not called off; safe to drop and call again.
+    pub(crate) async fn next(&mut self) -> (Errand, News) {
+        loop {
+            match self.news.recv().await {
+                Some((errand, news)) if self.running.contains_key(&errand) => {
+                    if !matches!(news, News::Words(_) | News::Body(_)) {
+                        self.running.remove(&errand);
+                    }
+                    return (errand, news);
+                }
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Asks the text model of the settings.
+    pub(crate) fn think(&mut self, errand: Errand, question: Question, settings: &Settings, text: &Text) {
+        let mut pieces = text.ask(chat::spoken_ask(settings, question));
+        let sender = self.sender.clone();
+        self.start(errand, async move {
+            while let Some(piece) = pieces.recv().await {
+                let news = match piece {
+                    Piece::Delta(Delta::Text { text }) => News::Words(text),
+                    Piece::Receipt(_) => News::ThoughtDone,
+                    Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
+                    Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                };
+                if sender.send((errand, news)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Asks a service over HTTP.
+    pub(crate) fn fetch(&mut self, errand: Errand, post: Post, service: &Dial, net: &Net) {
+        let (sender, net, service) = (self.sender.clone(), net.clone(), service.clone());
+        self.start(errand, async move {
+            let last = match fetch(errand, post, &service, &net, &sender).await {
+                Ok(()) => News::ReplyDone,
+                Err(failure) => {
+                    News::ReplyFailed(Fault { message: service.redact(&failure.message), ..fault(&failure) })
+                }
+            };
+            let _ = sender.send((errand, last)).await;
+        });
+    }
+
+    fn start(&mut self, errand: Errand, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(older) = self.running.insert(errand, tokio::spawn(task).abort_handle()) {
+            older.abort();
+        }
+    }
+
+    /// No more of this errand is wanted.
+    pub(crate) fn call_off(&mut self, errand: Errand) {
+        if let Some(task) = self.running.remove(&errand) {
+            task.abort();
+        }
+    }
+
+    /// The connection is gone, and with it who sent them.
+    pub(crate) fn call_off_all(&mut self) {
+        for (_, task) in std::mem::take(&mut self.running) {
+            task.abort();
+        }
+        // What is under way belongs to nobody; errand numbers start anew with the next connection.
+        *self = Self::default();
+    }
+}
+
+impl Drop for Errands {
+    fn drop(&mut self) {
+        for task in self.running.values() {
+            task.abort();
+        }
+    }
+}
+
+async fn fetch(
+    errand: Errand,
+    post: Post,
+    service: &Dial,
+    net: &Net,
+    sender: &mpsc::Sender<(Errand, News)>,
+) -> Result<(), Failure> {
+    let broken = |why: &str| Failure::new(FailureKind::Broken, why);
+    let mut response = net.post(service, post).await?;
+    if !(200..300).contains(&response.status) {
+        let mut body = Vec::new();
+        while let Some(Ok(piece)) = response.body.next().await {
+            body.extend_from_slice(&piece);
+            if body.len() > 64 << 10 {
+                break;
+            }
+        }
+        return Err(protocol::chat::refusal(response.status, &response.headers, &body));
+    }
+    loop {
+        match tokio::time::timeout(SILENCE, response.body.next()).await {
+            Ok(Some(Ok(piece))) => {
+                if sender.send((errand, News::Body(piece.to_vec()))).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(Some(Err(failure))) => return Err(failure),
+            Ok(None) => return Ok(()),
+            Err(_) => return Err(broken("the answer stopped half way")),
+        }
+    }
+}
+
+/// A failure of text, as a call sees it.
+fn fault(failure: &Failure) -> Fault {
+    let cause = match failure.kind {
+        FailureKind::Credential => Cause::Credential,
+        FailureKind::Quota | FailureKind::Budget => Cause::Quota,
+        FailureKind::RateLimited => Cause::RateLimited,
+        FailureKind::Model | FailureKind::Gateway => Cause::Refused,
+        FailureKind::TooLong
+        | FailureKind::Invalid
+        | FailureKind::Refused
+        | FailureKind::Unavailable
+        | FailureKind::TimedOut
+        | FailureKind::Unreachable
+        | FailureKind::Broken
+        | FailureKind::Cancelled => Cause::Response,
+    };
+    Fault { cause, code: failure.code.clone(), message: failure.message.clone() }
+}

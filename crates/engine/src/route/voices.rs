@@ -1,0 +1,216 @@
+//! The voices beside `OpenAI` Realtime: who they are, where they are, whose key they want.
+//!
+//! What a leg is called below its base URL is the protocol's ([`protocol::Wire::places`]); here is only who serves it.
+
+use protocol::{Leg, Place, Wire};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{Ladder, Road, address};
+use crate::api::{Code, Holder, Problem, Provider, Route};
+use crate::config::{self, Settings};
+use crate::credential::Credentials;
+use crate::net::{Dial, HeaderMap, secret_header};
+
+/// Who serves a leg.
+struct Service {
+    /// As users know it.
+    name: &'static str,
+    base_url: String,
+    /// Whose key; `None`: a server of the user's own, which gets none.
+    holder: Option<Holder>,
+    /// Header that carries the key, and what stands before it.
+    header: (&'static str, &'static str),
+    /// Its name at Cloudflare AI Gateway; `None`: it cannot go that way.
+    gateway_path: Option<&'static str>,
+}
+
+/// The protocol that a call with these settings speaks.
+pub(crate) fn wire(settings: &Settings) -> Wire {
+    match settings.call.provider {
+        Provider::Practice | Provider::Openai => Wire::Realtime,
+        Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
+            Wire::Realtime
+        }
+    }
+}
+
+/// The voice that is heard, as users know it.
+pub(crate) fn voice(settings: &Settings) -> String {
+    let providers = &settings.providers;
+    match settings.cascade.mouth {
+        config::Mouth::DeepgramAura => providers.deepgram.voice.clone(),
+        config::Mouth::WorkersAura => providers.workers.voice.clone(),
+        config::Mouth::Elevenlabs => providers.elevenlabs.voice.clone(),
+        config::Mouth::Cartesia => providers.cartesia.voice.clone(),
+        config::Mouth::Openai => settings.cascade.openai_voice.clone(),
+        config::Mouth::Local => settings.cascade.local_voice.clone(),
+    }
+}
+
+/// Who serves a leg of the present voice.
+fn service(settings: &Settings, leg: Leg) -> Service {
+    match (settings.call.provider, leg) {
+        (Provider::Google, _) => google(settings),
+        (Provider::Elevenlabs, _) => elevenlabs(settings),
+        (Provider::Deepgram, _) => {
+            Service { base_url: settings.providers.deepgram.agent_base_url.clone(), ..deepgram(settings) }
+        }
+        (Provider::Practice | Provider::Openai | Provider::GptLive, _) => openai(settings),
+        (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
+            config::Mouth::DeepgramAura => deepgram(settings),
+            config::Mouth::WorkersAura => workers(settings),
+            config::Mouth::Elevenlabs => elevenlabs(settings),
+            config::Mouth::Cartesia => cartesia(settings),
+            config::Mouth::Openai => openai(settings),
+            config::Mouth::Local => local(settings),
+        },
+        (Provider::Cascade, Leg::Ears | Leg::Voice) => match settings.cascade.ear {
+            config::Ear::DeepgramFlux | config::Ear::DeepgramNova => deepgram(settings),
+            config::Ear::WorkersFlux | config::Ear::WorkersNova => workers(settings),
+            config::Ear::Elevenlabs => elevenlabs(settings),
+            config::Ear::Cartesia => cartesia(settings),
+            config::Ear::Openai => openai(settings),
+            config::Ear::Local => local(settings),
+        },
+    }
+}
+
+fn google(settings: &Settings) -> Service {
+    Service {
+        name: "Google",
+        base_url: settings.providers.google.base_url.clone(),
+        holder: Some(Holder::Google),
+        header: ("x-goog-api-key", ""),
+        gateway_path: Some("google"),
+    }
+}
+
+fn deepgram(settings: &Settings) -> Service {
+    Service {
+        name: "Deepgram",
+        base_url: settings.providers.deepgram.base_url.clone(),
+        holder: Some(Holder::Deepgram),
+        header: ("authorization", "Token "),
+        gateway_path: Some("deepgram"),
+    }
+}
+
+fn elevenlabs(settings: &Settings) -> Service {
+    Service {
+        name: "ElevenLabs",
+        base_url: settings.providers.elevenlabs.base_url.clone(),
+        holder: Some(Holder::Elevenlabs),
+        header: ("xi-api-key", ""),
+        gateway_path: Some("elevenlabs"),
+    }
+}
+
+fn cartesia(settings: &Settings) -> Service {
+    Service {
+        name: "Cartesia",
+        base_url: settings.providers.cartesia.base_url.clone(),
+        holder: Some(Holder::Cartesia),
+        header: ("x-api-key", ""),
+        gateway_path: Some("cartesia"),
+    }
+}
+
+fn openai(settings: &Settings) -> Service {
+    Service {
+        name: "OpenAI",
+        base_url: settings.providers.openai.base_url.clone(),
+        holder: Some(Holder::Openai),
+        header: ("authorization", "Bearer "),
+        gateway_path: Some("openai"),
+    }
+}
+
+fn workers(settings: &Settings) -> Service {
+    Service {
+        name: "Workers AI",
+        base_url: settings.providers.workers.base_url.clone(),
+        holder: Some(Holder::WorkersAi),
+        header: ("authorization", "Bearer "),
+        gateway_path: Some("workers-ai"),
+    }
+}
+
+fn local(settings: &Settings) -> Service {
+    Service {
+        name: "your own speech server",
+        base_url: settings.cascade.local_base_url.clone(),
+        holder: None,
+        header: ("authorization", "Bearer "),
+        gateway_path: None,
+    }
+}
+
+/// The road to the present voice, with its keys.
+pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Result<Road, Problem> {
+    let config = crate::call::session_config(settings);
+    let mut road = Road::default();
+    for place in config.wire.places(&config) {
+        let service = service(settings, place.leg);
+        let dial = dial(settings, credentials, &service, Some(&place)).await?;
+        road.legs.push((place.leg, Ladder::fixed(settings.call.route, dial)));
+    }
+    for leg in config.wire.services() {
+        let service = service(settings, leg);
+        road.services.insert(leg, dial(settings, credentials, &service, None).await?);
+    }
+    Ok(road)
+}
+
+async fn dial(
+    settings: &Settings,
+    credentials: &Credentials,
+    service: &Service,
+    place: Option<&Place>,
+) -> Result<Dial, Problem> {
+    let is_gateway = settings.call.route == Route::Gateway && service.gateway_path.is_some();
+    let mut headers = HeaderMap::new();
+    let is_stored = is_gateway && settings.gateway.stored_key;
+    if let Some(holder) = service.holder.filter(|_| !is_stored) {
+        let key = find(credentials, holder).await.ok_or_else(|| missing(service.name))?;
+        put(&mut headers, service.header.0, &format!("{}{}", service.header.1, key.expose_secret()))?;
+    }
+    let url = if is_gateway {
+        if let Some(token) = find(credentials, Holder::Gateway).await {
+            put(&mut headers, "cf-aig-authorization", &format!("Bearer {}", token.expose_secret()))?;
+        }
+        address::at_gateway(&settings.gateway, service.gateway_path.unwrap_or_default())?
+    } else {
+        address::base(&service.base_url, &format!("{}'s base URL", service.name), Code::EndpointMissing)?
+    };
+    let url = match place {
+        Some(place) => located(url, place, is_gateway),
+        None => url,
+    };
+    Ok(Dial { url, headers, subprotocols: Vec::new() })
+}
+
+/// The gateway has one address for all WebSockets of a provider (Cloudflare AI Gateway, realtime WebSockets).
+fn located(base: Url, place: &Place, is_gateway: bool) -> Url {
+    let segments: Vec<&str> = place.path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let mut url = if is_gateway { base } else { address::with_path(base, &segments) };
+    if !place.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(place.query.iter().map(|(name, value)| (*name, value.as_str())));
+    }
+    url
+}
+
+async fn find(credentials: &Credentials, holder: Holder) -> Option<SecretString> {
+    credentials.find(holder).await.key
+}
+
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), Problem> {
+    let unsendable =
+        || Problem { code: Code::CredentialRefused, detail: "the key holds characters that cannot be sent".into() };
+    headers.insert(name, secret_header(value).ok_or_else(unsendable)?);
+    Ok(())
+}
+
+fn missing(name: &str) -> Problem {
+    Problem { code: Code::NoCredential, detail: format!("there is no key for {name}") }
+}

@@ -1,0 +1,74 @@
+//! The cascade: any ear, any text model, any mouth, with turn-taking of its own.
+
+pub(crate) mod ear;
+pub(crate) mod mouth;
+
+/// Who listens and who speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// Speech to text.
+    pub ear: Ear,
+    /// Text to speech.
+    pub mouth: Mouth,
+}
+
+/// Speech to text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ear {
+    /// Deepgram Flux, which knows turns, at Deepgram or on Workers AI.
+    DeepgramFlux {
+        /// Model id.
+        model: String,
+    },
+    /// Deepgram Nova.
+    DeepgramNova {
+        /// Model id.
+        model: String,
+    },
+    /// ElevenLabs Scribe.
+    ElevenlabsScribe {
+        /// Model id.
+        model: String,
+    },
+    /// Cartesia Ink.
+    CartesiaInk {
+        /// Model id.
+        model: String,
+    },
+    /// OpenAI's `/v1/audio/transcriptions`, and servers that speak like it.
+    OpenaiSpeech {
+        /// Model id.
+        model: String,
+    },
+}
+
+/// Text to speech.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mouth {
+    /// Deepgram Aura, at Deepgram or on Workers AI.
+    DeepgramAura {
+        /// Model id, which names the voice (`aura-2-thalia-en`).
+        model: String,
+    },
+    /// ElevenLabs, several contexts on one socket.
+    Elevenlabs {
+        /// Model id.
+        model: String,
+        /// Voice id.
+        voice: String,
+    },
+    /// Cartesia Sonic.
+    CartesiaSonic {
+        /// Model id.
+        model: String,
+        /// Voice id.
+        voice: String,
+    },
+    /// OpenAI's `/v1/audio/speech`, and servers that speak like it.
+    OpenaiSpeech {
+        /// Model id.
+        model: String,
+        /// Voice name.
+        voice: String,
+    },
+}

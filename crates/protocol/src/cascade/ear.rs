@@ -1,0 +1,73 @@
+//! What a cascade needs of a speech-to-text service.
+
+use std::time::Instant;
+
+use crate::openai::refusal::Complaint;
+use crate::{Config, Errand, Message, Post, Received, Reply};
+
+/// Speech to text over one leg; lives as long as one connection. Ends in [`Heard::Ready`].
+pub(crate) trait Ear: std::fmt::Debug + Send {
+    /// The leg is open (or needs no socket).
+    fn open(&mut self, config: &Config, now: Instant);
+
+    /// New settings: language, patience, who ends a turn.
+    fn configure(&mut self, _config: &Config, _now: Instant) {}
+
+    /// Samples of the microphone at [`crate::SAMPLE_RATE`].
+    fn hear(&mut self, pcm: &[i16], now: Instant);
+
+    /// The user ended the turn (push to talk): [`Heard::Ended`] must follow, with no words if there were none.
+    fn end_turn(&mut self, now: Instant);
+
+    /// What was heard of the present turn is to be forgotten.
+    fn clear(&mut self, now: Instant);
+
+    /// A frame came. Never panics.
+    fn receive(&mut self, received: Received<'_>, now: Instant);
+
+    /// More of the answer to [`EarDeed::Fetch`].
+    fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
+
+    /// The next thing to do.
+    fn poll(&mut self) -> Option<EarDeed>;
+
+    /// When to call [`Ear::timeout`] at the latest, and what is waited for.
+    fn deadline(&self) -> Option<(Instant, &'static str)> {
+        None
+    }
+
+    /// [`Ear::deadline`] has passed.
+    fn timeout(&mut self, _now: Instant) {}
+}
+
+/// What an ear wants done.
+#[derive(Debug)]
+pub(crate) enum EarDeed {
+    /// Send a frame; `is_audio`: it carries sound of the microphone.
+    Transmit { message: Message, is_audio: bool },
+    /// Ask over HTTP; errands of ears are even numbers.
+    Fetch { errand: Errand, post: Post },
+    /// No answer to this errand is wanted any more.
+    CallOff(Errand),
+    /// Something was heard.
+    Heard(Heard),
+}
+
+/// What an ear heard. Texts are those of the whole turn so far, in the place of those before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The service is ready.
+    Ready,
+    /// The user began to speak (open microphone).
+    Started,
+    /// The turn so far.
+    Words(String),
+    /// The turn is probably over: an answer may be prepared (open microphone).
+    EagerEnd(String),
+    /// It was not: the user goes on.
+    Resumed,
+    /// The turn is over.
+    Ended(String),
+    /// The service refuses or failed; the connection ends with it.
+    Failed(Complaint),
+}

@@ -1,0 +1,101 @@
+//! A voice with a protocol of its own, through its interpreter.
+
+use std::time::Instant;
+
+use super::config::TurnTaking;
+use super::realtime::Realtime;
+use super::server::{Form, Frame, WireItem, WireResponse};
+use super::timeline::duration_of;
+use crate::interpreter::{Deed, Interpreter, Told};
+use crate::{Errand, Event, Leg, Output, Received, Reply, Thought};
+
+impl Realtime {
+    /// Lets the interpreter of this connection take something in, if there is one, and carries out what it wants.
+    pub(super) fn interpret(&mut self, now: Instant, take: impl FnOnce(&mut dyn Interpreter)) {
+        if let Some(interpreter) = self.interpreter.as_deref_mut() {
+            take(interpreter);
+        }
+        self.carry_out(now);
+    }
+
+    /// Until the interpreter wants nothing more: what it tells can make the conversation ask for the next thing.
+    pub(super) fn carry_out(&mut self, now: Instant) {
+        while let Some(deed) = self.interpreter.as_deref_mut().and_then(Interpreter::poll) {
+            match deed {
+                Deed::Transmit { leg, message, is_audio } => self.output(Output::Transmit { leg, message, is_audio }),
+                Deed::Think { errand, question } => self.output(Output::Think { errand, question }),
+                Deed::Fetch { errand, leg, post } => self.output(Output::Fetch { errand, leg, post }),
+                Deed::CallOff(errand) => self.output(Output::CallOff(errand)),
+                Deed::Abandon(why) => self.give_up(why),
+                Deed::Tell(told) => self.told(told, now),
+            }
+        }
+    }
+
+    pub(super) fn received(&mut self, leg: Leg, received: Received<'_>, now: Instant) {
+        match (self.interpreter.is_some(), received) {
+            (true, received) => self.interpret(now, |interpreter| interpreter.receive(leg, received, now)),
+            (false, Received::Text(text)) => self.text(text, now),
+            (false, Received::Binary(bytes)) => tracing::debug!(bytes = bytes.len(), "binary frame ignored"),
+        }
+    }
+
+    pub(super) fn thought(&mut self, errand: Errand, thought: Thought<'_>, now: Instant) {
+        self.interpret(now, |interpreter| interpreter.thought(errand, thought, now));
+    }
+
+    pub(super) fn reply(&mut self, errand: Errand, reply: Reply<'_>, now: Instant) {
+        self.interpret(now, |interpreter| interpreter.reply(errand, reply, now));
+    }
+
+    fn told(&mut self, told: Told, now: Instant) {
+        if self.state.is_closed() {
+            return;
+        }
+        match told {
+            Told::Ready { model, expires_at } => self.interpreter_ready(model, expires_at, now),
+            Told::Expires { at } => self.emit(Event::Ready { expires_at: Some(at), model: None }),
+            Told::SpeechStarted { item, since } => {
+                let at = duration_of(self.link.ring.end()).saturating_sub(since);
+                self.speech_started(&item, Some(at.as_millis() as f64), now);
+            }
+            Told::SpeechStopped { item } => self.speech_stopped(&item, None, now),
+            Told::Committed { item } => self.committed(&item, None, now),
+            Told::UserWords { item, text, is_final: true } => self.user_caption(&item, Some(&text)),
+            Told::UserWords { item, text, is_final: false } => self.user_words_so_far(&item, &text),
+            Told::Began { response } => self.response_created(Some(&response), now),
+            Told::Audio { response, item, pcm } => self.answer_audio(Some(&response), &item, now, |_| Some(pcm)),
+            Told::Words { response, item, delta, is_spoken } => {
+                let frame = Frame {
+                    response_id: Some(response.into()),
+                    item_id: Some(item.into()),
+                    delta: Some(delta.into()),
+                    ..Frame::default()
+                };
+                self.caption_delta(&frame, is_spoken, now);
+            }
+            Told::ToolCall { response, call, name, arguments } => {
+                let form = Form::ToolCall { name, call_id: call.clone(), arguments };
+                let item =
+                    WireItem { id: call, form, text: String::new(), is_completed: true, is_commentary: false };
+                self.item_done(Some(&response), &item, None, now);
+            }
+            Told::Ended { response, ending, usage, complaint } => {
+                let done = WireResponse { id: Some(response), ending, reason: None, complaint, items: Vec::new(), usage };
+                self.response_done(done, now);
+            }
+            Told::Refused { number, complaint } => {
+                let purpose = number.and_then(|number| self.link.purpose_of(number));
+                self.refused(purpose, complaint, now);
+            }
+        }
+    }
+
+    /// The new settings, in the interpreter's way.
+    pub(super) fn configure_interpreter(&mut self, now: Instant) {
+        let (config, answers) = (self.config.clone(), !self.is_floor_held);
+        let is_open = matches!(config.turn_taking, TurnTaking::Open { .. });
+        self.interpret(now, |interpreter| interpreter.configure(&config, answers || !is_open, now));
+        self.link.is_floor_settling = false;
+    }
+}
