@@ -155,7 +155,7 @@ first_sound_ms: number | null,
  */
 waiting: number, };
 
-export type Provider = "practice" | "openai";
+export type Provider = "practice" | "openai" | "google" | "cascade" | "elevenlabs" | "deepgram" | "gpt_live";
 
 export type Route = "direct" | "gateway" | "endpoint";
 
@@ -315,7 +315,7 @@ variable: string | null,
  */
 test: KeyTest | null, };
 
-export type Holder = "openai" | "gateway" | "endpoint" | "anthropic" | "google" | "vertex" | "huggingface" | "perplexity" | "deepseek" | "groq" | "openrouter" | "mistral" | "xai" | "cerebras" | "workers_ai" | "custom";
+export type Holder = "openai" | "gateway" | "endpoint" | "anthropic" | "google" | "vertex" | "huggingface" | "perplexity" | "deepseek" | "groq" | "openrouter" | "mistral" | "xai" | "cerebras" | "workers_ai" | "custom" | "deepgram" | "elevenlabs" | "cartesia" | "fal";
 
 export type Place = "unknown" | "missing" | "stored" | "environment" | "session_only" | "locked" | "no_keychain";
 
@@ -1211,6 +1211,10 @@ voice: VoiceSettings,
  */
 providers: Providers, 
 /**
+ * Who listens, thinks and speaks when these are three.
+ */
+cascade: CascadeSettings, 
+/**
  * Cloudflare AI Gateway.
  */
 gateway: GatewaySettings, 
@@ -1315,7 +1319,31 @@ export type Providers = {
 /**
  * `[providers.openai]`
  */
-openai: OpenaiSettings, };
+openai: OpenaiSettings, 
+/**
+ * `[providers.google]`
+ */
+google: GoogleSettings, 
+/**
+ * `[providers.deepgram]`
+ */
+deepgram: DeepgramSettings, 
+/**
+ * `[providers.elevenlabs]`
+ */
+elevenlabs: ElevenlabsSettings, 
+/**
+ * `[providers.cartesia]`
+ */
+cartesia: CartesiaSettings, 
+/**
+ * `[providers.workers]`
+ */
+workers: WorkersSettings, 
+/**
+ * `[providers.gpt_live]`
+ */
+gpt_live: GptLiveSettings, };
 
 export type OpenaiSettings = { 
 /**

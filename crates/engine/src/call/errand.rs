@@ -77,7 +77,7 @@ impl Errands {
         self.start(errand, async move {
             while let Some(piece) = pieces.recv().await {
                 let news = match piece {
-                    Piece::Delta(Delta::Text { text }) => News::Words(text),
+                    Piece::Delta(Delta::Text(text)) => News::Words(text),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
                     Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
