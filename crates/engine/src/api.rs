@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 
-pub use call::{Call, Connections, Link, Mode, Provider, Route, Talk};
+pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk};
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,

@@ -128,6 +128,7 @@ fn call() -> crate::api::Call {
         first_sound_ms: None,
         waiting: 0,
         connections: crate::api::Connections::default(),
+        minute_costs: Vec::new(),
     }
 }
 
