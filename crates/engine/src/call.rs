@@ -326,6 +326,11 @@ impl Call {
         self.settle(board);
     }
 
+    /// What its connections need.
+    pub(crate) fn exchange(&self) -> Exchange {
+        self.link.exchange().clone()
+    }
+
     /// A key was replaced: what stood in the way because of one need not any more.
     pub(crate) fn key_replaced(&mut self, board: &mut Board) {
         self.spare.discard();

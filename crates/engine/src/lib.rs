@@ -17,6 +17,7 @@ pub mod latency;
 pub mod log;
 mod minute;
 mod net;
+mod preview;
 mod proxy;
 mod recording;
 mod route;
