@@ -68,7 +68,7 @@ export function prompt(app) {
     if (now === drawn) return;
     drawn = now;
     fill(list, ...presets.map((preset) => h('li', {},
-      h('button', { type: 'button', class: 'preset', onclick: () => use(preset) }, h('b', {}, preset.name), preset.target && h('span', { class: 'tag' }, shortName(preset.target.model)), h('span', { class: 'note' }, preset.system.slice(0, 160))),
+      h('button', { type: 'button', class: 'preset', 'aria-label': `Use ${preset.name}`, onclick: () => use(preset) }, h('b', {}, preset.name), preset.target && h('span', { class: 'tag' }, shortName(preset.target.model)), h('span', { class: 'note' }, preset.system.slice(0, 160))),
       h('button', { type: 'button', class: 'tool', 'aria-label': `Delete ${preset.name}`, title: 'Delete', onclick: () => app.send({ do: 'delete_preset', name: preset.name }) }, icon('trash')))));
   }
 
