@@ -4,6 +4,7 @@
 import { composer } from './composer.js';
 import { devicePopover } from './devices.js';
 import { ask, byId, keyboardFocus } from './dom.js';
+import { finder } from './find.js';
 import { firstRun } from './firstrun.js';
 import { header } from './header.js';
 import { history, transferWords } from './history.js';
@@ -39,11 +40,12 @@ export class App {
     this.devices = devicePopover(this);
     this.recording = recording(this);
     this.timeline = timeline(this);
+    this.find = finder(this);
     this.composer = composer(this);
     this.picker = modelPicker(this);
     this.prompt = prompt(this);
     this.history = history(this);
-    this.parts = [header(this), this.timeline, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
+    this.parts = [header(this), this.timeline, this.find, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
     shortcuts(this);
     document.addEventListener('click', leaveButton);
   }
@@ -162,7 +164,7 @@ export class App {
 
   /** Closes what is in front, if anything is. */
   closeFront() {
-    if (this.devices.close() || this.history.close()) return true;
+    if (this.devices.close() || this.history.close() || (this.view === 'talk' && this.find.close())) return true;
     if (this.view !== 'settings') return false;
     if (!this.settings.escape()) this.close();
     return true;

@@ -135,14 +135,14 @@ export function timeline(app) {
 
   /** @param {boolean} isNeeded */
   function tick(isNeeded) {
-    if (isNeeded && ticking === null) ticking = setInterval(grow, 100);
+    if (isNeeded && ticking === null) ticking = setInterval(grow, 1000);
     if (!isNeeded && ticking !== null) { clearInterval(ticking); ticking = null; }
   }
 
   function grow() {
     for (const row of rows.values()) {
       const clock = row.element.querySelector('.growing');
-      if (clock) say(clock, seconds(spokenFor(row.item)));
+      if (clock) say(clock, whole(spokenFor(row.item)));
     }
   }
 
@@ -163,6 +163,9 @@ export function timeline(app) {
 function spokenFor(item) {
   return item.delivery === 'recording' ? Math.max(item.duration_ms, Date.now() - item.at) : item.duration_ms;
 }
+
+/** Time that still runs: a figure that changes once a second. @param {number} ms */
+const whole = (ms) => `${Math.floor(ms / 1000)} s`;
 
 /** @param {string} speaker @param {number | null} at */
 function who(speaker, at) {
@@ -203,7 +206,7 @@ function meta(item, app) {
   const replay = app.recording.button(item.id);
   if (replay) facts.push(replay);
   if (item.role === 'user' && item.kind === 'spoken' && (item.duration_ms > 0 || item.delivery === 'recording')) {
-    facts.push(h('span', { class: 'pair' }, icon('mic'), h('span', { class: item.delivery === 'recording' ? 'growing' : '' }, seconds(spokenFor(item)))));
+    facts.push(h('span', { class: 'pair' }, icon('mic'), item.delivery === 'recording' ? h('span', { class: 'growing' }, whole(spokenFor(item))) : h('span', {}, seconds(spokenFor(item)))));
   }
   if (item.delivery === 'interrupted') {
     facts.push(h('span', { class: 'cut' }, item.heard_ms ? `Interrupted at ${seconds(item.heard_ms)}` : 'Interrupted before it was heard'));
