@@ -30,6 +30,8 @@ export function finder(app) {
   const steps = [tool('up', 'Previous match', () => step(-1)), tool('down', 'Next match', () => step(1))];
   const bar = byId('find');
   fill(bar, h('div', { class: 'search' }, icon('search'), input), count, ...steps, tool('close', 'Close search', () => close()));
+  const marks = CSS.highlights && [new Highlight(), new Highlight()];
+  if (marks) for (const [index, name] of ['found', 'found-now'].entries()) CSS.highlights.set(name, marks[index]);
   /** @type {Range[]} */
   let found = [];
   let at = 0;
@@ -99,9 +101,11 @@ export function finder(app) {
     say(count, bar.hidden || !words ? '' : found.length === 0 ? 'None' : `${at + 1} of ${found.length}`);
     bar.toggleAttribute('data-none', words !== '' && found.length === 0);
     for (const button of steps) button.disabled = found.length === 0;
-    if (!CSS.highlights) return select();
-    CSS.highlights.set('found', new Highlight(...found));
-    CSS.highlights.set('found-now', new Highlight(...found.slice(at, at + 1)));
+    if (!marks) return select();
+    // The same two all the time: of replaced ones the engine leaves traces on the page.
+    for (const mark of marks) mark.clear();
+    for (const range of found) if (range !== found[at]) marks[0].add(range);
+    if (found[at]) marks[1].add(found[at]);
   }
 
   /** Engines without highlights show the match as a selection. */

@@ -8,8 +8,6 @@ const STEPS = 112;
 /** Edge of the picture around the talk button, and the radius of the button, CSS px. */
 const EDGE = 120;
 const RADIUS = 42;
-/** Pixels of the picture to a CSS px: sharp on fine screens too. */
-const FINE = 2;
 /** Rings around the button while it listens: how strong, how far at rest, how much farther at full level. */
 const RINGS = [[0.11, 0.14, 0.22], [0.22, 0.07, 0.08]];
 /** Height of the bars of an answer against one another. */
@@ -53,10 +51,7 @@ export function bar(element = h('canvas')) {
 
 /** Rings around the talk button while it listens, bars in it while an answer is heard. @param {HTMLCanvasElement} element @param {() => string} state @returns {Gauge} */
 export function aura(element, state) {
-  element.width = EDGE * FINE;
-  element.height = EDGE * FINE;
   const context = pen(element);
-  context.scale(FINE, FINE);
   let shown = '';
   let colour = '';
   let last = 0;
@@ -106,7 +101,11 @@ export function aura(element, state) {
     draw() {
       colour = getComputedStyle(element).color;
       shown = '';
-      context.clearRect(0, 0, EDGE, EDGE);
+      // As fine as the screen, no finer. New sizes clear it.
+      const fine = Math.min(3, Math.max(1, devicePixelRatio));
+      element.width = EDGE * fine;
+      element.height = EDGE * fine;
+      context.setTransform(fine, 0, 0, fine, 0, 0);
       show(last);
     },
   };

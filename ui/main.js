@@ -1,6 +1,6 @@
 // @ts-check
 // Boot: the first snapshot, the events after it, and which page is in front.
-/** @import {Batch, Command, Snapshot} from './types' */
+/** @import {Batch, Command, Event, Snapshot} from './types' */
 import { composer } from './composer.js';
 import { devicePopover } from './devices.js';
 import { ask, byId, keyboardFocus } from './dom.js';
@@ -45,12 +45,19 @@ export class App {
     this.picker = modelPicker(this);
     this.prompt = prompt(this);
     this.history = history(this);
-    this.parts = [header(this), this.timeline, this.find, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
+    /** What shows the words: they come often and change nothing else. */
+    this.words = [header(this), this.timeline, this.find];
+    this.parts = [...this.words, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
     shortcuts(this);
     document.addEventListener('click', leaveButton);
   }
 
-  draw() {
+  /** @param {Event[]} [applied] what happened; without it everything is drawn */
+  draw(applied) {
+    if (applied?.every(({ type }) => type === 'item' || type === 'chat_message')) {
+      for (const part of this.words) part.draw();
+      return;
+    }
     const { theme } = this.snapshot.settings.appearance;
     if (theme === 'system') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
@@ -227,7 +234,7 @@ async function boot() {
       const words = event.type === 'transfer' ? transferWords(event.data) : '';
       if (words) toast(words);
     }
-    if (applied.length > 0) app.draw();
+    if (applied.length > 0) app.draw(applied);
     if (hasGap) void catchUp(app);
   }
 

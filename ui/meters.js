@@ -1,6 +1,6 @@
 // @ts-check
-// Levels are pulled at most 15 times a second, and only when there is something new to see: each pull costs the web
-// engine dear. What falls goes on falling without being pulled.
+// Levels come at most 12 times a second, and only when there is something new to see: each one costs the web engine
+// dear. What falls goes on falling by itself.
 /** @import {Levels} from './types' */
 import { byId } from './dom.js';
 import { aura, bar } from './gauge.js';
@@ -10,8 +10,8 @@ import { loudness } from './words.js';
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{input: number, output: number, clipped: boolean}} Loudness 0…1 */
 
-const PERIOD_MS = 66;
-const FALL = 0.65;
+const PERIOD_MS = 80;
+const FALL = 0.6;
 /** A step that nobody sees. */
 const STILL = 0.01;
 
@@ -34,12 +34,19 @@ export function meters(app) {
     && (app.snapshot.call.link.state !== 'idle' || app.snapshot.call.is_armed || isChecking(app));
 
   async function run() {
-    while (isNeeded()) {
-      latest = await levels(latest).catch(() => null);
-      fall();
-      await pause();
-    }
+    while (isNeeded()) await levels(take).catch(pause);
     isRunning = false;
+    rest();
+  }
+
+  /** @param {Levels} next */
+  function take(next) {
+    if (!isNeeded()) return;
+    latest = next;
+    fall();
+  }
+
+  function rest() {
     latest = null;
     show({ input: 0, output: 0, clipped: false });
   }
@@ -80,7 +87,8 @@ export function meters(app) {
   function draw() {
     const look = `${app.snapshot.call.talk} ${app.snapshot.settings.appearance.theme} ${app.view}`;
     if (look !== painted) { painted = look; paint(); }
-    if (isRunning || !isNeeded()) return;
+    if (!isNeeded()) return latest && rest();
+    if (isRunning) return;
     isRunning = true;
     void run();
   }

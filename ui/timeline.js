@@ -83,7 +83,9 @@ export function timeline(app) {
   function spokenElement(item, view) {
     const row = rows.get(item.id) ?? newRow(item);
     const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
-    if (row.item !== item || row.drawnWith !== drawn) drawRow(row, item, drawn);
+    if (row.drawnWith !== drawn || (row.item !== item && !onlyGrew(row.item, item))) drawRow(row, item, drawn);
+    // The clock takes its time from here.
+    row.item = item;
     return row.element;
   }
 
@@ -163,6 +165,10 @@ export function timeline(app) {
 function spokenFor(item) {
   return item.delivery === 'recording' ? Math.max(item.duration_ms, Date.now() - item.at) : item.duration_ms;
 }
+
+/** Whether nothing is new but its length, while it is being spoken. @param {Item} before @param {Item} item */
+const onlyGrew = (before, item) => item.delivery === 'recording' && before.duration_ms > 0
+  && JSON.stringify({ ...before, duration_ms: 0 }) === JSON.stringify({ ...item, duration_ms: 0 });
 
 /** Time that still runs: a figure that changes once a second. @param {number} ms */
 const whole = (ms) => `${Math.floor(ms / 1000)} s`;
