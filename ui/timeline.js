@@ -83,9 +83,8 @@ export function timeline(app) {
   function spokenElement(item, view) {
     const row = rows.get(item.id) ?? newRow(item);
     const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
-    if (row.drawnWith !== drawn || (row.item !== item && !onlyGrew(row.item, item))) drawRow(row, item, drawn);
-    // The clock takes its time from here.
-    row.item = item;
+    if (row.drawnWith !== drawn || !onlyGrew(row.item, item)) drawRow(row, item, drawn);
+    else if (row.item !== item) grown(row, item);
     return row.element;
   }
 
@@ -95,6 +94,13 @@ export function timeline(app) {
     written.set(key, row);
     row.draw(message, isLast);
     return row.element;
+  }
+
+  /** Longer, and nothing else: what stands there stays. @param {Row} row @param {Item} item */
+  function grown(row, item) {
+    row.item = item;
+    const line = row.element.querySelector('.words:not(.none)');
+    if (line) say(line, item.text);
   }
 
   /** @param {Item} item @returns {Row} */
@@ -166,9 +172,13 @@ function spokenFor(item) {
   return item.delivery === 'recording' ? Math.max(item.duration_ms, Date.now() - item.at) : item.duration_ms;
 }
 
-/** Whether nothing is new but its length, while it is being spoken. @param {Item} before @param {Item} item */
-const onlyGrew = (before, item) => item.delivery === 'recording' && before.duration_ms > 0
-  && JSON.stringify({ ...before, duration_ms: 0 }) === JSON.stringify({ ...item, duration_ms: 0 });
+/** Whether at most its words and its length grew, while it is being spoken. @param {Item} before @param {Item} item */
+function onlyGrew(before, item) {
+  if (before === item) return true;
+  const isGrowing = (item.delivery === 'recording' || item.delivery === 'arriving') && (before.text === '') === (item.text === '');
+  const rest = (/** @type {Item} */ one) => JSON.stringify({ ...one, text: '', duration_ms: 0 });
+  return isGrowing && item.unheard === '' && rest(before) === rest(item);
+}
 
 /** Time that still runs: a figure that changes once a second. @param {number} ms */
 const whole = (ms) => `${Math.floor(ms / 1000)} s`;
