@@ -5,6 +5,7 @@
 mod handover;
 mod key;
 mod latency;
+mod load;
 mod recording;
 
 use std::time::Duration;
