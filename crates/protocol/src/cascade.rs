@@ -88,3 +88,6 @@ pub enum Mouth {
         voice: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,8 @@ pub(super) fn ends_in_abbreviation(before: &str) -> bool {
     if count == 1 {
         return word != "I" && word.chars().all(char::is_alphabetic);
     }
-    let is_dotted = word.contains('.') && word.split('.').all(|part| (1..=2).contains(&part.chars().count()));
+    let is_short = |part: &str| (1..=2).contains(&part.chars().count()) && part.chars().all(char::is_alphabetic);
+    let is_dotted = word.contains('.') && word.split('.').all(is_short);
     is_dotted || KNOWN.contains(&word.to_lowercase().as_str())
 }
 

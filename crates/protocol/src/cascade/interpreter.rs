@@ -199,6 +199,9 @@ impl Interpreter for Cascade {
 
     fn configure(&mut self, config: &Config, answers: bool, now: Instant) {
         self.terms = Terms::of(config, answers);
+        if !self.terms.is_hands_free {
+            self.fall_silent(now);
+        }
         if !answers {
             self.drop_eager();
         }

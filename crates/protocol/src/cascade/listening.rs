@@ -79,12 +79,19 @@ impl Cascade {
     }
 
     pub(super) fn clear(&mut self, now: Instant) {
-        self.turns.speaking = None;
-        self.drop_eager();
+        self.fall_silent(now);
         if self.is_ear_busy() {
             self.turns.held.push_back(Held::Clear);
         } else {
             self.ear.clear(now);
+        }
+    }
+
+    /// The turn that was heard is none.
+    pub(super) fn fall_silent(&mut self, now: Instant) {
+        self.drop_eager();
+        if self.turns.speaking.take().is_some() {
+            self.go_on(now);
         }
     }
 

@@ -234,3 +234,6 @@ fn is_closer(character: char) -> bool {
             | '？'
     )
 }
+
+#[cfg(test)]
+mod tests;
