@@ -4,6 +4,7 @@
 //! out. It checks every client message against the provider's schema and records what is wrong with it.
 
 mod sound;
+mod speech;
 mod stage;
 
 use std::net::{Ipv4Addr, SocketAddr};

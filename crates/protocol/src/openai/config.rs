@@ -1,7 +1,7 @@
 //! The settings of a session and their place on the wire.
 
-use crate::{Leg, Place};
 use crate::interpreter::Interpreter;
+use crate::{Leg, Place, cascade};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// An ear, the text model and a mouth.
+    Cascade(cascade::Setup),
 }
 
 impl Wire {
@@ -39,14 +41,16 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
         }
     }
 
     /// The sockets of a connection; all of them are to be open before [`crate::Input::Opened`]. None for the Realtime
     /// protocol, whose one socket the caller knows, and for a voice that is asked over HTTP alone.
-    pub fn places(&self, _config: &Config) -> Vec<Place> {
+    pub fn places(&self, config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::Cascade(setup) => cascade::places(setup, config),
         }
     }
 
@@ -54,6 +58,7 @@ impl Wire {
     pub fn services(&self) -> Vec<Leg> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::Cascade(setup) => cascade::services(setup),
         }
     }
 }
