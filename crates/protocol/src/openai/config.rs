@@ -1,7 +1,7 @@
 //! The settings of a session and their place on the wire.
 
-use crate::{Leg, Place};
 use crate::interpreter::Interpreter;
+use crate::{Leg, Place, deepgram};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// Deepgram's Voice Agent.
+    DeepgramAgent(deepgram::Setup),
 }
 
 impl Wire {
@@ -39,6 +41,7 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
         }
     }
 
@@ -47,13 +50,14 @@ impl Wire {
     pub fn places(&self, _config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
+            Self::Realtime | Self::DeepgramAgent(_) => Vec::new(),
         }
     }
 }
