@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod handover;
+mod deepgram;
 mod key;
 mod latency;
 mod recording;

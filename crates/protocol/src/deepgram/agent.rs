@@ -199,16 +199,16 @@ impl Agent {
         self.cut_short();
     }
 
-    fn conversation_text(&mut self, frame: &Value, now: Instant) {
+    fn conversation_text(&mut self, frame: &Value) {
         let text = string(frame, "content").trim().to_owned();
         match string(frame, "role") {
-            "user" => self.user_text(text, now),
+            "user" => self.user_text(text),
             "assistant" if !text.is_empty() => self.agent_text(&text),
             _ => tracing::trace!("event of no interest"),
         }
     }
 
-    fn user_text(&mut self, text: String, now: Instant) {
+    fn user_text(&mut self, text: String) {
         if self.echo.as_ref() == Some(&text) {
             // It repeats what it was asked in writing.
             self.echo = None;
@@ -340,7 +340,7 @@ impl Interpreter for Agent {
             }
             "SettingsApplied" => self.applied(now),
             "UserStartedSpeaking" => self.user_started(now),
-            "ConversationText" => self.conversation_text(&frame, now),
+            "ConversationText" => self.conversation_text(&frame),
             "AgentThinking" | "AgentStartedSpeaking" => drop(self.begin()),
             "AgentAudioDone" => self.audio_done(now),
             "FunctionCallRequest" => self.function_calls(&frame, now),
