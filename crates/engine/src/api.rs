@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 
-pub use call::{Call, Connections, Link, Mode, Provider, Route, Talk};
+pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk};
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
@@ -166,6 +166,8 @@ pub enum Command {
     Call,
     /// The talk key or button is near: a connection may be opened ahead.
     Warm,
+    /// Let the voice of the settings say a sentence (ends the call).
+    PreviewVoice,
     /// End the call; the conversation stays.
     HangUp,
     /// Mute or unmute the microphone.

@@ -25,10 +25,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Connections, Mode, Problem, Provider, Route, Talk};
+use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
+use crate::minute;
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
 
@@ -94,6 +95,7 @@ pub(crate) struct Call {
     handover: Option<Handover>,
     stand_in: StandIn,
     connections: Connections,
+    minute_costs: Vec<MinuteCost>,
     /// This connection is given up after the current step: it does not keep up or does not answer.
     is_abandoned: bool,
 }
@@ -148,6 +150,7 @@ impl Call {
             handover: None,
             stand_in: StandIn::default(),
             connections: Connections::default(),
+            minute_costs: minute::costs(settings),
             is_abandoned: false,
         }
     }
@@ -301,6 +304,7 @@ impl Call {
     /// Takes changed settings into account; `old` are those of before.
     pub(crate) fn configure(&mut self, old: &Settings, board: &mut Board) {
         let new = board.settings().clone();
+        self.minute_costs = minute::costs(&new);
         if (AudioSettings { volume: new.audio.volume, ..old.audio.clone() }) != new.audio {
             self.sound.choose(&new);
         }
@@ -320,6 +324,11 @@ impl Call {
             self.change_mode(new.call.mode, board);
         }
         self.settle(board);
+    }
+
+    /// What its connections need.
+    pub(crate) fn exchange(&self) -> Exchange {
+        self.link.exchange().clone()
     }
 
     /// A key was replaced: what stood in the way because of one need not any more.
@@ -368,6 +377,7 @@ impl Call {
             first_sound_ms: self.first_sound_ms,
             waiting: u32::try_from(self.session.unanswered()).unwrap_or(u32::MAX),
             connections: self.connections,
+            minute_costs: self.minute_costs.clone(),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
 use crate::text::{self, Keyring, Shelf};
-use crate::{chat, hands_free, key_test, sound_check};
+use crate::{chat, hands_free, key_test, preview, sound_check};
 
 const REQUESTS: usize = 32;
 const EVENTS: usize = 1024;
@@ -144,6 +144,7 @@ enum Done {
     Tested { holder: Holder, test: KeyTest },
     Deleted { holder: Holder, result: Result<(), Problem> },
     Checked(Result<(SoundCheck, Option<Keep>), Problem>),
+    Previewed(Result<(), Problem>),
 }
 
 impl Core {
@@ -269,6 +270,7 @@ impl Core {
             Command::Say { text } => self.call.say(&text, board),
             Command::Call => self.call.start(board),
             Command::Warm => self.call.warm(board),
+            Command::PreviewVoice => self.preview(),
             Command::HangUp => self.hang_up(),
             Command::Mute { is_muted } => self.call.mute(is_muted, board),
             Command::Resend => self.call.resend(board),
@@ -370,6 +372,13 @@ impl Core {
         });
     }
 
+    fn preview(&mut self) {
+        let (card, meters, _) = self.prepare_check();
+        let sound = CallSound::new(Some(card), meters);
+        let hearing = preview::hear(self.board.settings().clone(), self.call.exchange(), sound);
+        self.jobs.spawn(async move { Done::Previewed(hearing.await) });
+    }
+
     fn start_check(&mut self) {
         let (card, meters, (tell, steps)) = self.prepare_check();
         let check = sound_check::run(card, meters, tell);
@@ -414,6 +423,11 @@ impl Core {
 
     fn done(&mut self, done: Done) {
         match done {
+            Done::Previewed(heard) => {
+                if let Err(problem) = heard {
+                    self.board.set_problem(Some(problem));
+                }
+            }
             Done::Devices(found) => self.found_devices(found),
             Done::Key { holder, found, is_replaced } => {
                 self.keyring.forget(holder);
