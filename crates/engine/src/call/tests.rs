@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod handover;
 mod deepgram;
+mod handover;
 mod key;
 mod latency;
 mod recording;
