@@ -5,6 +5,7 @@
 
 mod deepgram;
 mod sound;
+mod speech;
 mod stage;
 
 use std::net::{Ipv4Addr, SocketAddr};

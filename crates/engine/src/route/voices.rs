@@ -50,8 +50,9 @@ struct Service {
 pub(crate) fn wire(settings: &Settings) -> Wire {
     match settings.call.provider {
         Provider::Practice | Provider::Openai => Wire::Realtime,
+        Provider::Cascade => Wire::Cascade(cascade(settings)),
         Provider::Deepgram => Wire::DeepgramAgent(deepgram_agent(settings)),
-        Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::GptLive => Wire::Realtime,
+        Provider::Google | Provider::Elevenlabs | Provider::GptLive => Wire::Realtime,
     }
 }
 
@@ -64,6 +65,37 @@ fn deepgram_agent(settings: &Settings) -> protocol::deepgram::Setup {
         think_model: model.trim().to_owned(),
         speak_model: deepgram.voice.trim().to_owned(),
     }
+}
+
+/// Who listens and who speaks, by these settings.
+fn cascade(settings: &Settings) -> protocol::cascade::Setup {
+    use protocol::cascade::{Ear, Mouth, Site};
+    let (providers, own) = (&settings.providers, &settings.cascade);
+    let named = |name: &str| name.trim().to_owned();
+    let flux = |model: &str, site| Ear::DeepgramFlux { model: named(model), site };
+    let nova = |model: &str, site| Ear::DeepgramNova { model: named(model), site };
+    let ear = match own.ear {
+        config::Ear::DeepgramFlux => flux(&providers.deepgram.flux_model, Site::Deepgram),
+        config::Ear::DeepgramNova => nova(&providers.deepgram.nova_model, Site::Deepgram),
+        config::Ear::WorkersFlux => flux(&providers.workers.flux_model, Site::Workers),
+        config::Ear::WorkersNova => nova(&providers.workers.nova_model, Site::Workers),
+        config::Ear::Elevenlabs => Ear::ElevenlabsScribe { model: named(&providers.elevenlabs.scribe_model) },
+        config::Ear::Cartesia => Ear::CartesiaInk { model: named(&providers.cartesia.ink_model) },
+        config::Ear::Openai => Ear::OpenaiSpeech { model: named(&own.openai_ear_model) },
+        config::Ear::Local => Ear::OpenaiSpeech { model: named(&own.local_ear_model) },
+    };
+    let voice = named(&voice(settings));
+    let mouth = match own.mouth {
+        config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice, speaker: None },
+        config::Mouth::WorkersAura => {
+            Mouth::DeepgramAura { model: named(&providers.workers.aura_model), speaker: Some(voice) }
+        }
+        config::Mouth::Elevenlabs => Mouth::Elevenlabs { model: named(&providers.elevenlabs.model), voice },
+        config::Mouth::Cartesia => Mouth::CartesiaSonic { model: named(&providers.cartesia.model), voice },
+        config::Mouth::Openai => Mouth::OpenaiSpeech { model: named(&own.openai_mouth_model), voice },
+        config::Mouth::Local => Mouth::OpenaiSpeech { model: named(&own.local_mouth_model), voice },
+    };
+    protocol::cascade::Setup { ear, mouth }
 }
 
 /// The voice that is heard, as users know it.

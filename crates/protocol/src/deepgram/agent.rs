@@ -63,6 +63,9 @@ pub(crate) struct Agent {
     history: History,
     /// Frames that wait for `SettingsApplied`.
     held: Vec<(Message, bool)>,
+    /// Newest number of the conversation's wishes, which it counts over all connections: what has a number of an earlier
+    /// connection is taken for late.
+    number: u64,
     names: u64,
     /// When something was sent last, and whether it was sound of the microphone.
     last: Option<(Instant, bool)>,
@@ -106,6 +109,7 @@ impl Agent {
             until: None,
             history: Vec::new(),
             held: Vec::new(),
+            number: 0,
             names: 0,
             last: None,
             is_speaking: false,
@@ -131,7 +135,7 @@ impl Agent {
 
     fn name(&mut self, what: &str) -> String {
         self.names += 1;
-        format!("{what}_{}", self.names)
+        format!("{what}_{}_{}", self.number, self.names)
     }
 
     fn is_push_to_talk(&self) -> bool {
@@ -308,6 +312,7 @@ impl Interpreter for Agent {
     }
 
     fn ask(&mut self, number: u64, event: &Event<'_>, now: Instant) {
+        self.number = number;
         match event {
             Event::Append { pcm } => {
                 self.press.iter_mut().for_each(Press::hear);

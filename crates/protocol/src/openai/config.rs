@@ -1,7 +1,7 @@
 //! The settings of a session and their place on the wire.
 
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, deepgram};
+use crate::{Leg, Place, cascade, deepgram};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub enum Wire {
     Realtime,
     /// Deepgram's Voice Agent.
     DeepgramAgent(deepgram::Setup),
+    /// An ear, the text model and a mouth.
+    Cascade(cascade::Setup),
 }
 
 impl Wire {
@@ -42,15 +44,17 @@ impl Wire {
         match self {
             Self::Realtime => None,
             Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
+            Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
         }
     }
 
     /// The sockets of a connection; all of them are to be open before [`crate::Input::Opened`]. None for the Realtime
     /// protocol, whose one socket the caller knows, and for a voice that is asked over HTTP alone.
-    pub fn places(&self, _config: &Config) -> Vec<Place> {
+    pub fn places(&self, config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
             Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
+            Self::Cascade(setup) => cascade::places(setup, config),
         }
     }
 
@@ -58,6 +62,7 @@ impl Wire {
     pub fn services(&self) -> Vec<Leg> {
         match self {
             Self::Realtime | Self::DeepgramAgent(_) => Vec::new(),
+            Self::Cascade(setup) => cascade::services(setup),
         }
     }
 }

@@ -157,8 +157,6 @@ impl Link {
 impl Realtime {
     pub(super) fn opened(&mut self, now: Instant) {
         self.disconnect();
-        // Names are given anew on each connection.
-        self.finished.clear();
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
         self.interpreter = self.config.wire.interpreter();
