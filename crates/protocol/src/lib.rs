@@ -10,6 +10,7 @@
 pub mod cascade;
 pub mod chat;
 mod conversation;
+pub mod deepgram;
 mod fault;
 mod interpreter;
 mod openai;

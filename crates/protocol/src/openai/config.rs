@@ -1,7 +1,7 @@
 //! The settings of a session and their place on the wire.
 
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, cascade};
+use crate::{Leg, Place, cascade, deepgram};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// Deepgram's Voice Agent.
+    DeepgramAgent(deepgram::Setup),
     /// An ear, the text model and a mouth.
     Cascade(cascade::Setup),
 }
@@ -41,6 +43,7 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
         }
     }
@@ -50,6 +53,7 @@ impl Wire {
     pub fn places(&self, config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
             Self::Cascade(setup) => cascade::places(setup, config),
         }
     }
@@ -57,7 +61,7 @@ impl Wire {
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
+            Self::Realtime | Self::DeepgramAgent(_) => Vec::new(),
             Self::Cascade(setup) => cascade::services(setup),
         }
     }
