@@ -1,7 +1,8 @@
 //! The settings of a session and their place on the wire.
 
-use crate::{Leg, Place};
+use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
+use crate::{Leg, Place};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// ElevenLabs Agents.
+    ElevenAgent(elevenlabs::Setup),
 }
 
 impl Wire {
@@ -39,6 +42,7 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
         }
     }
 
@@ -47,13 +51,14 @@ impl Wire {
     pub fn places(&self, _config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::ElevenAgent(setup) => vec![setup.place()],
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
+            Self::Realtime | Self::ElevenAgent(_) => Vec::new(),
         }
     }
 }
