@@ -4,8 +4,6 @@
 pub(crate) mod ink;
 mod refusal;
 pub(crate) mod sonic;
-#[cfg(test)]
-mod rig;
 
 use crate::{Config, SAMPLE_RATE};
 

@@ -5,9 +5,9 @@ pub(crate) mod agent;
 mod format;
 pub(crate) mod multi;
 mod refusal;
-pub(crate) mod scribe;
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
+pub(crate) mod scribe;
 
 use crate::{Config, Leg, Place};
 

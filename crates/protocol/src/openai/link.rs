@@ -157,6 +157,7 @@ impl Link {
 impl Realtime {
     pub(super) fn opened(&mut self, now: Instant) {
         self.disconnect();
+        self.finished.clear(); // names are unique on a connection only
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
         self.interpreter = self.config.wire.interpreter();
