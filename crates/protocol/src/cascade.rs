@@ -1,7 +1,23 @@
 //! The cascade: any ear, any text model, any mouth, with turn-taking of its own.
 
+mod abbreviation;
+mod answering;
+mod cast;
+mod complaint;
 pub(crate) mod ear;
+mod interpreter;
+mod listening;
+mod markdown;
+mod memory;
 pub(crate) mod mouth;
+mod script;
+mod sentence;
+mod speech;
+mod spoken;
+mod transcription;
+
+pub(crate) use cast::{places, services};
+pub(crate) use interpreter::Cascade;
 
 /// Who listens and who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,3 +92,6 @@ pub enum Mouth {
         voice: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

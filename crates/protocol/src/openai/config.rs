@@ -2,7 +2,7 @@
 
 use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place};
+use crate::{Leg, Place, cascade};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub enum Wire {
     Realtime,
     /// ElevenLabs Agents.
     ElevenAgent(elevenlabs::Setup),
+    /// An ear, the text model and a mouth.
+    Cascade(cascade::Setup),
 }
 
 impl Wire {
@@ -43,15 +45,17 @@ impl Wire {
         match self {
             Self::Realtime => None,
             Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
+            Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
         }
     }
 
     /// The sockets of a connection; all of them are to be open before [`crate::Input::Opened`]. None for the Realtime
     /// protocol, whose one socket the caller knows, and for a voice that is asked over HTTP alone.
-    pub fn places(&self, _config: &Config) -> Vec<Place> {
+    pub fn places(&self, config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
             Self::ElevenAgent(setup) => vec![setup.place()],
+            Self::Cascade(setup) => cascade::places(setup, config),
         }
     }
 
@@ -59,6 +63,7 @@ impl Wire {
     pub fn services(&self) -> Vec<Leg> {
         match self {
             Self::Realtime | Self::ElevenAgent(_) => Vec::new(),
+            Self::Cascade(setup) => cascade::services(setup),
         }
     }
 }
