@@ -3,7 +3,10 @@
 //! An actor is a state machine without a socket: what a client opened and sent goes in, what the provider would do comes
 //! out. It checks every client message against the provider's schema and records what is wrong with it.
 
+mod cartesia;
 mod deepgram;
+mod definitions;
+mod elevenlabs;
 mod sound;
 mod speech;
 mod stage;
@@ -103,6 +106,8 @@ pub(crate) trait Actor: Send {
 /// Who plays on a path; `None`: nobody (404).
 fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
     deepgram::cast(request, plan)
+        .or_else(|| elevenlabs::cast(request, plan))
+        .or_else(|| cartesia::cast(request, plan))
 }
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.

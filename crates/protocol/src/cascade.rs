@@ -63,6 +63,8 @@ pub enum Ear {
     CartesiaInk {
         /// Model id.
         model: String,
+        /// Date of the API's version.
+        version: String,
     },
     /// OpenAI's `/v1/audio/transcriptions`, and servers that speak like it.
     OpenaiSpeech {
@@ -94,6 +96,8 @@ pub enum Mouth {
         model: String,
         /// Voice id.
         voice: String,
+        /// Date of the API's version.
+        version: String,
     },
     /// OpenAI's `/v1/audio/speech`, and servers that speak like it.
     OpenaiSpeech {

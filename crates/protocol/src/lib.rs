@@ -7,13 +7,16 @@
 //! The caller feeds [`Session::handle`], drains [`Session::poll`] after every call, and wakes the
 //! session at [`Session::deadline`]. Audio is 16-bit PCM, mono, [`SAMPLE_RATE`] samples per second.
 
+mod cartesia;
 pub mod cascade;
 pub mod chat;
 mod conversation;
 pub mod deepgram;
+pub mod elevenlabs;
 mod fault;
 mod interpreter;
 mod openai;
+mod pcm;
 mod session;
 mod usage;
 mod voice;

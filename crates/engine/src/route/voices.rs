@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire};
+use protocol::{Leg, Place, Wire, elevenlabs};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -52,7 +52,11 @@ pub(crate) fn wire(settings: &Settings) -> Wire {
         Provider::Practice | Provider::Openai => Wire::Realtime,
         Provider::Cascade => Wire::Cascade(cascade(settings)),
         Provider::Deepgram => Wire::DeepgramAgent(deepgram_agent(settings)),
-        Provider::Google | Provider::Elevenlabs | Provider::GptLive => Wire::Realtime,
+        Provider::Elevenlabs => Wire::ElevenAgent(elevenlabs::Setup {
+            agent_id: settings.providers.elevenlabs.agent_id.trim().to_owned(),
+            overrides: settings.providers.elevenlabs.agent_overrides,
+        }),
+        Provider::Google | Provider::GptLive => Wire::Realtime,
     }
 }
 
@@ -213,6 +217,10 @@ fn local(settings: &Settings) -> Service {
 
 /// The road to the present voice, with its keys.
 pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Result<Road, Problem> {
+    if settings.call.provider == Provider::Elevenlabs && settings.providers.elevenlabs.agent_id.trim().is_empty() {
+        let detail = "no ElevenLabs agent is chosen: set the id of one".to_owned();
+        return Err(Problem { code: Code::Refused, detail });
+    }
     let config = crate::call::session_config(settings);
     let mut road = Road::default();
     for place in config.wire.places(&config) {

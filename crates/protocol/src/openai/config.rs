@@ -1,5 +1,6 @@
 //! The settings of a session and their place on the wire.
 
+use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
 use crate::{Leg, Place, cascade, deepgram};
 
@@ -34,6 +35,8 @@ pub enum Wire {
     Realtime,
     /// Deepgram's Voice Agent.
     DeepgramAgent(deepgram::Setup),
+    /// ElevenLabs Agents.
+    ElevenAgent(elevenlabs::Setup),
     /// An ear, the text model and a mouth.
     Cascade(cascade::Setup),
 }
@@ -44,6 +47,7 @@ impl Wire {
         match self {
             Self::Realtime => None,
             Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
+            Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
         }
     }
@@ -54,6 +58,7 @@ impl Wire {
         match self {
             Self::Realtime => Vec::new(),
             Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
+            Self::ElevenAgent(setup) => vec![setup.place()],
             Self::Cascade(setup) => cascade::places(setup, config),
         }
     }
@@ -61,7 +66,7 @@ impl Wire {
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime | Self::DeepgramAgent(_) => Vec::new(),
+            Self::Realtime | Self::DeepgramAgent(_) | Self::ElevenAgent(_) => Vec::new(),
             Self::Cascade(setup) => cascade::services(setup),
         }
     }

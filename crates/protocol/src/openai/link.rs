@@ -160,6 +160,10 @@ impl Realtime {
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
         self.interpreter = self.config.wire.interpreter();
+        if self.interpreter.is_some() {
+            // An interpreter's names are its connection's own.
+            self.finished.clear();
+        }
         let config = self.config.clone();
         self.interpret(now, |interpreter| interpreter.open(&config, now));
     }

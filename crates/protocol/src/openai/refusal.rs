@@ -34,7 +34,7 @@ impl Complaint {
         self.code.as_deref() == Some(code)
     }
 
-    pub(super) fn into_fault(self) -> Fault {
+    pub(crate) fn into_fault(self) -> Fault {
         let cause = self.code.as_deref().and_then(cause_of_code).unwrap_or_else(|| {
             if self.message.contains("Missing bearer") {
                 return Cause::Credential;
