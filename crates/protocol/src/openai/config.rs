@@ -1,6 +1,6 @@
 //! The settings of a session and their place on the wire.
 
-use crate::{Leg, Place};
+use crate::{Leg, Place, gemini};
 use crate::interpreter::Interpreter;
 
 /// What the user chose.
@@ -32,6 +32,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// Gemini Live.
+    Gemini(gemini::Setup),
 }
 
 impl Wire {
@@ -39,6 +41,7 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::Gemini(setup) => Some(setup.interpreter()),
         }
     }
 
@@ -47,13 +50,14 @@ impl Wire {
     pub fn places(&self, _config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::Gemini(setup) => vec![setup.place()],
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
+            Self::Realtime | Self::Gemini(_) => Vec::new(),
         }
     }
 }
