@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 
-pub use call::{Call, Link, Mode, Provider, Route, Talk};
+pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk};
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
@@ -164,6 +164,8 @@ pub enum Command {
     },
     /// Begin a call: connects and arms the microphone.
     Call,
+    /// The talk key or button is near: a connection may be opened ahead.
+    Warm,
     /// End the call; the conversation stays.
     HangUp,
     /// Mute or unmute the microphone.

@@ -8,24 +8,28 @@ mod devices;
 mod drain;
 mod errand;
 mod gate;
+mod handover;
 mod link;
 mod recording;
 mod sound;
+mod spare;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod view;
 mod waterfall;
+mod way;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Mode, Problem, Provider, Route, Talk};
+use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
+use crate::minute;
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
 
@@ -33,12 +37,15 @@ use away::Vigil;
 use cues::MutedVoice;
 use devices::is_about_devices;
 use errand::{Errands, News};
+use handover::{Handover, StandIn};
 use gate::Gate;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
+use spare::{Grown, Spare};
 use view::Marks;
+use way::Way;
 pub(crate) use view::{millis, session_config, sound_problem, unix_ms};
 use waterfall::Stopwatch;
 
@@ -49,6 +56,8 @@ const LIVE: Duration = Duration::from_millis(300);
 pub(crate) struct Call {
     session: Session,
     link: Link,
+    /// What was opened ahead.
+    spare: Spare,
     errands: Errands,
     sound: Sound,
     recordings: Recordings,
@@ -82,6 +91,11 @@ pub(crate) struct Call {
     /// What the provider said went wrong on this connection.
     fault: Option<Fault>,
     renew_at: Option<Instant>,
+    /// Another connection takes over as soon as it can.
+    handover: Option<Handover>,
+    stand_in: StandIn,
+    connections: Connections,
+    minute_costs: Vec<MinuteCost>,
     /// This connection is given up after the current step: it does not keep up or does not answer.
     is_abandoned: bool,
 }
@@ -90,6 +104,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) enum Happening {
     Link(LinkEvent),
+    Spare(Grown),
     Sound(SoundEvent),
     Recording(takes::Word),
     Errand(protocol::Errand, News),
@@ -107,6 +122,7 @@ impl Call {
         Self {
             session: Session::new(session_config(settings)),
             link: Link::new(exchange),
+            spare: Spare::default(),
             errands: Errands::default(),
             sound,
             recordings,
@@ -131,6 +147,10 @@ impl Call {
             journal,
             fault: None,
             renew_at: None,
+            handover: None,
+            stand_in: StandIn::default(),
+            connections: Connections::default(),
+            minute_costs: minute::costs(settings),
             is_abandoned: false,
         }
     }
@@ -161,6 +181,7 @@ impl Call {
         tokio::select! {
             biased;
             event = self.link.next() => Happening::Link(event),
+            grown = self.spare.grow() => Happening::Spare(grown),
             event = self.sound.next() => Happening::Sound(event),
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
@@ -172,6 +193,7 @@ impl Call {
     pub(crate) fn happen(&mut self, happening: Happening, board: &mut Board) {
         match happening {
             Happening::Link(event) => self.link_event(event, board),
+            Happening::Spare(grown) => self.spare_grown(grown, board),
             Happening::Sound(SoundEvent::Captured(captured)) => self.captured(captured, board),
             Happening::Sound(SoundEvent::Notice(notice)) => self.sound_notice(notice, board),
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
@@ -187,7 +209,7 @@ impl Call {
     pub(crate) fn start(&mut self, board: &mut Board) {
         self.begin(board);
         self.open_sound(board);
-        self.link.dial(board.settings());
+        self.connect(board);
         self.settle(board);
     }
 
@@ -206,6 +228,8 @@ impl Call {
             self.input(Input::HoldFloor(false), board);
         }
         self.link.settle();
+        self.handover = None;
+        self.end_stand_in(board);
         self.started_at = None;
         self.stopwatch = Stopwatch::default();
         self.first_sound_ms = None;
@@ -240,7 +264,7 @@ impl Call {
         self.close_turn(board);
         self.stopwatch.typed(Instant::now());
         self.input(Input::Say { text, aloud }, board);
-        self.link.dial(board.settings());
+        self.connect(board);
         self.settle(board);
     }
 
@@ -261,7 +285,7 @@ impl Call {
         self.begin(board);
         self.stopwatch = Stopwatch::default();
         self.input(Input::Resend, board);
-        self.link.dial(board.settings());
+        self.connect(board);
         self.settle(board);
     }
 
@@ -280,15 +304,23 @@ impl Call {
     /// Takes changed settings into account; `old` are those of before.
     pub(crate) fn configure(&mut self, old: &Settings, board: &mut Board) {
         let new = board.settings().clone();
+        self.minute_costs = minute::costs(&new);
         if (AudioSettings { volume: new.audio.volume, ..old.audio.clone() }) != new.audio {
             self.sound.choose(&new);
         }
         self.sound.tune(&new);
-        self.input(Input::Configure(&session_config(&new)), board);
-        if way(old) != way(&new) {
-            self.change_way(board);
+        let changes_way = Way::of(old) != Way::of(&new);
+        let changes_mode = old.call.mode != new.call.mode;
+        if changes_way && !changes_mode && self.link.is_ready() {
+            self.hand_over(Handover::Choice, board);
+        } else {
+            self.take_over_now(board);
+            self.input(Input::Configure(&session_config(&new)), board);
+            if changes_way {
+                self.change_way(board);
+            }
         }
-        if old.call.mode != new.call.mode {
+        if changes_mode {
             self.change_mode(new.call.mode, board);
         }
         self.settle(board);
@@ -296,6 +328,7 @@ impl Call {
 
     /// A key was replaced: what stood in the way because of one need not any more.
     pub(crate) fn key_replaced(&mut self, board: &mut Board) {
+        self.spare.discard();
         let is_about_keys = |code| {
             matches!(
                 code,
@@ -338,6 +371,8 @@ impl Call {
             started_at: self.started_at,
             first_sound_ms: self.first_sound_ms,
             waiting: u32::try_from(self.session.unanswered()).unwrap_or(u32::MAX),
+            connections: self.connections,
+            minute_costs: self.minute_costs.clone(),
         }
     }
 
@@ -363,7 +398,20 @@ impl Call {
         self.link.audio_sent().filter(|_| self.link.is_ready() && !self.is_muted).map(|at| at + LIVE)
     }
 
+    /// A turn needs the connection.
+    fn connect(&mut self, board: &Board) {
+        self.connections.turns += 1;
+        self.connections.reused += u32::from(!self.link.is_idle());
+        self.connections.warm += u32::from(self.dial(board));
+    }
+
+    /// Connects, if nothing is under way; true if that was done ahead.
+    fn dial(&mut self, board: &Board) -> bool {
+        self.link.dial(board.settings(), &mut self.spare)
+    }
+
     fn begin(&mut self, board: &mut Board) {
+        self.take_over_now(board);
         self.started_at.get_or_insert_with(unix_ms);
         // An open device that is lost or silent stays so until it says otherwise.
         if !(self.sound.is_open() && board.problem().is_some_and(|problem| is_about_devices(problem.code))) {
@@ -384,7 +432,7 @@ impl Call {
         }
         self.listen_while_muted(now, board);
         if self.renew_at.is_some_and(|at| at <= now) {
-            self.renew(now, board);
+            self.renew(board);
         }
         if self.lost_device.as_ref().is_some_and(|(until, _)| *until <= now) {
             self.device_stays_lost(board);
@@ -396,6 +444,7 @@ impl Call {
         if std::mem::take(&mut self.is_abandoned) || self.session.is_refused() {
             self.lost(None, "", board);
         }
+        self.continue_handover(board);
         let is_on = self.sound.is_open() || !self.link.is_idle();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
@@ -431,17 +480,6 @@ fn names(settings: &Settings) -> (String, String) {
             (or(&settings.cascade.brain, &brain), voices::voice(settings))
         }
     }
-}
-
-/// What decides where a connection goes: when it changes, a new one is made.
-fn way(settings: &Settings) -> impl PartialEq {
-    (
-        settings.call.provider,
-        settings.call.route,
-        (settings.providers.clone(), settings.cascade.clone()),
-        settings.gateway.clone(),
-        settings.endpoint.clone(),
-    )
 }
 
 /// Whether talking cannot work before the user did something.

@@ -91,6 +91,8 @@ pub struct CallSettings {
     pub route: Route,
     /// Push to talk or open microphone.
     pub mode: Mode,
+    /// Who answers when that one fails, in this order; empty: nobody. They hear the conversation.
+    pub stand_ins: Vec<Provider>,
 }
 
 /// `[voice]`

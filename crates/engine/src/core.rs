@@ -268,6 +268,7 @@ impl Core {
             Command::Stop => self.call.stop(board),
             Command::Say { text } => self.call.say(&text, board),
             Command::Call => self.call.start(board),
+            Command::Warm => self.call.warm(board),
             Command::HangUp => self.hang_up(),
             Command::Mute { is_muted } => self.call.mute(is_muted, board),
             Command::Resend => self.call.resend(board),
@@ -325,6 +326,10 @@ impl Core {
             self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
         }
         self.board.set_settings(config::with_environment(self.stored.clone(), environment));
+        if patch.pointer("/call/provider").is_some() {
+            self.call.forget_stand_in();
+        }
+        self.call.keep_stand_in(&mut self.board);
         let settings = self.board.settings();
         self.terms.send_replace(Arc::new(text::gateway_settings(settings)));
         self.in_force.send_replace(settings.clone());

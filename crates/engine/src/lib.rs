@@ -15,6 +15,7 @@ mod hands_free;
 mod key_test;
 pub mod latency;
 pub mod log;
+mod minute;
 mod net;
 mod proxy;
 mod recording;

@@ -36,6 +36,32 @@ pub struct Call {
     pub first_sound_ms: Option<u32>,
     /// Utterances and messages that wait for an answer.
     pub waiting: u32,
+    /// How often a connection was there when it was needed, since the app began.
+    pub connections: Connections,
+    /// About what a minute of talking costs with each voice.
+    pub minute_costs: Vec<MinuteCost>,
+}
+
+/// About what a minute costs of which half is heard and half is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct MinuteCost {
+    /// Who answers.
+    pub provider: Provider,
+    /// Nano-dollars (a billion is one US dollar); null: not known.
+    pub nano: Option<i64>,
+}
+
+/// How often a connection was there when a turn needed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Connections {
+    /// Calls, turns and messages that needed one.
+    pub turns: u32,
+    /// It was in use already.
+    pub reused: u32,
+    /// It had been opened ahead.
+    pub warm: u32,
 }
 
 /// Who answers.

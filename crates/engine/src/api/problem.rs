@@ -93,6 +93,20 @@ pub enum Note {
     NetworkTooSlow,
     /// The provider's maximum length came near: continued on a fresh connection.
     Renewed,
+    /// The conversation goes on with another voice or another way to it, as the user chose.
+    ContinuedOn {
+        /// Who answers now.
+        provider: super::Provider,
+    },
+    /// A voice failed and another stands in for it.
+    StoodIn {
+        /// Who failed.
+        failed: super::Provider,
+        /// Who answers now.
+        provider: super::Provider,
+        /// Why.
+        code: Code,
+    },
     /// The user speaks, and the microphone is muted.
     SpeakingMuted,
     /// The microphone of a Bluetooth headset is in use: its sound falls back to a telephone's.

@@ -75,7 +75,8 @@ impl Call {
         if !self.link.is_idle() {
             self.drop_connection(board);
             self.link.settle();
-            self.link.dial(board.settings());
+            self.spare.discard();
+            self.dial(board);
         }
     }
 }

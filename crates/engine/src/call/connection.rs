@@ -4,18 +4,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, Input, Received};
 
-use crate::api::{Code, Note, Problem};
+use crate::api::{Code, Problem};
 use crate::board::Board;
 use crate::route::Failure;
 
 use super::devices::is_about_devices;
+use super::handover::Handover;
 use super::link::LinkEvent;
+use super::view::session_config;
 use super::{Call, view};
 
 /// A fresh connection is made this long before the provider ends the old one.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
-/// While something is going on at that moment, it is looked at again after this long.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
+/// When no fresh connection can be opened, it is tried again after this long.
+pub(super) const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a connection ended. A refused detail of a call that went on is no reason any more.
 fn cause_of_end(told: Option<Fault>, closing: Option<Fault>, was_ready: bool) -> Option<Fault> {
@@ -48,7 +50,7 @@ impl Call {
         let told = self.fault.take();
         self.input(Input::Closed { code, reason }, board);
         let closing = self.fault.take();
-        self.forget_connection();
+        self.forget_connection(board);
         if !self.link.is_ready() {
             // What the server said tells more than its close, and the close's reason more than its number.
             let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
@@ -79,6 +81,9 @@ impl Call {
     }
 
     pub(super) fn give_up(&mut self, problem: Problem, board: &mut Board) {
+        if self.stand_in(&problem, board) {
+            return;
+        }
         self.link.close();
         self.link.settle();
         if !self.sound.is_open() {
@@ -91,11 +96,14 @@ impl Call {
     pub(super) fn drop_connection(&mut self, board: &mut Board) {
         self.link.close();
         self.fault = None;
-        self.forget_connection();
+        self.forget_connection(board);
         self.input(Input::Closed { code: None, reason: "" }, board);
     }
 
-    pub(super) fn forget_connection(&mut self) {
+    pub(super) fn forget_connection(&mut self, board: &mut Board) {
+        if self.handover.take() == Some(Handover::Choice) {
+            self.input(Input::Configure(&session_config(board.settings())), board); // what was to take over is dialled now
+        }
         self.errands.call_off_all();
         self.is_answering = false;
         self.is_speech = false;
@@ -109,19 +117,14 @@ impl Call {
         self.link.settle();
         board.set_problem(None);
         if !was_idle {
-            self.link.dial(board.settings());
+            self.dial(board);
         }
     }
 
     /// Continues on a fresh connection before the provider ends this one, between turns.
-    pub(super) fn renew(&mut self, now: Instant, board: &mut Board) {
-        if self.session.is_busy() || !self.queued.is_empty() {
-            self.renew_at = Some(now + RENEWAL_PATIENCE);
-            return;
-        }
-        self.drop_connection(board);
-        self.link.dial(board.settings());
-        board.note(Note::Renewed);
+    pub(super) fn renew(&mut self, board: &mut Board) {
+        self.renew_at = None;
+        self.hand_over(Handover::Renewal, board);
     }
 
     pub(super) fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {

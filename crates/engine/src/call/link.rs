@@ -1,5 +1,6 @@
 //! The connection of a call: dialling, the socket, trying again.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -19,6 +20,9 @@ use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
 use crate::route::{Failure, Form, Ladder, Road};
 use crate::text::Text;
 
+use super::spare::{Spare, Taken};
+use super::way::Way;
+
 /// Tries before a call gives up.
 const TRIES: u32 = 6;
 /// The first try again comes after about this long, each further one after twice as long.
@@ -33,6 +37,8 @@ const PRACTICE_LIMIT: Duration = Duration::from_secs(10);
 const PROVEN: Duration = Duration::from_secs(60);
 /// A close frame without a code (RFC 6455, 7.4.1).
 const NO_STATUS: u16 = 1005;
+/// Frames that an unused connection may hear: a provider greets, and says no more.
+const GREETINGS: usize = 16;
 /// Frames that may wait for the network: 20 s of microphone. When they do not fit, the socket is as good as dead.
 const OUTGOING_FRAMES: usize = 2048;
 
@@ -72,6 +78,8 @@ pub(crate) struct Link {
     remembered: Option<(String, Form)>,
     /// The trial after a failed rung keeps its road.
     road: Option<Road>,
+    /// A connection that was opened ahead was taken: that it is open is still to be told.
+    has_taken: bool,
 }
 
 enum State {
@@ -89,7 +97,7 @@ struct Frame {
 }
 
 /// The open sockets of one conversation, one for each leg.
-struct Connection {
+pub(super) struct Connection {
     wires: Vec<Wire>,
     ready_since: Option<Instant>,
 }
@@ -101,13 +109,16 @@ struct Wire {
     outgoing: mpsc::Sender<Frame>,
     /// When sound of the microphone last went out.
     audio_sent: watch::Receiver<Option<Instant>>,
+    /// Came before anybody asked.
+    early: VecDeque<LinkEvent>,
     close: (Option<u16>, String),
 }
 
-type Dialed = Result<(Vec<(Leg, Socket)>, Road), Refused>;
+pub(super) type Dialed = Result<(Vec<(Leg, Socket)>, Road), Refused>;
 
-struct Refused {
-    problem: Problem,
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) problem: Problem,
     is_transient: bool,
 }
 
@@ -121,14 +132,34 @@ impl Link {
             delays: delays(),
             remembered: None,
             road: None,
+            has_taken: false,
         }
     }
 
-    /// Starts to connect, if nothing is under way.
-    pub(crate) fn dial(&mut self, settings: &Settings) {
+    /// Starts to connect, if nothing is under way; with what was opened ahead, if it goes the same way. True in that case.
+    pub(crate) fn dial(&mut self, settings: &Settings, spare: &mut Spare) -> bool {
         if !matches!(self.state, State::Idle) {
-            return;
+            return false;
         }
+        match spare.take(&Way::of(settings)) {
+            Taken::Open(connection, road) => {
+                self.road = Some(road);
+                self.state = State::Open(Box::new(connection));
+                self.has_taken = true;
+                return true;
+            }
+            Taken::Dialing(dials) => {
+                self.dials = dials;
+                self.state = State::Dialing;
+                return true;
+            }
+            Taken::None => {}
+        }
+        self.dial_anew(settings);
+        false
+    }
+
+    fn dial_anew(&mut self, settings: &Settings) {
         let gateway = gateway_name(settings);
         let remembered = self.remembered.as_ref().filter(|(name, _)| *name == gateway).map(|(_, form)| *form);
         let road = self.road.take();
@@ -136,22 +167,28 @@ impl Link {
         self.state = State::Dialing;
     }
 
+    /// What a dial needs.
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     /// The next thing that happens; safe to drop and call again.
     pub(crate) async fn next(&mut self) -> LinkEvent {
+        if std::mem::take(&mut self.has_taken) {
+            return LinkEvent::Opened;
+        }
         loop {
             match &mut self.state {
                 State::Idle => std::future::pending().await,
                 State::Waiting { until, settings } => {
                     sleep_until(*until).await;
                     let settings = std::mem::take(settings);
-                    self.state = State::Idle;
-                    self.dial(&settings);
+                    self.dial_anew(&settings);
                 }
                 State::Dialing => match self.dials.join_next().await {
                     Some(Ok(Ok((sockets, road)))) => {
                         self.road = Some(road);
-                        let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
-                        self.state = State::Open(Box::new(Connection { wires, ready_since: None }));
+                        self.state = State::Open(Box::new(Connection::new(sockets)));
                         return LinkEvent::Opened;
                     }
                     Some(Ok(Err(Refused { problem, is_transient }))) => {
@@ -262,7 +299,7 @@ impl Link {
         self.close();
         if is_worth_it {
             self.road = Some(road);
-            self.dial(settings);
+            self.dial_anew(settings);
         }
         is_worth_it
     }
@@ -295,6 +332,20 @@ impl Link {
 }
 
 impl Connection {
+    pub(super) fn new(sockets: Vec<(Leg, Socket)>) -> Self {
+        let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
+        Self { wires, ready_since: None }
+    }
+
+    /// Waits until it is gone, while nobody uses it. What comes meanwhile is kept for whoever takes it.
+    pub(super) async fn ended_unused(&mut self) {
+        let legs: Vec<_> = self.wires.iter_mut().map(|wire| wire.listen().boxed()).collect();
+        if legs.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(legs).await;
+    }
+
     /// The next frame of any leg, or the end of the first that is gone. Safe to drop and call again.
     async fn next(&mut self) -> LinkEvent {
         let legs: Vec<_> = self.wires.iter_mut().map(|wire| wire.next().boxed()).collect();
@@ -312,16 +363,29 @@ impl Wire {
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         let (pulse, audio_sent) = watch::channel(None);
         tokio::spawn(write(sink, frames, pulse));
-        Self { leg, incoming, outgoing, audio_sent, close: (None, String::new()) }
+        Self { leg, incoming, outgoing, audio_sent, early: VecDeque::new(), close: (None, String::new()) }
     }
 
     /// The next frame, or the end.
     async fn next(&mut self) -> LinkEvent {
+        if let Some(early) = self.early.pop_front() {
+            return early;
+        }
         match self.frame().await {
             Some(event) => event,
             None => {
                 let (code, reason) = std::mem::take(&mut self.close);
                 LinkEvent::Closed { code, reason }
+            }
+        }
+    }
+
+    /// Keeps what comes, until the socket is gone or speaks more than a greeting.
+    async fn listen(&mut self) {
+        while self.early.len() < GREETINGS {
+            match self.frame().await {
+                Some(event) => self.early.push_back(event),
+                None => return,
             }
         }
     }
@@ -366,7 +430,7 @@ async fn write(
     }
 }
 
-async fn dial(exchange: Exchange, settings: Settings, remembered: Option<Form>, road: Option<Road>) -> Dialed {
+pub(super) async fn dial(exchange: Exchange, settings: Settings, remembered: Option<Form>, road: Option<Road>) -> Dialed {
     let mut road = match road {
         Some(road) => road,
         None => find_road(&exchange, &settings, remembered).await?,

@@ -49,7 +49,7 @@ impl Call {
         self.stopwatch.begin();
         self.begin(board);
         self.input(Input::Press, board);
-        self.link.dial(board.settings());
+        self.connect(board);
         if self.sound.is_open() {
             self.sound.open_gate();
         } else {

@@ -127,6 +127,8 @@ fn call() -> crate::api::Call {
         started_at: None,
         first_sound_ms: None,
         waiting: 0,
+        connections: crate::api::Connections::default(),
+        minute_costs: Vec::new(),
     }
 }
 

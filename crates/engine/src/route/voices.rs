@@ -2,6 +2,8 @@
 //!
 //! What a leg is called below its base URL is the protocol's ([`protocol::Wire::places`]); here is only who serves it.
 
+use std::time::Duration;
+
 use protocol::{Leg, Place, Wire};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -11,6 +13,22 @@ use crate::api::{Code, Holder, Problem, Provider, Route};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Dial, HeaderMap, secret_header};
+
+/// A connection that is opened ahead for use within moments, whatever the provider thinks of idle ones.
+pub(crate) const SHORT: Duration = Duration::from_secs(8);
+
+/// How long a connection of the present voice may wait unused; `None`: it must not (it costs by the second or minute from
+/// its first, or the provider soon ends it).
+pub(crate) fn idle_limit(settings: &Settings) -> Option<Duration> {
+    match settings.call.provider {
+        // Sessions live for 60 minutes and cost nothing while nobody speaks (OpenAI Realtime, sessions).
+        Provider::Practice | Provider::Openai => Some(Duration::from_secs(10 * 60)),
+        Provider::Google => Some(Duration::from_secs(60)),
+        // Deepgram ends a listening socket after 10 s without sound (NET-0001), ElevenLabs a speaking one after 20 s.
+        Provider::Cascade => Some(SHORT),
+        Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => None,
+    }
+}
 
 /// Who serves a leg.
 struct Service {

@@ -76,7 +76,9 @@ async fn each_turn_is_found_on_its_side_of_the_recording() {
     let [take] = over.takes.as_slice() else { panic!("{over:?}") };
     let file = rig.recordings().join(&take.name);
     let length = audio::recording::duration(&file).unwrap();
-    assert_eq!(take.duration_ms, Some(u32::try_from(length.as_millis()).unwrap()));
+    // The pipeline may be writing its last frame of 10 ms while the length is told.
+    let told = take.duration_ms.unwrap();
+    assert!(told.abs_diff(u32::try_from(length.as_millis()).unwrap()) <= 10, "{told} ms, {length:?}");
 
     let (spoken, answered) = (read(&file, RATE, span(question)).unwrap(), read(&file, RATE, span(answer)).unwrap());
     for (own, other) in [(&spoken.left, &spoken.right), (&answered.right, &answered.left)] {

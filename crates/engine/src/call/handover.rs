@@ -1,0 +1,159 @@
+//! Going on with another connection while the conversation lasts: a fresh one before the provider ends the old one,
+//! another voice that the user chose, and a voice that stands in for one that failed. The new connection is opened
+//! beside the old one and takes over between two turns, so that nothing is said twice and no pause is heard.
+
+use std::time::Instant;
+
+use protocol::Input;
+
+use crate::api::{Code, Note, Problem, Provider};
+use crate::board::Board;
+use crate::config::Settings;
+
+use super::spare::Grown;
+use super::view::session_config;
+use super::way::Way;
+use super::Call;
+
+/// Why the connection changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handover {
+    /// The provider's longest session came near.
+    Renewal,
+    /// The user chose another way.
+    Choice,
+}
+
+/// Who answers in the place of the user's choice.
+#[derive(Debug, Default)]
+pub(super) struct StandIn {
+    /// The user's choice and who answers in its place.
+    present: Option<(Provider, Provider)>,
+    /// Who failed in this call.
+    failed: Vec<Provider>,
+}
+
+impl Call {
+    /// The talk key is near: a connection is opened ahead.
+    pub(crate) fn warm(&mut self, board: &Board) {
+        if self.link.is_idle() {
+            self.spare.prepare(self.link.exchange(), board.settings(), false);
+        }
+    }
+
+    /// Another connection takes over as soon as it is there and nothing is going on.
+    pub(super) fn hand_over(&mut self, why: Handover, board: &mut Board) {
+        self.handover = Some(why);
+        if why == Handover::Renewal {
+            self.spare.discard(); // it is as old as the one that expires
+        }
+        self.spare.prepare(self.link.exchange(), board.settings(), true);
+    }
+
+    /// The moment for it.
+    pub(super) fn continue_handover(&mut self, board: &mut Board) {
+        let is_quiet = !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio();
+        if is_quiet && self.spare.is_open(&Way::of(board.settings())) && let Some(why) = self.handover.take() {
+            self.drop_connection(board);
+            self.input(Input::Configure(&session_config(board.settings())), board);
+            self.dial(board);
+            if why == Handover::Renewal {
+                board.note(Note::Renewed);
+            } else {
+                board.note(Note::ContinuedOn { provider: board.settings().call.provider });
+            }
+        }
+    }
+
+    /// A turn begins, or the settings change again: whoever was chosen before takes it.
+    pub(super) fn take_over_now(&mut self, board: &mut Board) {
+        if self.handover == Some(Handover::Choice) {
+            self.drop_connection(board);
+            self.dial(board);
+        }
+    }
+
+    /// The connection beside the present one is open, or could not be opened. A renewal tries again in time; a choice is carried
+    /// out the plain way, which tells the user what is wrong.
+    pub(super) fn spare_grown(&mut self, grown: Grown, board: &mut Board) {
+        // An open one is taken when nothing is going on.
+        let Grown::Refused(refused) = grown else { return };
+        tracing::debug!(problem = refused.problem.detail, "no spare connection");
+        match self.handover.take() {
+            Some(Handover::Renewal) => self.renew_at = Some(Instant::now() + super::connection::RENEWAL_PATIENCE),
+            Some(Handover::Choice) => {
+                self.input(Input::Configure(&session_config(board.settings())), board);
+                self.change_way(board);
+            }
+            None => {}
+        }
+    }
+
+    /// Somebody else answers from now on, if the user named one for the case of this problem. Nothing is lost: what
+    /// waits goes along.
+    pub(super) fn stand_in(&mut self, problem: &Problem, board: &mut Board) -> bool {
+        if !is_of_voice(problem.code) {
+            return false;
+        }
+        let settings = board.settings();
+        let failed = settings.call.provider;
+        let is_free = |other: &Provider| *other != failed && !self.stand_in.failed.contains(other);
+        let Some(next) = settings.call.stand_ins.iter().copied().find(is_free) else { return false };
+        tracing::info!(?failed, ?next, code = ?problem.code, "another voice stands in");
+        self.stand_in.failed.push(failed);
+        let chosen = self.stand_in.present.map_or(failed, |(chosen, _)| chosen);
+        self.stand_in.present = Some((chosen, next));
+        let settings = with_provider(settings, next);
+        board.set_settings(settings);
+        self.drop_connection(board);
+        self.link.settle();
+        self.input(Input::Configure(&session_config(board.settings())), board);
+        self.dial(board);
+        board.note(Note::StoodIn { failed, provider: next, code: problem.code });
+        true
+    }
+
+    /// Settings changed otherwise: whoever stands in goes on.
+    pub(crate) fn keep_stand_in(&self, board: &mut Board) {
+        if let Some((chosen, present)) = self.stand_in.present
+            && board.settings().call.provider == chosen
+        {
+            board.set_settings(with_provider(board.settings(), present));
+        }
+    }
+
+    /// The user chooses anew: nobody stands in any more.
+    pub(crate) fn forget_stand_in(&mut self) {
+        self.stand_in = StandIn::default();
+    }
+
+    /// The call is over: the next one begins with the user's choice.
+    pub(super) fn end_stand_in(&mut self, board: &mut Board) {
+        if let Some((chosen, _)) = std::mem::take(&mut self.stand_in).present {
+            board.set_settings(with_provider(board.settings(), chosen));
+            self.input(Input::Configure(&session_config(board.settings())), board);
+        }
+    }
+}
+
+fn with_provider(settings: &Settings, provider: Provider) -> Settings {
+    let mut settings = settings.clone();
+    settings.call.provider = provider;
+    settings
+}
+
+/// Whether another voice may do better.
+fn is_of_voice(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoCredential
+            | Code::CredentialRefused
+            | Code::NotPermitted
+            | Code::Quota
+            | Code::RateLimited
+            | Code::Refused
+            | Code::ProviderTrouble
+            | Code::GatewayMissing
+            | Code::GatewayRefused
+    )
+}

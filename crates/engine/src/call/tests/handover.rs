@@ -1,0 +1,137 @@
+//! One conversation over many connections: opened ahead, taken over between turns, stood in for.
+
+use super::*;
+use crate::api::{Connections, Provider};
+
+/// A provider and the practice partner.
+async fn two() -> (Emulator, Emulator) {
+    (practice().await, practice().await)
+}
+
+/// A provider at which nobody has credit.
+async fn creditless() -> Emulator {
+    let known = vec![("sk-handover".to_owned(), Verdict::NoCredit)];
+    let keys = Keys { required: true, known, only_known: true };
+    Emulator::start(Script { keys, ..Script::openai() }).await.unwrap()
+}
+
+impl Rig {
+    /// Every state of the connection that shells were told of since the last look.
+    fn links(&mut self) -> Vec<Link> {
+        let events = std::iter::from_fn(|| self.events.try_recv().ok());
+        events.filter_map(|event| if let Change::Call(call) = event.change { Some(call.link) } else { None }).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_on_with_another_voice_without_a_pause_or_a_lost_turn() {
+    let (partner, provider) = two().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.set_key("sk-handover").await;
+    rig.call.say("The first word is apple.", &mut rig.board);
+    rig.until_answered(0).await;
+    rig.links();
+    rig.configure(openai(&provider));
+    rig.until("the other voice has taken over", |now| now.call.provider == Provider::Openai && provider.record().count("session.update") == 1)
+        .await;
+    rig.call.say("Which word?", &mut rig.board);
+    let now = rig.until_answered(2).await;
+    assert!(rig.links().iter().all(|link| *link == Link::Live || *link == Link::Connecting));
+    assert_eq!(now.items.len(), 4, "no turn is lost or doubled");
+    let seen = provider.record();
+    assert!(seen.violations.is_empty());
+    let told = seen.events.iter().filter(|event| event.kind == "conversation.item.create").count();
+    assert_eq!(told, 3, "question and answer as history, and the new question");
+    assert!(partner.record().connections.iter().all(|connection| !connection.is_live()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_answered_is_answered_before_another_voice_takes_over() {
+    let (partner, provider) = two().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.set_key("sk-handover").await;
+    rig.call.press(&mut rig.board);
+    rig.until("the answer is heard", |now| now.call.talk == Talk::Speaking).await;
+    rig.configure(openai(&provider));
+    let now = rig.until("the answer was heard to its end", |now| now.call.talk == Talk::Ready).await;
+    assert_eq!(delivery(&now, 1), Some(Delivery::Complete));
+    rig.until("the other voice has taken over", |_| provider.record().count("session.update") == 1).await;
+    assert_eq!(partner.record().count("response.create"), 1, "the question went to the first voice alone");
+    assert_eq!(provider.record().count("response.create"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_that_fails_is_stood_in_for_and_the_question_goes_along() {
+    let partner = practice().await;
+    let provider = creditless().await;
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": ["openai", "practice"] } }));
+    rig.call.press(&mut rig.board);
+    rig.until("something is said", |now| !now.items.is_empty()).await;
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.provider, problem(&now)), (Provider::Practice, None));
+    let stood_in =
+        |note: &Note| matches!(note, Note::StoodIn { failed: Provider::Openai, provider: Provider::Practice, .. });
+    assert!(rig.notes().iter().any(stood_in));
+    rig.call.hang_up(&mut rig.board);
+    assert_eq!(rig.now().call.provider, Provider::Openai, "the next call begins with the user's choice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_stand_in_a_failure_is_told() {
+    let partner = practice().await;
+    let provider = creditless().await;
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until("it is told", |now| now.problem.is_some()).await;
+    assert_eq!((problem(&now), now.call.provider), (Some(Code::Quota), Provider::Openai));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_opened_ahead_is_used() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    rig.call.warm(&rig.board);
+    let open = rig.call.next().await;
+    rig.call.happen(open, &mut rig.board);
+    partner.wait_for(|seen| seen.connections.len() == 1, LIMIT).await.unwrap();
+    assert_eq!(rig.now().call.link, Link::Idle, "nobody uses it yet");
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!(partner.record().connections.len(), 1, "and only that one");
+    assert_eq!(now.call.connections, Connections { turns: 1, reused: 0, warm: 1 });
+    rig.call.say("Again", &mut rig.board);
+    let now = rig.until_answered(2).await;
+    assert_eq!(now.call.connections, Connections { turns: 2, reused: 1, warm: 1 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_for_another_way_is_not_used() {
+    let (partner, provider) = two().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.set_key("sk-handover").await;
+    rig.call.warm(&rig.board);
+    let open = rig.call.next().await;
+    rig.call.happen(open, &mut rig.board);
+    rig.configure(openai(&provider));
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!((provider.record().count("response.create"), now.call.connections.warm), (1, 0));
+    assert_eq!(partner.record().count("response.create"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spare_connection_that_the_provider_ended_is_not_used() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    let open = rig.call.next().await;
+    rig.call.happen(open, &mut rig.board);
+    partner.inject(emulator::Command::Cut);
+    partner.wait_for(|seen| seen.live() == 0, LIMIT).await.unwrap();
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+}
