@@ -7,6 +7,7 @@ mod cartesia;
 mod deepgram;
 mod definitions;
 mod elevenlabs;
+mod gemini;
 mod sound;
 mod speech;
 mod stage;
@@ -108,6 +109,7 @@ fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
     deepgram::cast(request, plan)
         .or_else(|| elevenlabs::cast(request, plan))
         .or_else(|| cartesia::cast(request, plan))
+        .or_else(|| gemini::cast(request, plan))
 }
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.

@@ -1,7 +1,7 @@
 //! The conversation, and OpenAI Realtime, the protocol that it speaks. Voices with other protocols have an interpreter.
 //!
 //! [`realtime::Realtime`] is the state machine; the files beside it are its chapters, one subject each.
-mod answer;
+pub(crate) mod answer;
 mod caption;
 pub(crate) mod client;
 pub(crate) mod config;

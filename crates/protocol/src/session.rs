@@ -140,6 +140,11 @@ pub enum Event {
         /// The model's id, as the server calls it.
         model: Option<String>,
     },
+    /// This connection is of no use any more after this time: another one should be made between two turns.
+    Expires {
+        /// From now on.
+        within: Duration,
+    },
     /// An item is new or has changed; it stands behind `after` (`None`: first).
     Item {
         /// The item as it is now.

@@ -2,7 +2,7 @@
 
 use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, cascade, deepgram};
+use crate::{Leg, Place, cascade, deepgram, gemini};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub enum Wire {
     ElevenAgent(elevenlabs::Setup),
     /// An ear, the text model and a mouth.
     Cascade(cascade::Setup),
+    /// Gemini Live.
+    Gemini(gemini::Setup),
 }
 
 impl Wire {
@@ -49,6 +51,7 @@ impl Wire {
             Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
             Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
+            Self::Gemini(setup) => Some(setup.interpreter()),
         }
     }
 
@@ -60,13 +63,14 @@ impl Wire {
             Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
             Self::ElevenAgent(setup) => vec![setup.place()],
             Self::Cascade(setup) => cascade::places(setup, config),
+            Self::Gemini(setup) => vec![setup.place()],
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime | Self::DeepgramAgent(_) | Self::ElevenAgent(_) => Vec::new(),
+            Self::Realtime | Self::DeepgramAgent(_) | Self::ElevenAgent(_) | Self::Gemini(_) => Vec::new(),
             Self::Cascade(setup) => cascade::services(setup),
         }
     }
