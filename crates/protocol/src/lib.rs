@@ -11,6 +11,7 @@ pub mod cascade;
 pub mod chat;
 mod conversation;
 mod fault;
+pub mod gpt_live;
 mod interpreter;
 mod openai;
 mod session;

@@ -1,7 +1,7 @@
 //! The settings of a session and their place on the wire.
 
-use crate::{Leg, Place};
 use crate::interpreter::Interpreter;
+use crate::{Leg, Place, gpt_live};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// GPT-Live of OpenAI.
+    GptLive(gpt_live::Setup),
 }
 
 impl Wire {
@@ -39,6 +41,7 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::GptLive(setup) => Some(Box::new(gpt_live::Live::new(setup))),
         }
     }
 
@@ -47,13 +50,16 @@ impl Wire {
     pub fn places(&self, _config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::GptLive(_) => {
+                vec![Place { leg: Leg::Voice, path: gpt_live::PATH.to_owned(), query: Vec::new() }]
+            }
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
+            Self::Realtime | Self::GptLive(_) => Vec::new(),
         }
     }
 }
