@@ -3,6 +3,7 @@
 //! An actor is a state machine without a socket: what a client opened and sent goes in, what the provider would do comes
 //! out. It checks every client message against the provider's schema and records what is wrong with it.
 
+mod gpt_live;
 mod sound;
 mod stage;
 
@@ -95,7 +96,9 @@ pub(crate) trait Actor: Send {
 
 /// Who plays on a path; `None`: nobody (404).
 fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
-    let _ = (request, plan);
+    if request.path.ends_with(gpt_live::PATH) {
+        return Some(Box::new(gpt_live::GptLive::new(plan)));
+    }
     None
 }
 

@@ -11,8 +11,6 @@ mod pace;
 mod portion;
 mod server;
 mod speaking;
-#[cfg(test)]
-mod tests;
 mod track;
 mod work;
 
