@@ -81,7 +81,7 @@ impl Settings {
 }
 
 /// `[call]`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallSettings {
@@ -91,6 +91,14 @@ pub struct CallSettings {
     pub route: Route,
     /// Push to talk or open microphone.
     pub mode: Mode,
+    /// A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
+    pub idle_hang_up_s: u32,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self { provider: Provider::default(), route: Route::default(), mode: Mode::default(), idle_hang_up_s: 180 }
+    }
 }
 
 /// `[voice]`

@@ -2,7 +2,7 @@
 //!
 //! What a leg is called below its base URL is the protocol's ([`protocol::Wire::places`]); here is only who serves it.
 
-use protocol::{Leg, Place, Wire};
+use protocol::{Leg, Place, Wire, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -29,9 +29,11 @@ struct Service {
 pub(crate) fn wire(settings: &Settings) -> Wire {
     match settings.call.provider {
         Provider::Practice | Provider::Openai => Wire::Realtime,
-        Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
-            Wire::Realtime
+        Provider::GptLive => {
+            let own = &settings.providers.gpt_live;
+            Wire::GptLive(gpt_live::Setup { model: own.model.trim().to_owned(), voice: own.voice.trim().to_owned() })
         }
+        Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram => Wire::Realtime,
     }
 }
 
@@ -56,7 +58,9 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Deepgram, _) => {
             Service { base_url: settings.providers.deepgram.agent_base_url.clone(), ..deepgram(settings) }
         }
-        (Provider::Practice | Provider::Openai | Provider::GptLive, _) => openai(settings),
+        (Provider::Practice | Provider::Openai, _) => openai(settings),
+        // The gateway knows OpenAI's WebSockets only with the model in the address.
+        (Provider::GptLive, _) => Service { gateway_path: None, ..openai(settings) },
         (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
             config::Mouth::DeepgramAura => deepgram(settings),
             config::Mouth::WorkersAura => workers(settings),
