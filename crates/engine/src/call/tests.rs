@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod gpt_live;
 mod key;
 mod latency;
 mod recording;
