@@ -129,7 +129,7 @@ impl Live {
             self.floor.push(utterance);
         }
         if let Some(pace) = self.pace.as_mut() {
-            pace.hear(pcm, now);
+            pace.hear(pcm, !self.is_open_microphone, now);
         }
         self.tick(now);
     }

@@ -12,8 +12,10 @@ const PIECE: usize = SAMPLE_RATE as usize / 50;
 const SILENCE: usize = SAMPLE_RATE as usize / 10;
 /// The microphone's frames come unevenly: they may be this far ahead of time.
 const AHEAD: Duration = Duration::from_millis(60);
-/// The microphone has stopped when nothing came of it for this long.
+/// A microphone that may be muted has stopped when nothing came of it for this long.
 const MISSED: Duration = Duration::from_millis(150);
+/// In the middle of an utterance silence would split it: a busy machine gets more time.
+const AWAITED: Duration = Duration::from_secs(1);
 /// What a stall left out is not made up for beyond this.
 const STALL: Duration = Duration::from_millis(500);
 /// More than this behind, pauses are cut short to this length.
@@ -35,7 +37,8 @@ pub(super) struct Pace {
     queue: VecDeque<i16>,
     /// The track was sent up to this moment.
     covered: Instant,
-    microphone_at: Option<Instant>,
+    /// When it is to be heard again at the latest.
+    microphone_due: Option<Instant>,
     /// Samples sent: the session's clock.
     sent: u64,
     /// Samples of the microphone that have left the queue.
@@ -46,7 +49,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { queue: VecDeque::new(), covered: now, microphone_at: None, sent: 0, taken: 0, pause: 0 }
+        Self { queue: VecDeque::new(), covered: now, microphone_due: None, sent: 0, taken: 0, pause: 0 }
     }
 
     /// The session has started: its clock runs from now.
@@ -54,15 +57,16 @@ impl Pace {
         self.covered = now;
     }
 
-    pub(super) fn hear(&mut self, pcm: &[i16], now: Instant) {
+    /// Sound of the microphone; `is_utterance`: more will follow until [`Pace::end`].
+    pub(super) fn hear(&mut self, pcm: &[i16], is_utterance: bool, now: Instant) {
         self.queue.extend(pcm);
-        self.microphone_at = Some(now);
+        self.microphone_due = Some(now + if is_utterance { AWAITED } else { MISSED });
     }
 
     /// No more comes of this utterance: its last, short piece is filled up.
     pub(super) fn end(&mut self) {
         self.queue.resize(self.queue.len().next_multiple_of(PIECE), 0);
-        self.microphone_at = None;
+        self.microphone_due = None;
     }
 
     /// Position behind everything that was heard, in samples of the microphone.
@@ -115,7 +119,7 @@ impl Pace {
             return (self.covered + Duration::from_millis(20)).checked_sub(AHEAD).unwrap_or(self.covered);
         }
         let silence = self.covered + Duration::from_millis(100);
-        self.microphone_at.map_or(silence, |at| silence.max(at + MISSED))
+        self.microphone_due.map_or(silence, |due| silence.max(due))
     }
 
     fn take(&mut self, length: usize) -> Vec<i16> {
@@ -175,7 +179,7 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(start);
         assert_eq!(drain(&mut pace, start + 30_000 * MS), (0, 500));
-        pace.hear(&[1_000; 24 * 5_000], start + 30_000 * MS);
+        pace.hear(&[1_000; 24 * 5_000], false, start + 30_000 * MS);
         let (microphone, _) = drain(&mut pace, start + 60_000 * MS);
         assert!((500..=560).contains(&microphone), "{microphone}");
     }
@@ -188,7 +192,7 @@ mod tests {
         for frame in 1..=200_u32 {
             let late = if frame % 7 == 0 { 90 } else { 0 };
             let now = start + (frame * 10 + late) * MS;
-            pace.hear(&[1_000; 240], now);
+            pace.hear(&[1_000; 240], false, now);
             let (more, quiet) = drain(&mut pace, now);
             (microphone, silence) = (microphone + more, silence + quiet);
         }
@@ -200,9 +204,9 @@ mod tests {
     fn what_waited_goes_out_at_real_time_and_its_pauses_are_cut() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        pace.hear(&[1_000; 24 * 2_000], start);
-        pace.hear(&[0; 24 * 5_000], start);
-        pace.hear(&[1_000; 24 * 1_000], start);
+        pace.hear(&[1_000; 24 * 2_000], false, start);
+        pace.hear(&[0; 24 * 5_000], false, start);
+        pace.hear(&[1_000; 24 * 1_000], false, start);
         pace.end();
         let mut sent = 0;
         for ms in (0..6_000).step_by(20) {
@@ -216,10 +220,10 @@ mod tests {
     fn what_is_taken_back_is_not_sent() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        pace.hear(&[1_000; 24 * 100], start);
+        pace.hear(&[1_000; 24 * 100], false, start);
         pace.end();
         let from = pace.position();
-        pace.hear(&[1_000; 24 * 400], start);
+        pace.hear(&[1_000; 24 * 400], false, start);
         pace.forget(from);
         assert_eq!(drain(&mut pace, start + 400 * MS).0, 100);
     }

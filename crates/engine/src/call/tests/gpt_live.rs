@@ -127,6 +127,7 @@ async fn the_next_connection_knows_the_conversation() {
     stage.hang_up().await;
     stage.rig.call.say("And now?", &mut stage.rig.board);
     stage.rig.until_answered(2).await;
+    eprintln!("{:#?}", stage.rig.now().items);
     let starts = stage.commands("session.start");
     assert_eq!(starts.len(), 2);
     let input = &starts[1]["session"]["input"];
