@@ -179,6 +179,7 @@ impl Live {
 
     /// The first command, with the newest of the history that fits.
     fn start(&mut self, is_plain: bool, now: Instant) {
+        self.log.begin_with(&self.history);
         let mut weight = 0;
         let fits = |(_, text): &&(Role, String)| {
             weight += portion::weight(text);
@@ -342,6 +343,7 @@ impl Live {
         {
             self.work.type_in(&text);
         }
+        self.log.begin_with(&self.history);
     }
 }
 
@@ -410,9 +412,6 @@ impl Interpreter for Live {
             && matches!(self.stage, Stage::Replaying)
             && let Some(now) = self.now
         {
-            for (role, text) in self.history.clone() {
-                self.log.write(role, &text);
-            }
             self.start(false, now);
         }
         self.deeds.pop_front()

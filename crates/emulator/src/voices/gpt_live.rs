@@ -7,6 +7,9 @@
 //! after the first turn), `expiry` (the session ends 2 s after its start), `short` (it says that it will end in 62 s).
 
 mod script;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;

@@ -17,6 +17,13 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// What was said on earlier connections; once.
+    pub(super) fn begin_with(&mut self, history: &[(Role, String)]) {
+        if self.lines.is_empty() {
+            history.iter().for_each(|(role, text)| self.write(*role, text));
+        }
+    }
+
     /// A whole message.
     pub(super) fn write(&mut self, role: Role, text: &str) {
         self.lines.push((role, text.to_owned()));

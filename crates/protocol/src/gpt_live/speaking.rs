@@ -218,6 +218,7 @@ impl Live {
         let Some(since) = self.voice.cut else { return false };
         if self.voice.track.is_hushed() && now.saturating_duration_since(since) >= CUT {
             self.voice.cut = None;
+            self.voice.track.cut();
             self.voice.end = self.voice.track.end();
         }
         true

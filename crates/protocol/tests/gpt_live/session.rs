@@ -24,7 +24,7 @@ fn the_first_command_starts_the_session_and_nothing_else_is_sent_before_it_has()
     assert!(session["instructions"].as_str().unwrap().starts_with("Be brief."));
     assert!(session.get("input").is_none());
     rig.begin();
-    rig.wait(1_000);
+    rig.speak(1_000);
     assert!(rig.clock() >= 800);
     let outputs = rig.take();
     let expires = |event: &&Event| matches!(event, Event::Ready { expires_at: Some(1_800_000_000), .. });
