@@ -120,6 +120,9 @@ export function problems(app) {
   };
 }
 
+/** @param {number} seconds */
+const duration = (seconds) => (seconds % 60 ? `${seconds} s` : seconds === 60 ? 'a minute' : `${seconds / 60} minutes`);
+
 /** @param {Note} note */
 export function noteText(note) {
   switch (note.note) {
@@ -134,6 +137,8 @@ export function noteText(note) {
     case 'stood_in': return `${voiceName(note.failed)} cannot answer now. ${voiceName(note.provider)} goes on.`;
     case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
+    case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
+    case 'muted_costs': return 'Muted, this voice costs as much: it is paid by the second. Hang up when you are done.';
     case 'speaking_muted': return 'You are speaking, but the microphone is muted.';
     case 'hands_free': return `${note.name} is in its telephone mode. ${note.microphone ? `Listen on it and talk into ${note.microphone.name}: both sound better.` : 'With another microphone it would sound better.'}`;
   }

@@ -52,6 +52,7 @@ export function route(call) {
 
 /** @param {Usage} usage */
 export function tokens(usage) {
+  if (usage.session_ms) return `${Math.round(usage.session_ms / 1000)} s of the voice`;
   const input = usage.input_text + usage.input_audio;
   const cached = usage.cached_text + usage.cached_audio;
   const output = usage.output_text + usage.output_audio;

@@ -8,6 +8,7 @@ mod deepgram;
 mod definitions;
 mod elevenlabs;
 mod gemini;
+mod gpt_live;
 mod sound;
 mod speech;
 mod stage;
@@ -110,6 +111,7 @@ fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
         .or_else(|| elevenlabs::cast(request, plan))
         .or_else(|| cartesia::cast(request, plan))
         .or_else(|| gemini::cast(request, plan))
+        .or_else(|| gpt_live::cast(request, plan))
 }
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.

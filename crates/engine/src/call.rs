@@ -9,6 +9,7 @@ mod drain;
 mod errand;
 mod gate;
 mod handover;
+mod idle;
 mod link;
 mod recording;
 mod sound;
@@ -39,6 +40,7 @@ use devices::is_about_devices;
 use errand::{Errands, News};
 use handover::{Handover, StandIn};
 use gate::Gate;
+use idle::Idle;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
@@ -64,6 +66,9 @@ pub(crate) struct Call {
     gate: Gate,
     vigil: Vigil,
     muted_voice: MutedVoice,
+    idle: Idle,
+    /// When the call ends for want of a word.
+    idle_at: Option<Instant>,
     /// The problem that was made heard last.
     heard_problem: Option<Code>,
     marks: Marks,
@@ -129,6 +134,8 @@ impl Call {
             gate: Gate::default(),
             vigil: Vigil::default(),
             muted_voice: MutedVoice::default(),
+            idle: Idle::default(),
+            idle_at: None,
             heard_problem: None,
             marks: Marks::default(),
             started_at: None,
@@ -168,6 +175,7 @@ impl Call {
             live,
             self.vigil.deadline(),
             self.muted_voice.deadline(),
+            self.idle_at,
         ]
         .into_iter()
         .flatten()
@@ -277,6 +285,7 @@ impl Call {
     pub(crate) fn mute(&mut self, is_muted: bool, board: &mut Board) {
         self.is_muted = is_muted;
         self.sound.mute(is_muted);
+        self.tell_cost_of_silence(board);
         self.settle(board);
     }
 
@@ -389,7 +398,7 @@ impl Call {
             if self.is_muted { Talk::Muted } else { Talk::Listening }
         } else if self.is_audible {
             Talk::Speaking
-        } else if self.is_answering || is_waiting || !self.queued.is_empty() {
+        } else if self.is_answering || is_waiting || self.errands.is_busy() || !self.queued.is_empty() {
             Talk::Thinking
         } else if self.is_muted {
             Talk::Muted
@@ -453,6 +462,7 @@ impl Call {
         let is_on = self.sound.is_open() || !self.link.is_idle();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
+        self.watch_idleness(board);
         self.sound_out_problem(board);
         let view = self.view(board.settings(), board.problem());
         self.is_shown_live = view.is_live;

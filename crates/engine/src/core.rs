@@ -167,6 +167,9 @@ impl Core {
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
+                    if self.call.is_forgotten(&mut self.board) {
+                        self.hang_up();
+                    }
                     self.look_at_microphone();
                     self.look_at_pair();
                 }

@@ -15,6 +15,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 mod fault;
 pub mod gemini;
+pub mod gpt_live;
 mod interpreter;
 mod openai;
 mod pcm;

@@ -4,6 +4,7 @@
 
 mod deepgram;
 mod handover;
+mod gpt_live;
 mod key;
 mod latency;
 mod load;

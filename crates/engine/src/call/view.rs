@@ -86,6 +86,7 @@ fn usage(usage: protocol::Usage) -> Usage {
         cached_audio: count(usage.cached_audio),
         output_text: count(usage.output_text),
         output_audio: count(usage.output_audio),
+        session_ms: millis(usage.session),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire, elevenlabs};
+use protocol::{Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -56,7 +56,16 @@ pub(crate) fn wire(settings: &Settings) -> Wire {
             agent_id: settings.providers.elevenlabs.agent_id.trim().to_owned(),
             overrides: settings.providers.elevenlabs.agent_overrides,
         }),
-        Provider::Google | Provider::GptLive => Wire::Realtime,
+        Provider::Google => Wire::Gemini(gemini::Setup {
+            model: settings.providers.google.model.trim().to_owned(),
+            version: settings.providers.google.version.trim().to_owned(),
+            connection_limit: Some(Duration::from_secs(600)),
+            compressed_at: None,
+        }),
+        Provider::GptLive => {
+            let own = &settings.providers.gpt_live;
+            Wire::GptLive(gpt_live::Setup { model: own.model.trim().to_owned(), voice: own.voice.trim().to_owned() })
+        }
     }
 }
 
@@ -125,7 +134,9 @@ fn service(settings: &Settings, leg: Leg) -> Service {
             // The gateway knows the ears and the mouth, not the agent.
             Service { base_url, gateway_path: None, ..deepgram(settings) }
         }
-        (Provider::Practice | Provider::Openai | Provider::GptLive, _) => openai(settings),
+        (Provider::Practice | Provider::Openai, _) => openai(settings),
+        // The gateway knows OpenAI's WebSockets only with the model in the address.
+        (Provider::GptLive, _) => Service { gateway_path: None, ..openai(settings) },
         (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
             config::Mouth::DeepgramAura => deepgram(settings),
             config::Mouth::WorkersAura => workers(settings),

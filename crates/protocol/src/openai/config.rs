@@ -2,7 +2,7 @@
 
 use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, cascade, deepgram, gemini};
+use crate::{Leg, Place, cascade, deepgram, gemini, gpt_live};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,8 @@ pub enum Wire {
     Cascade(cascade::Setup),
     /// Gemini Live.
     Gemini(gemini::Setup),
+    /// GPT-Live of OpenAI.
+    GptLive(gpt_live::Setup),
 }
 
 impl Wire {
@@ -52,6 +54,7 @@ impl Wire {
             Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
             Self::Gemini(setup) => Some(setup.interpreter()),
+            Self::GptLive(setup) => Some(Box::new(gpt_live::Live::new(setup))),
         }
     }
 
@@ -64,14 +67,21 @@ impl Wire {
             Self::ElevenAgent(setup) => vec![setup.place()],
             Self::Cascade(setup) => cascade::places(setup, config),
             Self::Gemini(setup) => vec![setup.place()],
+            Self::GptLive(_) => {
+                vec![Place { leg: Leg::Voice, path: gpt_live::PATH.to_owned(), query: Vec::new() }]
+            }
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime | Self::DeepgramAgent(_) | Self::ElevenAgent(_) | Self::Gemini(_) => Vec::new(),
             Self::Cascade(setup) => cascade::services(setup),
+            Self::Realtime
+            | Self::DeepgramAgent(_)
+            | Self::ElevenAgent(_)
+            | Self::Gemini(_)
+            | Self::GptLive(_) => Vec::new(),
         }
     }
 }
