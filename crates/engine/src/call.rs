@@ -9,6 +9,7 @@ mod drain;
 mod errand;
 mod gate;
 mod link;
+mod outbox;
 mod recording;
 mod sound;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::api::{self, Code, Mode, Problem, Provider, Route, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
+use crate::outbox::{Kept, Name, Outbox};
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
 
@@ -52,6 +54,9 @@ pub(crate) struct Call {
     errands: Errands,
     sound: Sound,
     recordings: Recordings,
+    outbox: Outbox,
+    /// What is being put back into the conversation.
+    restoring: Option<Name>,
     gate: Gate,
     vigil: Vigil,
     muted_voice: MutedVoice,
@@ -92,6 +97,7 @@ pub(crate) enum Happening {
     Link(LinkEvent),
     Sound(SoundEvent),
     Recording(takes::Word),
+    Kept(Kept),
     Errand(protocol::Errand, News),
     Time,
 }
@@ -102,6 +108,7 @@ impl Call {
         exchange: Exchange,
         sound: Sound,
         recordings: Recordings,
+        outbox: Outbox,
         journal: Journal,
     ) -> Self {
         Self {
@@ -110,6 +117,8 @@ impl Call {
             errands: Errands::default(),
             sound,
             recordings,
+            outbox,
+            restoring: None,
             gate: Gate::default(),
             vigil: Vigil::default(),
             muted_voice: MutedVoice::default(),
@@ -164,6 +173,7 @@ impl Call {
             event = self.sound.next() => Happening::Sound(event),
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
+            kept = self.outbox.next() => Happening::Kept(kept),
             () = time => Happening::Time,
         }
     }
@@ -177,6 +187,7 @@ impl Call {
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
             Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
             Happening::Recording(word) => self.recording_word(word, board),
+            Happening::Kept(kept) => self.restore(kept, board),
             Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
             Happening::Time => self.time(board),
         }
@@ -229,6 +240,7 @@ impl Call {
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
         self.recordings.clear();
+        self.outbox.forget_all();
         board.cleared();
         self.settle(board);
     }
@@ -260,6 +272,11 @@ impl Call {
     pub(crate) fn resend(&mut self, board: &mut Board) {
         self.begin(board);
         self.stopwatch = Stopwatch::default();
+        // An open microphone would be heard at once: that takes more than this button.
+        if !self.sound.is_open() && board.settings().call.mode == Mode::Ptt && self.is_voice_waiting() {
+            self.open_sound(board);
+        }
+        self.marks.sent_again();
         self.input(Input::Resend, board);
         self.link.dial(board.settings());
         self.settle(board);

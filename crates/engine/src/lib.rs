@@ -16,6 +16,7 @@ mod key_test;
 pub mod latency;
 pub mod log;
 mod net;
+mod outbox;
 mod proxy;
 mod recording;
 mod route;
