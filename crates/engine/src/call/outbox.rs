@@ -27,11 +27,9 @@ impl Call {
         match item.delivery {
             Delivery::Recording => self.outbox.begin(item.id, at, Instant::now()),
             Delivery::Sent | Delivery::Kept => self.journal_whole(item, at, board),
-            Delivery::Answered
-            | Delivery::Failed
-            | Delivery::Arriving
-            | Delivery::Complete
-            | Delivery::Interrupted => self.outbox.forget(item.id),
+            Delivery::Answered | Delivery::Failed | Delivery::Arriving | Delivery::Complete | Delivery::Interrupted => {
+                self.outbox.forget(item.id)
+            }
         }
     }
 
@@ -83,7 +81,8 @@ impl Call {
 
     /// A question that was spoken is to be answered aloud, also when it is sent again in another run.
     pub(super) fn is_voice_waiting(&self) -> bool {
-        let is_waiting = |item: &Item| item.role == Role::User && item.kind == Kind::Spoken && item.delivery == Delivery::Kept;
+        let is_waiting =
+            |item: &Item| item.role == Role::User && item.kind == Kind::Spoken && item.delivery == Delivery::Kept;
         self.session.items().iter().any(is_waiting)
     }
 

@@ -26,7 +26,10 @@ impl Credentials {
         self.worker.ask(USER, Action::Write(fresh), self.patience()).await?;
         // Another run may have made one at the same time: what the keychain has counts.
         let kept = self.known_seal().await?;
-        kept.ok_or_else(|| Problem { code: Code::NoKeychain, detail: "the keychain does not keep what it is given".into() })
+        kept.ok_or_else(|| Problem {
+            code: Code::NoKeychain,
+            detail: "the keychain does not keep what it is given".into(),
+        })
     }
 
     /// The key of the outbox if there is one. Takes at most 5 s.

@@ -22,7 +22,9 @@ async fn outbox(patient: &Patient) -> Check {
     let check = |status, detail: String| Check::new(Section::Keys, "Outbox", status, detail);
     match patient.credentials.known_seal().await {
         Ok(Some(_)) => check(Status::Ok, format!("{waiting} waiting, sealed with a key of the keychain")),
-        Ok(None) if waiting > 0 => check(Status::Warning, format!("{waiting} waiting, and their key is gone from the keychain")),
+        Ok(None) if waiting > 0 => {
+            check(Status::Warning, format!("{waiting} waiting, and their key is gone from the keychain"))
+        }
         Ok(None) => check(Status::Ok, "its key is made with the first turn that needs it".into()),
         Err(problem) => {
             let detail = format!("what is not answered is kept in memory only ({})", problem.detail);

@@ -119,7 +119,8 @@ pub(super) fn open(name: Name, bytes: &[u8], seal: &Seal) -> Result<Body, Unread
     let (length, rest) = plain.split_first_chunk::<4>().ok_or(Unreadable::Damaged)?;
     let length = u32::from_le_bytes(*length) as usize;
     let (header, content) = rest.split_at_checked(length).ok_or(Unreadable::Damaged)?;
-    let version = serde_json::from_slice::<serde_json::Value>(header).ok().and_then(|header| header["version"].as_u64());
+    let version =
+        serde_json::from_slice::<serde_json::Value>(header).ok().and_then(|header| header["version"].as_u64());
     if version.is_some_and(|version| version > u64::from(VERSION)) {
         return Err(Unreadable::Newer);
     }

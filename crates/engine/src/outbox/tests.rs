@@ -59,11 +59,8 @@ async fn of_too_much_sound_the_newest_is_listed_and_all_stays() {
     done(&orders).await;
     drop(orders);
     let (orders, mut told) = keeper(root.path(), &credentials, limits);
-    let lengths: Vec<usize> = all(&mut told, 2)
-        .await
-        .iter()
-        .map(|said| if let Said::Spoken(pcm) = said { pcm.len() } else { 0 })
-        .collect();
+    let lengths: Vec<usize> =
+        all(&mut told, 2).await.iter().map(|said| if let Said::Spoken(pcm) = said { pcm.len() } else { 0 }).collect();
     assert_eq!(lengths, [11_002, 11_003]);
     done(&orders).await;
     assert_eq!(count(root.path()), 3);
@@ -87,7 +84,8 @@ async fn speech_grows_piece_by_piece_and_a_turn_heard_anew_replaces_it() {
     drop(orders);
     let (_orders, mut told) = keeper(root.path(), &credentials, limits);
     let said = all(&mut told, 2).await;
-    let lengths: Vec<usize> = said.iter().map(|said| if let Said::Spoken(pcm) = said { pcm.len() } else { 0 }).collect();
+    let lengths: Vec<usize> =
+        said.iter().map(|said| if let Said::Spoken(pcm) = said { pcm.len() } else { 0 }).collect();
     assert_eq!(lengths, [10_077, 3_333]);
 }
 

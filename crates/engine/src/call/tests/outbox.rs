@@ -27,7 +27,8 @@ impl Home {
     /// What lies in the outbox, but for its lock.
     fn letters(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.folder.path().join("outbox")).into_iter().flatten().flatten();
-        let files = entries.map(|entry| entry.path()).filter(|path| path.file_name().is_some_and(|name| name != "lock"));
+        let files =
+            entries.map(|entry| entry.path()).filter(|path| path.file_name().is_some_and(|name| name != "lock"));
         files.filter(|path| path.extension().is_none_or(|ending| ending != "new")).collect()
     }
 
@@ -86,7 +87,10 @@ async fn a_turn_without_answer_is_on_disk_for_nobody_else_to_read_until_it_is_an
         let kinds = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
         assert!(bytes.len() < 4_000 && kinds > 60, "{} bytes, {kinds} kinds", bytes.len());
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&letter).unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&letter).unwrap().permissions()) & 0o777,
+            0o600
+        );
     }
     for file in fs::read_dir(home.folder.path()).unwrap().flatten().filter(|file| file.path().is_file()) {
         let bytes = fs::read(file.path()).unwrap();
