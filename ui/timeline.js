@@ -238,9 +238,10 @@ function trouble(item, app) {
   const isKept = item.delivery === 'kept';
   if (!isKept && item.delivery !== 'failed') return null;
   const reason = item.problem && wording(item.problem, app.snapshot).what;
-  const line = isKept
+  const isUnsent = isKept && item.problem?.code === 'unsent';
+  const line = isKept && !isUnsent
     ? [app.snapshot.call.link.state === 'live' ? 'Kept here, not answered yet.' : 'Kept here. It goes out with the next connection.', reason]
-    : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
+    : [isUnsent ? 'Kept since Sidetone was closed: it waits for you.' : reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
   return h('div', { class: isKept ? 'kept' : 'kept failed' },
     h('p', {}, line[0], line[1] && h('span', { class: 'detail' }, line[1])),
     h('span', { class: 'actions' },

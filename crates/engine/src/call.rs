@@ -11,6 +11,7 @@ mod gate;
 mod handover;
 mod idle;
 mod link;
+mod outbox;
 mod recording;
 mod sound;
 mod spare;
@@ -31,6 +32,7 @@ use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
 use crate::minute;
+use crate::outbox::{Kept, Name, Outbox};
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
 
@@ -63,6 +65,9 @@ pub(crate) struct Call {
     errands: Errands,
     sound: Sound,
     recordings: Recordings,
+    outbox: Outbox,
+    /// What is being put back into the conversation.
+    restoring: Option<Name>,
     gate: Gate,
     vigil: Vigil,
     muted_voice: MutedVoice,
@@ -112,6 +117,7 @@ pub(crate) enum Happening {
     Spare(Grown),
     Sound(SoundEvent),
     Recording(takes::Word),
+    Kept(Kept),
     Errand(protocol::Errand, News),
     Time,
 }
@@ -122,6 +128,7 @@ impl Call {
         exchange: Exchange,
         sound: Sound,
         recordings: Recordings,
+        outbox: Outbox,
         journal: Journal,
     ) -> Self {
         Self {
@@ -131,6 +138,8 @@ impl Call {
             errands: Errands::default(),
             sound,
             recordings,
+            outbox,
+            restoring: None,
             gate: Gate::default(),
             vigil: Vigil::default(),
             muted_voice: MutedVoice::default(),
@@ -193,6 +202,7 @@ impl Call {
             event = self.sound.next() => Happening::Sound(event),
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
+            kept = self.outbox.next() => Happening::Kept(kept),
             () = time => Happening::Time,
         }
     }
@@ -207,6 +217,7 @@ impl Call {
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
             Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
             Happening::Recording(word) => self.recording_word(word, board),
+            Happening::Kept(kept) => self.restore(kept, board),
             Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
             Happening::Time => self.time(board),
         }
@@ -261,6 +272,7 @@ impl Call {
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
         self.recordings.clear();
+        self.outbox.forget_all();
         board.cleared();
         self.settle(board);
     }
@@ -293,6 +305,11 @@ impl Call {
     pub(crate) fn resend(&mut self, board: &mut Board) {
         self.begin(board);
         self.stopwatch = Stopwatch::default();
+        // An open microphone would be heard at once: that takes more than this button.
+        if !self.sound.is_open() && board.settings().call.mode == Mode::Ptt && self.is_voice_waiting() {
+            self.open_sound(board);
+        }
+        self.marks.sent_again();
         self.input(Input::Resend, board);
         self.connect(board);
         self.settle(board);

@@ -20,6 +20,7 @@ use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
+use crate::outbox::Outbox;
 use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
@@ -37,7 +38,8 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 pub struct Engine;
 
 impl Engine {
-    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor the keychain nor a device.
+    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor a device, and the
+    /// keychain only when an earlier run left something unanswered.
     ///
     /// # Errors
     /// When the network clients cannot be made or `options.overrides` do not fit the settings.
@@ -65,8 +67,9 @@ impl Engine {
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone(), text };
         let journal = Journal::new(paths.data.clone());
         let recordings = Recordings::new(paths.data.join("recordings"));
-        let call =
-            Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()), recordings, journal);
+        let outbox = Outbox::new(paths.data.join("outbox"), credentials.clone(), options.overrides.is_none());
+        let card = CallSound::new(options.card.clone(), meters.clone());
+        let call = Call::new(&settings, exchange, card, recordings, outbox, journal);
         let mut board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
         board.set_recording(call.recording());
         let core = Core {
@@ -188,6 +191,9 @@ impl Core {
     async fn stop(&mut self) {
         self.hang_up();
         self.pass_on();
+        if let Some(journalled) = self.call.journalled() {
+            let _ = tokio::time::timeout(CLOSING_LIMIT, journalled).await;
+        }
         let (reply, stopped) = oneshot::channel();
         if self.pane.try_send(chat::Order::Stop(reply)).is_ok() {
             let stopped = async {

@@ -18,6 +18,7 @@ pub mod log;
 mod minute;
 mod net;
 mod preview;
+mod outbox;
 mod proxy;
 mod recording;
 mod route;

@@ -27,7 +27,7 @@ mod voice;
 pub use conversation::{Delivery, Item, ItemId, Kind, Role};
 pub use fault::{Cause, Fault};
 pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking, Wire};
-pub use session::{Event, Input, Output, Session};
+pub use session::{Event, Input, Output, Said, Session};
 pub use usage::Usage;
 pub use voice::{Errand, Leg, Message, Place, Post, Question, Received, Reply, Thought};
 

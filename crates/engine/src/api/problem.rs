@@ -66,6 +66,8 @@ pub enum Code {
     SettingsDamaged,
     /// A recording cannot be made, read or deleted: no space, or no permission.
     RecordingFailed,
+    /// Said in an earlier run and not answered: it waits for the user.
+    Unsent,
     /// Anything else.
     Internal,
 }
