@@ -9,17 +9,19 @@ use tokio::time::{Instant, sleep_until};
 use crate::budget::{Reserve, Wish};
 use crate::cache::{self, Key};
 use crate::credential::{Office, Passport};
-use crate::health::milliseconds;
+use crate::health::{Pass, milliseconds};
 use crate::outlet::Outlet;
 use crate::pipeline::{Shared, unix_ms};
 use crate::price::{effective, input_tokens, listed, own};
 use crate::receipt::echo;
 use crate::retry::{Schedule, may_fall_back};
-use crate::transport::{self, first_byte};
+use crate::socket::Terms;
+use crate::transport::{self, Reply, first_byte};
 use crate::wire::{self, Reader};
+use crate::universal::{self, Candidate, MOST_STEPS};
 use crate::{
     Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Way, address, provider, route,
+    Transport, Way, address, provider, route,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -55,10 +57,9 @@ pub(crate) struct Exchange {
 }
 
 /// One try, ready to be sent.
-struct Try<'a> {
-    provider: &'a Provider,
-    id: &'a ProviderId,
-    way: Way,
+struct Try {
+    /// Who may answer it: one, or several in this order.
+    candidates: Vec<Candidate>,
     request: HttpRequest,
 }
 
@@ -113,60 +114,128 @@ impl Exchange {
 
     async fn targets(&mut self) -> Result<(), Failure> {
         let targets = route::order(&self.ask.order, &self.ask.request, &self.settings, &self.shared.board)?;
-        let mut targets = targets.into_iter();
-        let mut next = targets.next();
-        while let Some(target) = next {
-            next = targets.next();
-            let Err(why) = self.target(&target, next.is_some()).await else { return Ok(()) };
-            match &next {
+        let mut rest = targets.as_slice();
+        while let Some(first) = rest.first() {
+            let mut candidates = self.candidates(rest)?;
+            let outcome = self.ask(&mut candidates, rest.len()).await;
+            let Err(why) = outcome else { return Ok(()) };
+            rest = rest.get(candidates.len().max(1)..).unwrap_or_default();
+            match rest.first() {
                 Some(to) if !self.is_begun && may_fall_back(why.kind) => {
-                    self.outlet.push(Piece::FellBack { from: target, to: to.clone(), why }).await;
+                    let from = candidates.last().map_or_else(|| first.clone(), |last| last.target.clone());
+                    self.outlet.push(Piece::FellBack { from, to: to.clone(), why }).await;
                 }
-                _ => return Err(why),
+                Some(_) | None => return Err(why),
             }
         }
         Err(Failure::new(FailureKind::Model, "No model is chosen."))
     }
 
-    /// One target, as often as it makes sense. `has_next`: another one is ready, so this one is not waited for.
-    async fn target(&mut self, target: &Target, has_next: bool) -> Result<(), Failure> {
-        let provider =
-            provider(&target.provider).ok_or_else(|| Failure::new(FailureKind::Model, "Unknown provider."))?;
-        let way = address::way(provider, self.ask.route, &self.settings);
-        self.receipt.target.clone_from(target);
-        self.receipt.way = way;
-        self.allow(target).await?;
-        let request = self.request(provider, target, way).await?;
-        let current = Try { provider, id: &target.provider, way, request };
+    /// Who is asked next: one, or as many as the gateway may try by itself.
+    fn candidates(&self, targets: &[Target]) -> Result<Vec<Candidate>, Failure> {
+        let of = |target: &Target| {
+            let unknown = || Failure::new(FailureKind::Model, "Unknown provider.");
+            let provider = provider(&target.provider).ok_or_else(unknown)?;
+            let way = address::way(provider, self.ask.route, &self.settings);
+            Ok(Candidate { provider, target: target.clone(), way })
+        };
+        let now = Instant::now();
+        let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
+        let can = |one: &Candidate| one.can_be_a_step() && !self.shared.board.is_open(&one.target.provider, now);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for target in targets.iter().take(if falls_back { MOST_STEPS } else { 1 }) {
+            let next = of(target)?;
+            if !candidates.is_empty() && !(can(&next) && candidates.iter().all(can)) {
+                break;
+            }
+            candidates.push(next);
+        }
+        Ok(candidates)
+    }
+
+    /// These candidates, as often as it makes sense; those that cannot be asked together with the first are taken off.
+    /// `left`: so many targets are left with them; when there are others, these are not waited for.
+    async fn ask(&mut self, candidates: &mut Vec<Candidate>, left: usize) -> Result<(), Failure> {
+        let Some(first) = candidates.first().cloned() else {
+            return Err(Failure::new(FailureKind::Model, "No model is chosen."));
+        };
+        self.answers(&first);
+        self.allow(candidates).await?;
+        let request = self.together(candidates).await?;
+        let has_next = left > candidates.len();
+        let current = Try { candidates: candidates.clone(), request };
         let mut schedule = Schedule::new(&self.settings.patience, self.settings.limits.longest_wait);
         for attempt in 1.. {
-            self.admit(&target.provider, has_next).await?;
-            let pass =
-                self.shared.board.pass(&target.provider, Instant::now()).map_err(|until| closed(provider, until))?;
+            let Target { provider: id, .. } = &first.target;
+            self.answers(&first);
+            self.admit(id, has_next).await?;
+            let pass = self.shared.board.pass(id, Instant::now()).map_err(|until| closed(first.provider, until))?;
             self.receipt.attempts += 1;
-            self.outlet.push(Piece::Trying { target: target.clone(), attempt }).await;
+            self.outlet.push(Piece::Trying { target: first.target.clone(), attempt }).await;
             let begun = Instant::now();
             let Err(failure) = self.attempt(&current, begun).await else {
-                let first = self.is_begun.then(|| Duration::from_millis(self.receipt.times.first_ms));
-                pass.answered(first, begun.elapsed());
+                self.answered(pass, &first, begun);
                 return Ok(());
             };
-            if provider.is_local && failure.kind == FailureKind::Unreachable {
+            if first.provider.is_local && failure.kind == FailureKind::Unreachable {
                 // It is not running. Neither waiting nor leaving it alone helps: it will be there once it is started.
                 return Err(failure);
             }
             pass.failed(&failure, Instant::now());
             if failure.kind == FailureKind::RateLimited {
-                self.shared.limiter.close(&target.provider, failure.retry_after, Instant::now());
+                self.shared.limiter.close(&self.receipt.target.provider, failure.retry_after, Instant::now());
             }
             let is_elsewhere_faster = has_next && failure.kind == FailureKind::RateLimited;
             if self.is_begun || is_elsewhere_faster {
                 return Err(failure);
             }
-            let Some(wait) = schedule.next(&failure, way, self.is_proven()) else { return Err(failure) };
-            self.wait(Some(&target.provider), Instant::now() + wait).await?;
+            let Some(wait) = schedule.next(&failure, first.way, self.is_proven()) else { return Err(failure) };
+            self.wait(Some(id), Instant::now() + wait).await?;
         }
         Ok(())
+    }
+
+    /// Whose answer it is, as far as is known.
+    fn answers(&mut self, candidate: &Candidate) {
+        self.receipt.target.clone_from(&candidate.target);
+        self.receipt.way = candidate.way;
+    }
+
+    /// Health of the one that answered, and of the first one if it is another.
+    fn answered(&self, pass: Pass, first: &Candidate, begun: Instant) {
+        let time = self.is_begun.then(|| Duration::from_millis(self.receipt.times.first_ms));
+        let winner = &self.receipt.target.provider;
+        if *winner == first.target.provider {
+            return pass.answered(time, begun.elapsed());
+        }
+        pass.failed(&gone_on(first), Instant::now());
+        if let Ok(pass) = self.shared.board.pass(winner, Instant::now()) {
+            pass.answered(time, begun.elapsed());
+        }
+    }
+
+    /// The request to the one, or to all through the universal endpoint of the gateway.
+    async fn together(&mut self, candidates: &mut Vec<Candidate>) -> Result<HttpRequest, Failure> {
+        let mut requests = Vec::with_capacity(candidates.len());
+        for candidate in candidates.iter() {
+            match self.request(candidate).await {
+                Ok(request) => requests.push(request),
+                Err(failure) if requests.is_empty() => {
+                    candidates.truncate(1);
+                    return Err(failure);
+                }
+                // It fails in its own time, if the ones before it do.
+                Err(_) => break,
+            }
+        }
+        candidates.truncate(requests.len());
+        match (requests.len(), requests.pop()) {
+            (1, Some(request)) => Ok(request),
+            (_, last) => {
+                requests.extend(last);
+                universal::join(&address::gateway(self.settings.gateway.as_ref())?, &requests)
+            }
+        }
     }
 
     /// Takes from the provider's bucket.
@@ -184,19 +253,25 @@ impl Exchange {
         Ok(())
     }
 
-    /// Sets the money for the target aside, and what that leaves of the answer's length.
-    async fn allow(&mut self, target: &Target) -> Result<(), Failure> {
+    /// Sets the money for the dearest of them aside, and what that leaves of the answer's length.
+    async fn allow(&mut self, candidates: &[Candidate]) -> Result<(), Failure> {
         self.reserve = None;
         self.receipt.is_capped = false;
         self.ask.request.max_output = self.max_output;
         let budget = self.settings.budget;
-        let Some(price) = effective(&self.settings, target).filter(|_| budget.is_set()) else { return Ok(()) };
+        if !budget.is_set() {
+            return Ok(());
+        }
+        // Half as much again: the count is ours.
+        let input = input_tokens(&self.ask.request) * 3 / 2;
+        let prices = candidates.iter().filter_map(|one| effective(&self.settings, &one.target));
+        let Some(price) = prices.reduce(|one, other| one.dearest(&other, input)) else { return Ok(()) };
+        let longest = |one: &Candidate| listed(one.target.provider.as_str(), &one.target.model)?.most;
         let wish = Wish {
             conversation: self.ask.conversation,
-            // Half as much again: the count is ours.
-            input: input_tokens(&self.ask.request) * 3 / 2,
+            input,
             max_output: self.max_output,
-            most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
+            most: candidates.iter().map(longest).max().flatten(),
         };
         let ledger = &*self.shared.parts.ledger;
         let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
@@ -207,12 +282,13 @@ impl Exchange {
     }
 
     /// Credential and wire: the request as it will be sent, the same for every try.
-    async fn request(&mut self, provider: &Provider, target: &Target, way: Way) -> Result<HttpRequest, Failure> {
+    async fn request(&mut self, candidate: &Candidate) -> Result<HttpRequest, Failure> {
+        let Candidate { provider, target, way } = candidate;
         let (http, keys) = (&*self.shared.parts.http, &*self.shared.parts.keys);
         let office = Office { http, keys, tokens: &self.shared.tokens, settings: &self.settings };
         let price = own(&self.settings, target);
         let Passport { base, mut headers } =
-            office.issue(provider, &target.model, way, &self.ask.options, price).await?;
+            office.issue(provider, target, *way, &self.ask.options, price).await?;
         self.ask.request.model.clone_from(&target.model);
         let (path, body) = wire::write(provider, &self.ask.request, self.ask.is_stream)?;
         let accept = if self.ask.is_stream { "text/event-stream" } else { "application/json" };
@@ -222,7 +298,7 @@ impl Exchange {
     }
 
     /// Transport and wire: one try, to its end.
-    async fn attempt(&mut self, current: &Try<'_>, begun: Instant) -> Result<(), Failure> {
+    async fn attempt(&mut self, current: &Try, begun: Instant) -> Result<(), Failure> {
         self.receipt.times.queue_ms = milliseconds(begun - self.started);
         self.receipt.answered_by = None;
         self.receipt.tokens = chat::Tokens::default();
@@ -230,15 +306,14 @@ impl Exchange {
         self.held.clear();
         self.charged = None;
         self.is_taken = false;
-        let patience = &self.settings.patience;
-        let first_byte = first_byte(patience, current.provider.is_local);
-        let http = &*self.shared.parts.http;
-        let reply = transport::send(http, current.request.clone(), first_byte, patience.idle).await?;
+        let reply = self.send(current).await?;
         self.receipt.times.connect_ms = milliseconds(begun.elapsed());
-        self.shared.limiter.observe(current.id, &reply.headers, Instant::now());
-        if current.way != Way::Direct {
+        if self.receipt.way != Way::Direct {
             self.receipt.gateway = Some(echo(&reply));
         }
+        let winner = self.winner(current).await;
+        let Some(Candidate { provider, target, way }) = winner else { return Ok(()) };
+        self.shared.limiter.observe(&target.provider, &reply.headers, Instant::now());
         match reply.status {
             200..300 => {}
             300..400 => {
@@ -251,11 +326,11 @@ impl Exchange {
                 return Err(chat::refusal(status, &headers, &reply.body.refusal().await));
             }
         }
-        if current.way != Way::Direct {
+        if *way != Way::Direct {
             *self.shared.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         self.is_taken = true;
-        let mut reader = Reader::new(current.provider, reply);
+        let mut reader = Reader::new(provider, reply);
         while let Some(delta) = reader.next().await? {
             self.delta(delta, begun).await;
         }
@@ -263,6 +338,37 @@ impl Exchange {
             self.say(delta).await;
         }
         Ok(())
+    }
+
+    async fn send(&self, current: &Try) -> Result<Reply, Failure> {
+        let patience = &self.settings.patience;
+        let is_local = current.candidates.first().is_some_and(|one| one.provider.is_local);
+        let (first_byte, idle) = (first_byte(patience, is_local), patience.idle);
+        let parts = &self.shared.parts;
+        let gateway = self.settings.gateway.as_ref().filter(|_| self.receipt.way != Way::Direct);
+        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket);
+        match &parts.sockets {
+            Some(sockets) if is_socket && current.candidates.len() == 1 => {
+                let terms = Terms { sockets: &**sockets, base: &address::gateway(gateway)?, first_byte, idle };
+                self.shared.sockets.send(&terms, &current.request).await
+            }
+            Some(_) | None => transport::send(&*parts.http, current.request.clone(), first_byte, idle).await,
+        }
+    }
+
+    /// Who answers; tells of those that the gateway gave up before.
+    async fn winner<'a>(&mut self, current: &'a Try) -> Option<&'a Candidate> {
+        let at = match &self.receipt.gateway {
+            Some(echo) if current.candidates.len() > 1 => universal::winner(echo, &current.candidates),
+            Some(_) | None => 0,
+        };
+        for (from, to) in current.candidates.iter().zip(current.candidates.iter().skip(1)).take(at) {
+            let (from, to, why) = (from.target.clone(), to.target.clone(), gone_on(from));
+            self.outlet.push(Piece::FellBack { from, to, why }).await;
+        }
+        let winner = current.candidates.get(at)?;
+        self.answers(winner);
+        Some(winner)
     }
 
     /// Whether the gateway took the same token lately.
@@ -323,6 +429,11 @@ impl Exchange {
 
 pub(crate) fn cancelled() -> Failure {
     Failure::new(FailureKind::Cancelled, "Stopped.")
+}
+
+/// Why the gateway went on to the next: it does not tell.
+fn gone_on(from: &Candidate) -> Failure {
+    Failure::new(FailureKind::Unavailable, format!("{} did not answer the gateway.", from.provider.name))
 }
 
 fn closed(provider: &Provider, until: Instant) -> Failure {

@@ -41,7 +41,7 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     }
     let (http, keys) = (&*shared.parts.http, &*shared.parts.keys);
     let office = Office { http, keys, tokens: &shared.tokens, settings: &settings };
-    let Passport { base, mut headers } = office.issue(provider, "", way, &GatewayOptions::default(), None).await?;
+    let Passport { base, mut headers } = office.issue(provider, &Target { provider: id.clone(), model: String::new() }, way, &GatewayOptions::default(), None).await?;
     headers.push(("accept", Header::Plain("application/json".to_owned())));
     let url = base + provider.models_path;
     let request = HttpRequest { method: Method::Get, url, headers, body: bytes::Bytes::new() };

@@ -16,6 +16,7 @@ use crate::flight::{Flights, Passenger};
 use crate::health::Board;
 use crate::limit::Limiter;
 use crate::outlet::{Landing, Outlet};
+use crate::socket::Pool;
 use crate::{Ask, CacheState, Nanodollars, Parts, Piece, Settings, validate};
 
 /// What all requests share.
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) flights: Flights,
     pub(crate) reserves: Reserves,
     pub(crate) tokens: Tokens,
+    pub(crate) sockets: Pool,
     /// When Cloudflare AI Gateway last took the token.
     pub(crate) worked: Mutex<Option<Instant>>,
 }
@@ -42,6 +44,7 @@ impl Shared {
             flights: Flights::default(),
             reserves: Reserves::default(),
             tokens: Tokens::default(),
+            sockets: Pool::default(),
             worked: Mutex::default(),
         }
     }

@@ -124,6 +124,20 @@ impl Price {
         }
     }
 
+    /// The higher of both rates for a prompt of so many tokens.
+    pub(crate) fn dearest(&self, other: &Self, input: u64) -> Self {
+        let (one, other) = (self.at(input), other.at(input));
+        let written = |price: &Self| price.written.unwrap_or(price.input);
+        let reasoning = |price: &Self| price.reasoning.unwrap_or(price.output);
+        Self {
+            input: one.input.max(other.input),
+            written: Some(written(&one).max(written(&other))),
+            output: one.output.max(other.output),
+            reasoning: Some(reasoning(&one).max(reasoning(&other))),
+            ..Self::default()
+        }
+    }
+
     /// The value of `cf-aig-custom-cost`: dollars per token.
     pub(crate) fn custom_cost(&self) -> String {
         let mut json = format!(r#"{{"per_token_in":{},"per_token_out":{}"#, decimal(self.input), decimal(self.output));

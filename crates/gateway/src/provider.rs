@@ -231,7 +231,7 @@ const PROVIDERS: &[Provider] = &[
         id: "cloudflare-route",
         name: "Cloudflare route",
         gateway_path: "compat",
-        models_path: "",
+        models_path: "/v1/models",
         key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
         ..OPENAI_STYLE
     },
@@ -253,12 +253,37 @@ const PROVIDERS: &[Provider] = &[
     Provider { id: "custom", name: "Custom server", ..LOCAL },
 ];
 
+/// Providers of the user's own at the gateway: `custom-{slug}`. Only with keys stored there, and of OpenAI's shape; `v1`
+/// is not a part of the base URL that the gateway knows.
+const AT_GATEWAY: Provider = Provider {
+    id: "custom-",
+    name: "Custom provider of the gateway",
+    gateway_path: "{provider}/v1",
+    key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
+    ..OPENAI_STYLE
+};
+
 /// All providers, in the order to show them.
 pub fn providers() -> &'static [Provider] {
     PROVIDERS
 }
 
-/// The provider of this name.
+/// The provider of this name; `custom-{slug}` are the user's own at the gateway.
 pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
+    let slug = id.0.strip_prefix(AT_GATEWAY.id);
+    if slug.is_some_and(|slug| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')) {
+        return Some(&AT_GATEWAY);
+    }
     PROVIDERS.iter().find(|provider| provider.id == id.0)
+}
+
+/// The provider that a model's name alone tells: `dynamic/{route}`, `custom-{slug}/{model}` and `cloudflare/auto` exist at
+/// the gateway only.
+pub fn provider_of(model: &str) -> Option<ProviderId> {
+    let is_at_gateway = model == "cloudflare/auto"
+        || model.strip_prefix("dynamic/").is_some_and(|route| !route.is_empty())
+        || model.split_once('/').is_some_and(|(slug, model)| {
+            !model.is_empty() && slug.starts_with(AT_GATEWAY.id) && provider(&slug.into()).is_some()
+        });
+    is_at_gateway.then(|| "cloudflare-route".into())
 }

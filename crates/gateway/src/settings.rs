@@ -41,6 +41,21 @@ pub struct CloudGateway {
     pub gateway: String,
     /// For every request that goes through it.
     pub options: GatewayOptions,
+    /// Whether it gets all targets at once and asks the next by itself when one fails, instead of being asked again.
+    pub falls_back: bool,
+    /// How requests come to it.
+    pub transport: Transport,
+}
+
+/// How requests come to Cloudflare AI Gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Each by itself.
+    #[default]
+    Http,
+    /// Over a WebSocket that stays open for the next one. What it cannot carry (several targets at once, lists of
+    /// models) goes over HTTP.
+    WebSocket,
 }
 
 /// Where Vertex AI runs. Empty: as the service account says, else `global`.

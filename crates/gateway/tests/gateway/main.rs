@@ -7,5 +7,7 @@ mod limits;
 mod money;
 mod rig;
 mod service_account;
+mod socket;
 mod streams;
+mod together;
 mod ways;

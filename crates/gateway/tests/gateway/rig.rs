@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use gateway::{
     Ask, DiskCache, Gateway, GatewayOptions, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Nanodollars, Order,
-    Parts, Piece, ProviderId, Purpose, Receipt, Row, Settings, Spent, Target,
+    Parts, Piece, ProviderId, Purpose, Receipt, Row, Settings, Sockets, Spent, Target,
 };
 use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker, Wire};
 use secrecy::{ExposeSecret, SecretString};
@@ -273,11 +273,26 @@ impl Rig {
     }
 
     pub(crate) fn with(settings: Settings, ring: Ring, disk: Option<Arc<dyn DiskCache>>) -> Self {
+        Self::made(settings, ring, disk, None)
+    }
+
+    pub(crate) fn with_sockets(settings: Settings, sockets: Arc<dyn Sockets>) -> Self {
+        let ring = Ring { has_keys: true, has_token: true, vertex: String::new() };
+        Self::made(settings, ring, None, Some(sockets))
+    }
+
+    fn made(
+        settings: Settings,
+        ring: Ring,
+        disk: Option<Arc<dyn DiskCache>>,
+        sockets: Option<Arc<dyn Sockets>>,
+    ) -> Self {
         let server = Arc::new(Server::default());
         let book = Arc::new(Book::default());
         let (sender, receiver) = watch::channel(Arc::new(settings));
         let gateway = Gateway::new(Parts {
             http: Arc::clone(&server) as Arc<dyn Http>,
+            sockets,
             keys: Arc::new(ring),
             ledger: Arc::clone(&book) as Arc<dyn Ledger>,
             disk,
