@@ -121,6 +121,7 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
         version: u32,
         profile: &'a str,
         order: &'a crate::Order,
+        spares: &'a [Target],
         way: Option<Way>,
         default_ways: (Way, Vec<Option<&'a Way>>),
         addresses: Vec<Option<&'a String>>,
@@ -133,9 +134,10 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
     let targets = ask.order.targets();
     let request = &ask.request;
     let whole = Whole {
-        version: 1,
+        version: 2,
         profile: &ask.profile,
         order: &ask.order,
+        spares: &ask.spares,
         way: ask.route,
         default_ways: (settings.way, targets.iter().map(|target| settings.ways.get(&target.provider)).collect()),
         addresses: targets.iter().map(|target| settings.base_urls.get(&target.provider)).collect(),

@@ -20,7 +20,7 @@ use crate::transport::{self, Reply, first_byte};
 use crate::wire::{self, Reader};
 use crate::universal::{self, Candidate, MOST_STEPS};
 use crate::{
-    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
+    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Order, Piece, Provider, ProviderId, Receipt, Settings, Target,
     Transport, Way, address, provider, route,
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Exchange {
     pub(crate) said: usize,
     /// What the provider says that it costs.
     pub(crate) charged: Option<Nanodollars>,
+    /// Who is asked after those of the present try.
+    rest: Vec<Target>,
     /// What came before the first word of the last try.
     held: Vec<Delta>,
     /// The user's own limit of the answer.
@@ -79,6 +81,7 @@ impl Exchange {
             is_taken: false,
             said: 0,
             charged: None,
+            rest: Vec::new(),
             held: Vec::new(),
             reserve: None,
             shared,
@@ -113,26 +116,78 @@ impl Exchange {
     }
 
     async fn targets(&mut self) -> Result<(), Failure> {
-        let targets = route::order(&self.ask.order, &self.ask.request, &self.settings, &self.shared.board)?;
-        let mut rest = targets.as_slice();
-        while let Some(first) = rest.first() {
-            let mut candidates = self.candidates(rest)?;
-            let outcome = self.ask(&mut candidates, rest.len()).await;
-            let Err(why) = outcome else { return Ok(()) };
-            rest = rest.get(candidates.len().max(1)..).unwrap_or_default();
-            match rest.first() {
-                Some(to) if !self.is_begun && may_fall_back(why.kind) => {
-                    let from = candidates.last().map_or_else(|| first.clone(), |last| last.target.clone());
-                    self.outlet.push(Piece::FellBack { from, to: to.clone(), why }).await;
-                }
-                Some(_) | None => return Err(why),
+        self.rest = self.order().await?;
+        while let Some(first) = self.rest.first().cloned() {
+            let mut candidates = self.candidates()?;
+            self.rest.drain(..candidates.len());
+            let before = candidates.clone();
+            let Err(why) = self.ask(&mut candidates).await else { return Ok(()) };
+            // Those that could not be asked together with the first still have their turn.
+            let left = before.into_iter().skip(candidates.len()).map(|one| one.target);
+            self.rest.splice(..0, left);
+            if self.is_begun || !may_fall_back(why.kind) || !self.has_next().await {
+                return Err(why);
+            }
+            if let Some(to) = self.rest.first().cloned() {
+                let from = candidates.last().map_or(first, |last| last.target.clone());
+                self.outlet.push(Piece::FellBack { from, to, why }).await;
             }
         }
         Err(Failure::new(FailureKind::Model, "No model is chosen."))
     }
 
+    /// Who is asked, in this order. Spares are looked for where they are needed at once: that takes looks into the
+    /// keychain.
+    async fn order(&mut self) -> Result<Vec<Target>, Failure> {
+        let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
+        if falls_back || matches!(self.ask.order, Order::Policy(..)) {
+            let spares = self.spares().await;
+            match &mut self.ask.order {
+                Order::Chain(targets) | Order::Policy(_, targets) => targets.extend(spares),
+            }
+        }
+        let why = match self.sorted(&self.ask.order) {
+            Ok(targets) => return Ok(targets),
+            Err(why) => why,
+        };
+        let able = Order::Chain(self.spares().await);
+        let spares = self.sorted(&able).map_err(|_| why.clone())?;
+        if let (Some(from), Some(to)) = (self.ask.order.targets().first().cloned(), spares.first().cloned()) {
+            self.outlet.push(Piece::FellBack { from, to, why }).await;
+        }
+        Ok(spares)
+    }
+
+    fn sorted(&self, order: &Order) -> Result<Vec<Target>, Failure> {
+        let Shared { board, known, .. } = &*self.shared;
+        route::order(order, &self.ask.request, &self.settings, board, known)
+    }
+
+    /// Whether another target is ready.
+    async fn has_next(&mut self) -> bool {
+        if self.rest.is_empty() {
+            let spares = Order::Chain(self.spares().await);
+            self.rest = self.sorted(&spares).unwrap_or_default();
+        }
+        !self.rest.is_empty()
+    }
+
+    /// The spares that there are keys for; they are given once. A key that is stored at the gateway cannot be seen.
+    async fn spares(&mut self) -> Vec<Target> {
+        let mut found = Vec::new();
+        for spare in std::mem::take(&mut self.ask.spares) {
+            let is_asked = self.ask.order.targets().iter().any(|target| target.provider == spare.provider);
+            let Some(provider) = provider(&spare.provider).filter(|_| !is_asked) else { continue };
+            let is_seen = address::way(provider, self.ask.route, &self.settings) != Way::StoredKey;
+            if is_seen && matches!(self.shared.parts.keys.key(&spare.provider).await, Ok(Some(_))) {
+                found.push(spare);
+            }
+        }
+        found
+    }
+
     /// Who is asked next: one, or as many as the gateway may try by itself.
-    fn candidates(&self, targets: &[Target]) -> Result<Vec<Candidate>, Failure> {
+    fn candidates(&self) -> Result<Vec<Candidate>, Failure> {
         let of = |target: &Target| {
             let unknown = || Failure::new(FailureKind::Model, "Unknown provider.");
             let provider = provider(&target.provider).ok_or_else(unknown)?;
@@ -143,7 +198,7 @@ impl Exchange {
         let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
         let can = |one: &Candidate| one.can_be_a_step() && !self.shared.board.is_open(&one.target.provider, now);
         let mut candidates: Vec<Candidate> = Vec::new();
-        for target in targets.iter().take(if falls_back { MOST_STEPS } else { 1 }) {
+        for target in self.rest.iter().take(if falls_back { MOST_STEPS } else { 1 }) {
             let next = of(target)?;
             if !candidates.is_empty() && !(can(&next) && candidates.iter().all(can)) {
                 break;
@@ -154,22 +209,28 @@ impl Exchange {
     }
 
     /// These candidates, as often as it makes sense; those that cannot be asked together with the first are taken off.
-    /// `left`: so many targets are left with them; when there are others, these are not waited for.
-    async fn ask(&mut self, candidates: &mut Vec<Candidate>, left: usize) -> Result<(), Failure> {
+    async fn ask(&mut self, candidates: &mut Vec<Candidate>) -> Result<(), Failure> {
         let Some(first) = candidates.first().cloned() else {
             return Err(Failure::new(FailureKind::Model, "No model is chosen."));
         };
         self.answers(&first);
-        self.allow(candidates).await?;
-        let request = self.together(candidates).await?;
-        let has_next = left > candidates.len();
+        let request = match self.allow(candidates).await {
+            Ok(()) => self.together(candidates).await?,
+            Err(why) => {
+                candidates.truncate(1);
+                return Err(why);
+            }
+        };
         let current = Try { candidates: candidates.clone(), request };
         let mut schedule = Schedule::new(&self.settings.patience, self.settings.limits.longest_wait);
         for attempt in 1.. {
             let Target { provider: id, .. } = &first.target;
             self.answers(&first);
-            self.admit(id, has_next).await?;
-            let pass = self.shared.board.pass(id, Instant::now()).map_err(|until| closed(first.provider, until))?;
+            let passed = match self.admit(id, candidates.len() > 1).await {
+                Ok(()) => self.shared.board.pass(id, Instant::now()).map_err(|until| closed(first.provider, until)),
+                Err(why) => Err(why),
+            };
+            let pass = passed.inspect_err(|_| candidates.truncate(1))?;
             self.receipt.attempts += 1;
             self.outlet.push(Piece::Trying { target: first.target.clone(), attempt }).await;
             let begun = Instant::now();
@@ -185,8 +246,7 @@ impl Exchange {
             if failure.kind == FailureKind::RateLimited {
                 self.shared.limiter.close(&self.receipt.target.provider, failure.retry_after, Instant::now());
             }
-            let is_elsewhere_faster = has_next && failure.kind == FailureKind::RateLimited;
-            if self.is_begun || is_elsewhere_faster {
+            if self.is_begun || failure.kind == FailureKind::RateLimited && self.has_next().await {
                 return Err(failure);
             }
             let Some(wait) = schedule.next(&failure, first.way, self.is_proven()) else { return Err(failure) };
@@ -238,12 +298,12 @@ impl Exchange {
         }
     }
 
-    /// Takes from the provider's bucket.
-    async fn admit(&self, id: &ProviderId, has_next: bool) -> Result<(), Failure> {
+    /// Takes from the provider's bucket. When another target is ready, this one is not waited for.
+    async fn admit(&mut self, id: &ProviderId, has_others: bool) -> Result<(), Failure> {
         let limits = &self.settings.limits;
         let rate = limits.providers.get(id).copied().unwrap_or(limits.provider);
         while let Err(until) = self.shared.limiter.provider(id, rate, Instant::now()) {
-            if has_next {
+            if has_others || self.has_next().await {
                 let wait = until.saturating_duration_since(Instant::now());
                 let failure = Failure::new(FailureKind::RateLimited, "The limit of requests is reached.");
                 return Err(Failure { retry_after: Some(wait), ..failure });

@@ -47,8 +47,8 @@ impl Gateway {
     /// About what it will cost at the target that would be asked first; `None`: the price is not known.
     pub fn estimate(&self, ask: &Ask) -> Option<Nanodollars> {
         let settings = self.shared.settings();
-        let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board).ok()?;
-        route::estimate(targets.first()?, &ask.request, input_tokens(&ask.request), &settings)
+        let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board, &self.shared.known);
+        route::estimate(targets.ok()?.first()?, &ask.request, input_tokens(&ask.request), &settings)
     }
 
     /// Every provider that was tried since the start, by name.

@@ -15,6 +15,7 @@ use crate::exchange::{Exchange, cancelled};
 use crate::flight::{Flights, Passenger};
 use crate::health::Board;
 use crate::limit::Limiter;
+use crate::models::Known;
 use crate::outlet::{Landing, Outlet};
 use crate::socket::Pool;
 use crate::{Ask, CacheState, Nanodollars, Parts, Piece, Settings, validate};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) reserves: Reserves,
     pub(crate) tokens: Tokens,
     pub(crate) sockets: Pool,
+    pub(crate) known: Known,
     /// When Cloudflare AI Gateway last took the token.
     pub(crate) worked: Mutex<Option<Instant>>,
 }
@@ -45,6 +47,7 @@ impl Shared {
             reserves: Reserves::default(),
             tokens: Tokens::default(),
             sockets: Pool::default(),
+            known: Known::default(),
             worked: Mutex::default(),
         }
     }

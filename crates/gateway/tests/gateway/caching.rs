@@ -109,7 +109,7 @@ async fn broken_and_cut_answers_are_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn the_disk_keeps_answers_over_a_restart() {
     let disk = Arc::new(Disk::default());
-    let ring = || Ring { has_keys: true, has_token: true, vertex: String::new() };
+    let ring = || Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
     let first = Rig::with(Settings::default(), ring(), Some(disk.clone()));
     first.script([openai_hello()]);
     first.ask(cached()).await;

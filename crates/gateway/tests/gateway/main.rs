@@ -8,6 +8,7 @@ mod money;
 mod rig;
 mod service_account;
 mod socket;
+mod spares;
 mod streams;
 mod together;
 mod ways;

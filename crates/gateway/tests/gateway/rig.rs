@@ -203,6 +203,8 @@ pub(crate) struct Ring {
     pub(crate) has_keys: bool,
     pub(crate) has_token: bool,
     pub(crate) vertex: String,
+    /// Providers without a key all the same.
+    pub(crate) lacking: &'static [&'static str],
 }
 
 impl Keys for Ring {
@@ -211,7 +213,8 @@ impl Keys for Ring {
             "google-vertex" => self.vertex.clone(),
             other => format!("key-of-{other}"),
         };
-        std::future::ready(Ok(self.has_keys.then(|| key.into()))).boxed()
+        let has_key = self.has_keys && !self.lacking.contains(&provider.as_str());
+        std::future::ready(Ok(has_key.then(|| key.into()))).boxed()
     }
 
     fn gateway_token(&self) -> BoxFuture<'_, Result<Option<SecretString>, Failure>> {
@@ -268,7 +271,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(settings: Settings) -> Self {
-        let ring = Ring { has_keys: true, has_token: true, vertex: String::new() };
+        let ring = Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
         Self::with(settings, ring, None)
     }
 
@@ -277,7 +280,7 @@ impl Rig {
     }
 
     pub(crate) fn with_sockets(settings: Settings, sockets: Arc<dyn Sockets>) -> Self {
-        let ring = Ring { has_keys: true, has_token: true, vertex: String::new() };
+        let ring = Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
         Self::made(settings, ring, None, Some(sockets))
     }
 
@@ -386,6 +389,7 @@ pub(crate) fn ask(targets: &[(&str, &str)]) -> Ask {
             effort: None,
         },
         order: Order::Chain(targets.iter().map(|(provider, model)| target(provider, model)).collect()),
+        spares: Vec::new(),
         purpose: Purpose::Chat,
         profile: "default".to_owned(),
         conversation: Some(1),
