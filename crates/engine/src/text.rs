@@ -4,6 +4,8 @@ mod keys;
 mod ledger;
 mod settings;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
