@@ -12,16 +12,17 @@ use crate::credential::{Office, Passport};
 use crate::health::{Pass, milliseconds};
 use crate::outlet::Outlet;
 use crate::pipeline::{Shared, unix_ms};
-use crate::price::{effective, input_tokens, listed, own};
+use crate::price::{assumed, effective, input_tokens, listed, own};
 use crate::receipt::echo;
-use crate::retry::{Schedule, may_fall_back};
+use crate::retry::{Proof, Schedule, hint, may_fall_back};
 use crate::socket::Terms;
 use crate::transport::{self, Reply, first_byte};
 use crate::wire::{self, Reader};
-use crate::universal::{self, Candidate, MOST_STEPS};
+use crate::choice::gone_on;
+use crate::universal::Candidate;
 use crate::{
-    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Order, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Transport, Way, address, provider, route,
+    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
+    Transport, Way, address, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -49,7 +50,9 @@ pub(crate) struct Exchange {
     /// What the provider says that it costs.
     pub(crate) charged: Option<Nanodollars>,
     /// Who is asked after those of the present try.
-    rest: Vec<Target>,
+    pub(crate) rest: Vec<Target>,
+    /// Whether the last refusal asks for another try, if it says so.
+    hint: Option<bool>,
     /// What came before the first word of the last try.
     held: Vec<Delta>,
     /// The user's own limit of the answer.
@@ -59,9 +62,9 @@ pub(crate) struct Exchange {
 }
 
 /// One try, ready to be sent.
-struct Try {
+pub(crate) struct Try {
     /// Who may answer it: one, or several in this order.
-    candidates: Vec<Candidate>,
+    pub(crate) candidates: Vec<Candidate>,
     request: HttpRequest,
 }
 
@@ -82,6 +85,7 @@ impl Exchange {
             said: 0,
             charged: None,
             rest: Vec::new(),
+            hint: None,
             held: Vec::new(),
             reserve: None,
             shared,
@@ -136,78 +140,6 @@ impl Exchange {
         Err(Failure::new(FailureKind::Model, "No model is chosen."))
     }
 
-    /// Who is asked, in this order. Spares are looked for where they are needed at once: that takes looks into the
-    /// keychain.
-    async fn order(&mut self) -> Result<Vec<Target>, Failure> {
-        let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
-        if falls_back || matches!(self.ask.order, Order::Policy(..)) {
-            let spares = self.spares().await;
-            match &mut self.ask.order {
-                Order::Chain(targets) | Order::Policy(_, targets) => targets.extend(spares),
-            }
-        }
-        let why = match self.sorted(&self.ask.order) {
-            Ok(targets) => return Ok(targets),
-            Err(why) => why,
-        };
-        let able = Order::Chain(self.spares().await);
-        let spares = self.sorted(&able).map_err(|_| why.clone())?;
-        if let (Some(from), Some(to)) = (self.ask.order.targets().first().cloned(), spares.first().cloned()) {
-            self.outlet.push(Piece::FellBack { from, to, why }).await;
-        }
-        Ok(spares)
-    }
-
-    fn sorted(&self, order: &Order) -> Result<Vec<Target>, Failure> {
-        let Shared { board, known, .. } = &*self.shared;
-        route::order(order, &self.ask.request, &self.settings, board, known)
-    }
-
-    /// Whether another target is ready.
-    async fn has_next(&mut self) -> bool {
-        if self.rest.is_empty() {
-            let spares = Order::Chain(self.spares().await);
-            self.rest = self.sorted(&spares).unwrap_or_default();
-        }
-        !self.rest.is_empty()
-    }
-
-    /// The spares that there are keys for; they are given once. A key that is stored at the gateway cannot be seen.
-    async fn spares(&mut self) -> Vec<Target> {
-        let mut found = Vec::new();
-        for spare in std::mem::take(&mut self.ask.spares) {
-            let is_asked = self.ask.order.targets().iter().any(|target| target.provider == spare.provider);
-            let Some(provider) = provider(&spare.provider).filter(|_| !is_asked) else { continue };
-            let is_seen = address::way(provider, self.ask.route, &self.settings) != Way::StoredKey;
-            if is_seen && matches!(self.shared.parts.keys.key(&spare.provider).await, Ok(Some(_))) {
-                found.push(spare);
-            }
-        }
-        found
-    }
-
-    /// Who is asked next: one, or as many as the gateway may try by itself.
-    fn candidates(&self) -> Result<Vec<Candidate>, Failure> {
-        let of = |target: &Target| {
-            let unknown = || Failure::new(FailureKind::Model, "Unknown provider.");
-            let provider = provider(&target.provider).ok_or_else(unknown)?;
-            let way = address::way(provider, self.ask.route, &self.settings);
-            Ok(Candidate { provider, target: target.clone(), way })
-        };
-        let now = Instant::now();
-        let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
-        let can = |one: &Candidate| one.can_be_a_step() && !self.shared.board.is_open(&one.target.provider, now);
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for target in self.rest.iter().take(if falls_back { MOST_STEPS } else { 1 }) {
-            let next = of(target)?;
-            if !candidates.is_empty() && !(can(&next) && candidates.iter().all(can)) {
-                break;
-            }
-            candidates.push(next);
-        }
-        Ok(candidates)
-    }
-
     /// These candidates, as often as it makes sense; those that cannot be asked together with the first are taken off.
     async fn ask(&mut self, candidates: &mut Vec<Candidate>) -> Result<(), Failure> {
         let Some(first) = candidates.first().cloned() else {
@@ -249,14 +181,15 @@ impl Exchange {
             if self.is_begun || failure.kind == FailureKind::RateLimited && self.has_next().await {
                 return Err(failure);
             }
-            let Some(wait) = schedule.next(&failure, first.way, self.is_proven()) else { return Err(failure) };
+            let proof = Proof { is_proven: self.is_proven(), hint: self.hint };
+            let Some(wait) = schedule.next(&failure, first.way, proof) else { return Err(failure) };
             self.wait(Some(id), Instant::now() + wait).await?;
         }
         Ok(())
     }
 
     /// Whose answer it is, as far as is known.
-    fn answers(&mut self, candidate: &Candidate) {
+    pub(crate) fn answers(&mut self, candidate: &Candidate) {
         self.receipt.target.clone_from(&candidate.target);
         self.receipt.way = candidate.way;
     }
@@ -271,30 +204,6 @@ impl Exchange {
         pass.failed(&gone_on(first), Instant::now());
         if let Ok(pass) = self.shared.board.pass(winner, Instant::now()) {
             pass.answered(time, begun.elapsed());
-        }
-    }
-
-    /// The request to the one, or to all through the universal endpoint of the gateway.
-    async fn together(&mut self, candidates: &mut Vec<Candidate>) -> Result<HttpRequest, Failure> {
-        let mut requests = Vec::with_capacity(candidates.len());
-        for candidate in candidates.iter() {
-            match self.request(candidate).await {
-                Ok(request) => requests.push(request),
-                Err(failure) if requests.is_empty() => {
-                    candidates.truncate(1);
-                    return Err(failure);
-                }
-                // It fails in its own time, if the ones before it do.
-                Err(_) => break,
-            }
-        }
-        candidates.truncate(requests.len());
-        match (requests.len(), requests.pop()) {
-            (1, Some(request)) => Ok(request),
-            (_, last) => {
-                requests.extend(last);
-                universal::join(&address::gateway(self.settings.gateway.as_ref())?, &requests)
-            }
         }
     }
 
@@ -324,7 +233,8 @@ impl Exchange {
         }
         // Half as much again: the count is ours.
         let input = input_tokens(&self.ask.request) * 3 / 2;
-        let prices = candidates.iter().filter_map(|one| effective(&self.settings, &one.target));
+        let price = |one: &Candidate| effective(&self.settings, &one.target).unwrap_or_else(|| assumed(&one.target, input));
+        let prices = candidates.iter().map(price);
         let Some(price) = prices.reduce(|one, other| one.dearest(&other, input)) else { return Ok(()) };
         let longest = |one: &Candidate| listed(one.target.provider.as_str(), &one.target.model)?.most;
         let wish = Wish {
@@ -342,7 +252,7 @@ impl Exchange {
     }
 
     /// Credential and wire: the request as it will be sent, the same for every try.
-    async fn request(&mut self, candidate: &Candidate) -> Result<HttpRequest, Failure> {
+    pub(crate) async fn request(&mut self, candidate: &Candidate) -> Result<HttpRequest, Failure> {
         let Candidate { provider, target, way } = candidate;
         let (http, keys) = (&*self.shared.parts.http, &*self.shared.parts.keys);
         let office = Office { http, keys, tokens: &self.shared.tokens, settings: &self.settings };
@@ -366,6 +276,7 @@ impl Exchange {
         self.held.clear();
         self.charged = None;
         self.is_taken = false;
+        self.hint = None;
         let reply = self.send(current).await?;
         self.receipt.times.connect_ms = milliseconds(begun.elapsed());
         if self.receipt.way != Way::Direct {
@@ -383,6 +294,7 @@ impl Exchange {
             }
             status => {
                 let headers = reply.headers;
+                self.hint = hint(&headers);
                 return Err(chat::refusal(status, &headers, &reply.body.refusal().await));
             }
         }
@@ -414,21 +326,6 @@ impl Exchange {
             }
             Some(_) | None => transport::send(&*parts.http, current.request.clone(), first_byte, idle).await,
         }
-    }
-
-    /// Who answers; tells of those that the gateway gave up before.
-    async fn winner<'a>(&mut self, current: &'a Try) -> Option<&'a Candidate> {
-        let at = match &self.receipt.gateway {
-            Some(echo) if current.candidates.len() > 1 => universal::winner(echo, &current.candidates),
-            Some(_) | None => 0,
-        };
-        for (from, to) in current.candidates.iter().zip(current.candidates.iter().skip(1)).take(at) {
-            let (from, to, why) = (from.target.clone(), to.target.clone(), gone_on(from));
-            self.outlet.push(Piece::FellBack { from, to, why }).await;
-        }
-        let winner = current.candidates.get(at)?;
-        self.answers(winner);
-        Some(winner)
     }
 
     /// Whether the gateway took the same token lately.
@@ -491,12 +388,7 @@ pub(crate) fn cancelled() -> Failure {
     Failure::new(FailureKind::Cancelled, "Stopped.")
 }
 
-/// Why the gateway went on to the next: it does not tell.
-fn gone_on(from: &Candidate) -> Failure {
-    Failure::new(FailureKind::Unavailable, format!("{} did not answer the gateway.", from.provider.name))
-}
-
-fn closed(provider: &Provider, until: Instant) -> Failure {
+pub(crate) fn closed(provider: &Provider, until: Instant) -> Failure {
     let wait = until.saturating_duration_since(Instant::now());
     let message = format!("{} failed several times in a row; next try in {} s.", provider.name, wait.as_secs() + 1);
     Failure { retry_after: Some(wait), ..Failure::new(FailureKind::Unavailable, message) }

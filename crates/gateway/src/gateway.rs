@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::pipeline::{self, Shared, unix_ms};
 use crate::price::input_tokens;
-use crate::{Ask, Health, Model, Nanodollars, Parts, Piece, ProviderId, models, route};
+use crate::{
+    Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, models, passage, route,
+};
 
 /// Pieces on their way; a reader that is slower makes the provider wait.
 const PIECES: usize = 64;
@@ -31,6 +33,12 @@ impl Gateway {
         let (sender, pieces) = mpsc::channel(PIECES);
         tokio::spawn(pipeline::run(Arc::clone(&self.shared), ask, sender));
         pieces
+    }
+
+    /// Sends a request to a provider as it is, within the limits and the budget, with the key, and writes it down. The
+    /// answer is the provider's, whatever its status; a failure is this program's.
+    pub async fn pass(&self, passage: Passage) -> Result<HttpResponse, Failure> {
+        passage::run(&self.shared, passage).await
     }
 
     /// The models of a provider, its own list merged with the price list; reached as the settings say. Providers

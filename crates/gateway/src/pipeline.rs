@@ -75,8 +75,7 @@ pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, sender: mpsc::Sender<Piec
     }
     let Some(key) = cache::key(&exchange.ask, &exchange.settings) else { return exchange.run().await };
     exchange.receipt.cache = CacheState::Miss;
-    let keep = exchange.settings.cache.keep;
-    if let Some(answer) = shared.cache.find(&key, keep, Instant::now()).await {
+    if let Some(answer) = shared.cache.find(&key, &exchange.settings.cache, Instant::now()).await {
         return exchange.replay(&answer).await;
     }
     let (passenger, flight) = shared.flights.join(key);

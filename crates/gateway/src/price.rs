@@ -184,6 +184,14 @@ pub(crate) fn effective(settings: &Settings, target: &Target) -> Option<Price> {
     own(settings, target).copied().or_else(|| price(target))
 }
 
+/// What is assumed of a model whose price nobody knows, for the budget: as dear as the dearest listed one of the
+/// provider, for a prompt of so many tokens.
+pub(crate) fn assumed(target: &Target, input: u64) -> Price {
+    let text = listed_models(target.provider.as_str()).filter(|(_, listed)| listed.text);
+    let dearest = text.map(|(_, listed)| listed.price).reduce(|one, other| one.dearest(&other, input));
+    dearest.unwrap_or_else(|| Price::dollars(15.0, None, 75.0))
+}
+
 /// Tokens of a picture: what the dearest providers count for a large one.
 const IMAGE_TOKENS: u64 = 1600;
 

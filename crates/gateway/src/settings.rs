@@ -108,7 +108,7 @@ impl Default for Limits {
     }
 }
 
-/// Money; `None`: no limit. Models of unknown price cannot be counted.
+/// Money; `None`: no limit. Models of unknown price count as the dearest ones of their provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// In one conversation.
@@ -126,7 +126,7 @@ pub struct CacheLimits {
     pub is_on: bool,
     /// How long an answer is kept.
     pub keep: Duration,
-    /// Bytes in memory; read once, at the start.
+    /// Bytes in memory.
     pub bytes: u64,
 }
 

@@ -181,3 +181,20 @@ async fn a_failure_is_told_to_all_and_not_kept() {
     assert_eq!((both.0.kind(), both.1.kind()), (Some(FailureKind::Credential), Some(FailureKind::Credential)));
     assert_eq!(rig.ask(cached()).await.text, "Hello");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_size_counts_at_once_and_takes_the_answers_along() {
+    let rig = Rig::new(Settings::default());
+    rig.script([openai_hello()]);
+    rig.ask(cached()).await;
+    let sized = |bytes| {
+        let mut settings = Settings::default();
+        settings.cache.bytes = bytes;
+        settings.into()
+    };
+    rig.settings.send_replace(sized(8 << 20));
+    assert_eq!(rig.ask(cached()).await.receipt.cache, CacheState::Hit);
+    rig.settings.send_replace(sized(0));
+    assert_eq!(rig.ask(cached()).await.receipt.cache, CacheState::Miss);
+    assert_eq!(rig.sent(), 2);
+}

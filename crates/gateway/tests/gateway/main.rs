@@ -5,6 +5,7 @@ mod caching;
 mod fallback;
 mod limits;
 mod money;
+mod passage;
 mod rig;
 mod service_account;
 mod socket;
