@@ -8,6 +8,7 @@ mod dial;
 #[cfg(test)]
 pub(crate) mod fake;
 mod refusal;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod text;
