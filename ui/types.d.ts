@@ -261,7 +261,11 @@ output_text: number,
 /**
  * Audio tokens generated.
  */
-output_audio: number, };
+output_audio: number, 
+/**
+ * How long the session was open since the response before this one, ms; 0 where tokens count.
+ */
+session_ms: number, };
 
 export type Waterfall = { 
 /**
@@ -477,7 +481,11 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "speaking_muted" } | { "note": "hands_free", 
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "hung_up", 
+/**
+ * For so long.
+ */
+seconds: number, } | { "note": "muted_costs" } | { "note": "speaking_muted" } | { "note": "hands_free", 
 /**
  * Readable name of the headset.
  */
@@ -1279,7 +1287,11 @@ route: Route,
 /**
  * Push to talk or open microphone.
  */
-mode: Mode, };
+mode: Mode, 
+/**
+ * A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
+ */
+idle_hang_up_s: number, };
 
 export type VoiceSettings = { 
 /**
