@@ -93,7 +93,9 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
         config::Ear::WorkersFlux => flux(&providers.workers.flux_model, Site::Workers),
         config::Ear::WorkersNova => nova(&providers.workers.nova_model, Site::Workers),
         config::Ear::Elevenlabs => Ear::ElevenlabsScribe { model: named(&providers.elevenlabs.scribe_model) },
-        config::Ear::Cartesia => Ear::CartesiaInk { model: named(&providers.cartesia.ink_model) },
+        config::Ear::Cartesia => {
+            Ear::CartesiaInk { model: named(&providers.cartesia.ink_model), version: named(&providers.cartesia.version) }
+        }
         config::Ear::Openai => Ear::OpenaiSpeech { model: named(&own.openai_ear_model) },
         config::Ear::Local => Ear::OpenaiSpeech { model: named(&own.local_ear_model) },
     };
@@ -104,7 +106,10 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
             Mouth::DeepgramAura { model: named(&providers.workers.aura_model), speaker: Some(voice) }
         }
         config::Mouth::Elevenlabs => Mouth::Elevenlabs { model: named(&providers.elevenlabs.model), voice },
-        config::Mouth::Cartesia => Mouth::CartesiaSonic { model: named(&providers.cartesia.model), voice },
+        config::Mouth::Cartesia => {
+            let (model, version) = (named(&providers.cartesia.model), named(&providers.cartesia.version));
+            Mouth::CartesiaSonic { model, voice, version }
+        }
         config::Mouth::Openai => Mouth::OpenaiSpeech { model: named(&own.openai_mouth_model), voice },
         config::Mouth::Local => Mouth::OpenaiSpeech { model: named(&own.local_mouth_model), voice },
     };
