@@ -149,7 +149,9 @@ async fn nor_has_what_is_written_or_opened_beside_it() {
         }
         window.click("button", "Settings").await;
         for group in ["Text", "Keys", "Cost and limits", "Local API"] {
-            let go = format!("[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === {group:?}).click()");
+            let go = format!(
+                "[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === {group:?}).click()"
+            );
             window.script(&go, &[]).await;
             audit(&window, &format!("{group}, {theme}")).await;
         }

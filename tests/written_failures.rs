@@ -54,7 +54,8 @@ async fn a_stream_that_breaks_is_kept_and_continued() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stands_in_is_told() {
-    let script = Script::default().fault(Fault::new(FaultKind::Overloaded).at("groq")).answer(Answer::say("Here I am."));
+    let script =
+        Script::default().fault(Fault::new(FaultKind::Overloaded).at("groq")).answer(Answer::say("Here I am."));
     let fakes = Fakes::start(script).await.unwrap();
     let stage = stage(&fakes, "{ provider = 'mistral', model = 'other-model' }");
     let window = Window::open(&stage).await;
@@ -74,7 +75,8 @@ async fn a_spent_budget_says_so_before_anything_is_sent() {
     let window = Window::open(&stage).await;
     window.fill("Message", &format!("what may it cost?{ENTER}")).await;
     window.until_said("A budget of yours is spent.").await;
-    until("no request", async || fakes.record().requests.iter().all(|request| request.body.is_null()).then_some(())).await;
+    until("no request", async || fakes.record().requests.iter().all(|request| request.body.is_null()).then_some(()))
+        .await;
     window.screenshot("written-budget").await;
     window.close().await;
 }

@@ -9,7 +9,8 @@ const F2: char = '\u{e032}';
 const DELETE: char = '\u{e017}';
 
 /// Titles in the list at the side, as they are shown.
-const TITLES: &str = "return [...document.querySelectorAll('#history .entry-open b')].map((title) => title.textContent)";
+const TITLES: &str =
+    "return [...document.querySelectorAll('#history .entry-open b')].map((title) => title.textContent)";
 
 async fn until_titles(window: &Window, titles: &[&str]) {
     until(&format!("the conversations {titles:?}"), async || {
@@ -33,7 +34,10 @@ async fn a_conversation_and_a_draft_are_there_after_a_restart() {
     window.ask("why so many moons?").await;
     let before = window.conversation().await;
     window.fill("Message", "half a thought").await;
-    until("the draft in the engine", async || (window.snapshot().await["chat"]["draft"] == "half a thought").then_some(())).await;
+    until("the draft in the engine", async || {
+        (window.snapshot().await["chat"]["draft"] == "half a thought").then_some(())
+    })
+    .await;
     window.close().await;
 
     let window = Window::open(&stage).await;
@@ -105,7 +109,11 @@ async fn conversations_are_renamed_pinned_and_deleted() {
     converse(&window, "two").await;
     until_titles(&window, &["two", "one"]).await;
 
-    let focus = |title: &str| format!("[...document.querySelectorAll('.entry-open')].find((entry) => entry.textContent.startsWith({title:?})).focus()");
+    let focus = |title: &str| {
+        format!(
+            "[...document.querySelectorAll('.entry-open')].find((entry) => entry.textContent.startsWith({title:?})).focus()"
+        )
+    };
     window.script(&focus("one"), &[]).await;
     window.chord(&[F2]).await;
     window.fill("Name of the conversation", &format!("Erste{ENTER}")).await;

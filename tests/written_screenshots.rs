@@ -49,7 +49,9 @@ async fn pictures(name: &str, window: &Window, stage: &Stage) {
     fits(window).await;
     window.chord(&[ESCAPE]).await;
     window.click("button", "Settings").await;
-    window.script("[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === 'Text').click()", &[]).await;
+    window
+        .script("[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === 'Text').click()", &[])
+        .await;
     window.screenshot(&format!("settings-text-{name}")).await;
     fits(window).await;
 }
