@@ -81,6 +81,13 @@ async fn voice_and_text_in_a_narrow_window() {
     window.resize(380, 640).await;
     window.until("the narrow window", "return innerWidth <= 400").await;
     pictures("narrow", &window, &stage).await;
+    window.click("button", "Back to the conversation").await;
+    window.click("button", "Conversations").await;
+    window.until("the list", "return document.activeElement.id === 'history-search' && document.getElementById('side').getBoundingClientRect().left === 0").await;
+    window.screenshot("history-narrow").await;
+    fits(&window).await;
+    window.chord(&[ESCAPE]).await;
+    window.until("no list", "return getComputedStyle(document.getElementById('side')).visibility === 'hidden'").await;
     window.close().await;
 }
 
