@@ -80,3 +80,19 @@ async fn a_spent_budget_says_so_before_anything_is_sent() {
     window.screenshot("written-budget").await;
     window.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_is_waited_for_in_sight_and_the_wait_can_be_ended() {
+    let fakes = Fakes::start(Script::default().answer(Answer::say("One."))).await.unwrap();
+    let stage = stage(&fakes, "").with_settings("[limits]\nrequests_per_minute = 1\nburst = 1");
+    let window = Window::open(&stage).await;
+    window.ask("one").await;
+    window.fill("Message", &format!("two{ENTER}")).await;
+    window.until_text("Groq limits requests. Asking in ").await;
+    window.screenshot("written-waiting").await;
+    window.click("button", "Stop answer").await;
+    let said = window.until_said("You stopped this answer.").await;
+    assert!(said.contains("Nothing came yet."), "{said}");
+    window.until("the end of the wait", "return document.getElementById('limit-wait').hidden").await;
+    window.close().await;
+}
