@@ -42,6 +42,8 @@ async fn matches_are_counted_shown_and_walked_through() {
     until_count(&window, "1 of 2").await;
 
     window.chord(&[ESCAPE]).await;
-    window.until("no search", "return document.getElementById('find').hidden && CSS.highlights.get('found').size === 0").await;
+    window
+        .until("no search", "return document.getElementById('find').hidden && CSS.highlights.get('found').size === 0")
+        .await;
     window.close().await;
 }

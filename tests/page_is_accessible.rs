@@ -117,6 +117,49 @@ async fn no_page_has_faults_that_assistive_technology_stumbles_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nor_has_what_is_written_or_opened_beside_it() {
+    const CONTROL: char = '\u{e009}';
+    const ESCAPE: char = '\u{e00c}';
+    for theme in ["light", "dark"] {
+        let stage = Stage::new().with_settings(&format!("[appearance]\ntheme = '{theme}'"));
+        let window = Window::open(&stage).await;
+        for question in ["table", "code", "sources", "think", "list"] {
+            window.ask(question).await;
+        }
+        window.click("button", "Ask again").await;
+        window.until_said("2/2").await;
+        window.until_answered().await;
+        audit(&window, &format!("answers, {theme}")).await;
+        window.chord(&[CONTROL, 'f']).await;
+        window.fill("Find in conversation", "moons").await;
+        window.until_text("1 of 1").await;
+        audit(&window, &format!("finding, {theme}")).await;
+        window.chord(&[ESCAPE]).await;
+        window.script("[...document.querySelectorAll('.edit')].at(-1).click()", &[]).await;
+        audit(&window, &format!("editing, {theme}")).await;
+        window.chord(&[ESCAPE]).await;
+        window.chord(&[CONTROL, 'k']).await;
+        window.until("models", "return document.querySelectorAll('#picker-list [role=option]').length > 0").await;
+        audit(&window, &format!("models, {theme}")).await;
+        window.chord(&[ESCAPE]).await;
+        for (button, place) in [("Instructions", "instructions"), ("Export", "export"), ("Import", "import")] {
+            window.click("button", button).await;
+            audit(&window, &format!("{place}, {theme}")).await;
+            window.chord(&[ESCAPE]).await;
+        }
+        window.click("button", "Settings").await;
+        for group in ["Text", "Keys", "Cost and limits", "Local API"] {
+            let go = format!(
+                "[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === {group:?}).click()"
+            );
+            window.script(&go, &[]).await;
+            audit(&window, &format!("{group}, {theme}")).await;
+        }
+        window.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_control_is_reached_by_the_keyboard_and_shows_it() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;

@@ -47,6 +47,26 @@ async fn holding_the_button_holds_a_spoken_turn() {
     window.close().await;
 }
 
+/// Values of style that change with each level made the engine of the page keep megabytes a turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn levels_touch_no_style_while_it_listens() {
+    let stage = Stage::new().with_sound_card();
+    let window = Window::open(&stage).await;
+    window.hold("button", "Hold to talk").await;
+    window.until_status("Listening").await;
+    let watch = "window.styled = []; window.drawn = 0;
+        const seen = (changes) => { for (const { target } of changes) window.styled.push(target.id || target.className); };
+        new MutationObserver(seen).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['style'] });
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        CanvasRenderingContext2D.prototype.clearRect = function (...box) { window.drawn += 1; return clear.apply(this, box); };";
+    window.script(watch, &[]).await;
+    stage.card().say(&Sound::fixture("question.wav")).await;
+    window.until("levels to be drawn", "return window.drawn > 5").await;
+    assert_eq!(window.script("return window.styled", &[]).await, serde_json::json!([]));
+    window.let_go().await;
+    window.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn holding_space_holds_a_spoken_turn() {
     let stage = Stage::new().with_sound_card();

@@ -25,9 +25,13 @@ async fn a_model_is_chosen_by_keyboard() {
         && [...document.querySelectorAll('#picker-list b')].every((name) => name.textContent.includes('mini'))";
     window.until("only the small ones", all).await;
     window.chord(&[DOWN]).await;
-    let chosen = window.script("return document.querySelector('#picker-list [aria-selected=true] b').textContent", &[]).await;
+    let chosen =
+        window.script("return document.querySelector('#picker-list [aria-selected=true] b').textContent", &[]).await;
     window.chord(&[ENTER]).await;
-    until("the model to be chosen", async || (window.snapshot().await["chat"]["target"]["model"] == chosen).then_some(())).await;
+    until("the model to be chosen", async || {
+        (window.snapshot().await["chat"]["target"]["model"] == chosen).then_some(())
+    })
+    .await;
     window.until("the picker to be closed", "return !document.getElementById('picker').open").await;
     window.close().await;
 }
@@ -53,7 +57,10 @@ async fn instructions_are_kept_as_presets() {
     until("new instructions", async || (window.snapshot().await["chat"]["system"] == "").then_some(())).await;
     window.click("button", "Instructions").await;
     window.click("button", "Use Short").await;
-    until("the preset's instructions", async || (window.snapshot().await["chat"]["system"] == "Be brief.").then_some(())).await;
+    until("the preset's instructions", async || {
+        (window.snapshot().await["chat"]["system"] == "Be brief.").then_some(())
+    })
+    .await;
     window.close().await;
 }
 

@@ -9,7 +9,8 @@ const F2: char = '\u{e032}';
 const DELETE: char = '\u{e017}';
 
 /// Titles in the list at the side, as they are shown.
-const TITLES: &str = "return [...document.querySelectorAll('#history .entry-open b')].map((title) => title.textContent)";
+const TITLES: &str =
+    "return [...document.querySelectorAll('#history .entry-open b')].map((title) => title.textContent)";
 
 async fn until_titles(window: &Window, titles: &[&str]) {
     until(&format!("the conversations {titles:?}"), async || {
@@ -33,7 +34,10 @@ async fn a_conversation_and_a_draft_are_there_after_a_restart() {
     window.ask("why so many moons?").await;
     let before = window.conversation().await;
     window.fill("Message", "half a thought").await;
-    until("the draft in the engine", async || (window.snapshot().await["chat"]["draft"] == "half a thought").then_some(())).await;
+    until("the draft in the engine", async || {
+        (window.snapshot().await["chat"]["draft"] == "half a thought").then_some(())
+    })
+    .await;
     window.close().await;
 
     let window = Window::open(&stage).await;
@@ -66,6 +70,38 @@ async fn conversations_are_found_by_their_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_exported_and_others_are_imported() {
+    let stage = Stage::new();
+    let window = Window::open(&stage).await;
+    converse(&window, "keep this").await;
+    window.script("document.querySelector('[aria-label=\"More for keep this\"]').click()", &[]).await;
+    window.click("menuitem", "Export…").await;
+    let file = stage.path("kept.md");
+    window.fill("File", &format!("{}{ENTER}", file.display())).await;
+    window.until_text("Exported to").await;
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.contains("keep this") && kept.contains("You wrote: “keep this”"), "{kept}");
+
+    let message = |id: &str, role: &str, text: &str, parent: &str, child: &str| {
+        json!({ "id": id, "parent": parent, "children": [child], "message": { "id": id, "author": { "role": role },
+            "create_time": 1_700_000_000.0, "content": { "content_type": "text", "parts": [text] } } })
+    };
+    let conversations = json!([{ "title": "From elsewhere", "create_time": 1_700_000_000.0, "update_time": 1_700_000_100.0,
+        "current_node": "b", "mapping": {
+            "root": { "id": "root", "parent": null, "children": ["a"], "message": null },
+            "a": message("a", "user", "Whence?", "root", "b"),
+            "b": { "id": "b", "parent": "a", "children": [], "message": { "id": "b", "author": { "role": "assistant" },
+                "create_time": 1_700_000_001.0, "content": { "content_type": "text", "parts": ["From elsewhere."] } } } } }]);
+    let import = stage.path("conversations.json");
+    std::fs::write(&import, conversations.to_string()).unwrap();
+    window.click("button", "Import").await;
+    window.fill("Where the file is", &format!("{}{ENTER}", import.display())).await;
+    window.until_text("1 conversation imported.").await;
+    until_titles(&window, &["keep this", "From elsewhere"]).await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conversations_are_renamed_pinned_and_deleted() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;
@@ -73,7 +109,11 @@ async fn conversations_are_renamed_pinned_and_deleted() {
     converse(&window, "two").await;
     until_titles(&window, &["two", "one"]).await;
 
-    let focus = |title: &str| format!("[...document.querySelectorAll('.entry-open')].find((entry) => entry.textContent.startsWith({title:?})).focus()");
+    let focus = |title: &str| {
+        format!(
+            "[...document.querySelectorAll('.entry-open')].find((entry) => entry.textContent.startsWith({title:?})).focus()"
+        )
+    };
     window.script(&focus("one"), &[]).await;
     window.chord(&[F2]).await;
     window.fill("Name of the conversation", &format!("Erste{ENTER}")).await;

@@ -25,11 +25,13 @@ async fn converse(stage: &Stage, window: &Window) {
     }
 }
 
-/// Nothing sticks out sideways, of the page or of what is in front.
+/// Nothing sticks out sideways, of the page, of what is in front, or of what is scrolled.
 async fn fits(window: &Window) {
-    let excess = "return Math.max(...[document.documentElement, ...document.querySelectorAll('dialog[open]')]
-        .map((element) => element.scrollWidth - element.clientWidth))";
-    assert_eq!(window.script(excess, &[]).await, 0, "something is wider than its place");
+    let wide = "return [document.documentElement, ...document.querySelectorAll('dialog[open], .log, .history, .settings-scroll')]
+        .filter((element) => element.scrollWidth > element.clientWidth)
+        .flatMap((frame) => [...frame.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > frame.getBoundingClientRect().left + frame.clientWidth))
+        .map((element) => element.outerHTML.slice(0, 120))";
+    assert_eq!(window.script(wide, &[]).await, serde_json::json!([]), "wider than their place");
 }
 
 async fn pictures(name: &str, window: &Window, stage: &Stage) {
@@ -47,7 +49,9 @@ async fn pictures(name: &str, window: &Window, stage: &Stage) {
     fits(window).await;
     window.chord(&[ESCAPE]).await;
     window.click("button", "Settings").await;
-    window.script("[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === 'Text').click()", &[]).await;
+    window
+        .script("[...document.querySelectorAll('.nav-link')].find((link) => link.textContent === 'Text').click()", &[])
+        .await;
     window.screenshot(&format!("settings-text-{name}")).await;
     fits(window).await;
 }
@@ -77,6 +81,13 @@ async fn voice_and_text_in_a_narrow_window() {
     window.resize(380, 640).await;
     window.until("the narrow window", "return innerWidth <= 400").await;
     pictures("narrow", &window, &stage).await;
+    window.click("button", "Back to the conversation").await;
+    window.click("button", "Conversations").await;
+    window.until("the list", "return document.activeElement.id === 'history-search' && document.getElementById('side').getBoundingClientRect().left === 0").await;
+    window.screenshot("history-narrow").await;
+    fits(&window).await;
+    window.chord(&[ESCAPE]).await;
+    window.until("no list", "return getComputedStyle(document.getElementById('side')).visibility === 'hidden'").await;
     window.close().await;
 }
 

@@ -119,6 +119,7 @@ export function composer(app) {
     const isPractice = provider === 'practice' || !model;
     say(byId('model-name'), !written ? 'Answered by voice' : isPractice ? 'Practice partner' : shortName(model));
     chip.title = isPractice ? 'Choose a model to write to' : `${model}, ${providerName(app.snapshot, provider)}`;
+    field.placeholder = !written || isPractice ? 'Type instead' : `Write to ${shortName(model)}`;
     const takes = chosenModel(models, chat.target)?.takes_images ?? null;
     attach.title = takes === false ? 'Attach texts' : 'Attach texts and pictures';
     const { words, isNear } = budgetWords(chat.budget);

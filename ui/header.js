@@ -41,6 +41,7 @@ export function header(app) {
     byId('title').title = name;
     say(byId('route-model'), model);
     say(byId('route-way'), way);
+    byId('route-chip').title = `Voice: ${model} ${way}`;
     say(byId('route-link'), `, ${LINK_WORDS[call.link.state]}. Change`);
     dot.dataset.link = call.link.state;
     byId('first-sound').hidden = call.first_sound_ms === null;

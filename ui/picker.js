@@ -61,7 +61,8 @@ export function modelPicker(app) {
     fill(list, ...rows.map((row, at) => option(row, at)));
     setActive(Math.max(0, place));
     say(told, rows.length === 0 ? 'No model found' : `${rows.length + found.more} models`);
-    const without = keyless(providers, input.value);
+    // Who has a key is known together with the models.
+    const without = models.length === 0 ? [] : keyless(providers, input.value);
     const failed = providers.filter((provider) => provider.is_ready && provider.failure);
     fill(foot,
       rows.length === 0 && h('p', { class: 'note' }, models.length === 0 ? 'Looking for models… Add a key to see those of its provider.' : 'No model fits these words.'),

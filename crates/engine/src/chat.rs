@@ -102,6 +102,7 @@ impl Desk {
     }
 
     async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
+        self.tell_names().await;
         self.settings_changed().await;
         loop {
             let due = self.due();

@@ -7,10 +7,16 @@ use gateway::{Circuit, Health, Model, Provider, ProviderId};
 use protocol::chat::Failure;
 
 use super::{Desk, Done, failure};
-use crate::api::{ChatProvider, ModelChoice, ProviderHealth};
+use crate::api::{Change, ChatProvider, ModelChoice, ProviderHealth};
 use crate::text::{Keyring, PRACTICE, Text, holder};
 
 impl Desk {
+    /// Who there is, by name; nobody is asked for it.
+    pub(super) async fn tell_names(&self) {
+        let rows = gateway::providers().iter().map(|provider| row(provider, None));
+        self.tell(Change::Providers(std::iter::once(practice()).chain(rows).collect())).await;
+    }
+
     pub(super) fn find_models(&mut self) {
         let (text, keyring) = (self.text.clone(), self.keyring.clone());
         let way = self.settings.borrow().chat.way;
