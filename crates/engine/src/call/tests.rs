@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod handover;
+mod gemini;
 mod key;
 mod latency;
 mod recording;

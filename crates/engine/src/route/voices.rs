@@ -8,7 +8,7 @@ use protocol::{Leg, Place, Wire};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Ladder, Road, address};
+use super::{Form, Ladder, Road, address};
 use crate::api::{Code, Holder, Problem, Provider, Route};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
@@ -47,9 +47,21 @@ struct Service {
 pub(crate) fn wire(settings: &Settings) -> Wire {
     match settings.call.provider {
         Provider::Practice | Provider::Openai => Wire::Realtime,
-        Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
+        Provider::Google => Wire::Gemini(gemini(settings)),
+        Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
             Wire::Realtime
         }
+    }
+}
+
+fn gemini(settings: &Settings) -> protocol::gemini::Setup {
+    let google = &settings.providers.google;
+    protocol::gemini::Setup {
+        model: google.model.trim().to_owned(),
+        version: google.version.trim().to_owned(),
+        connection_limit: (google.connection_seconds > 0)
+            .then(|| Duration::from_secs(google.connection_seconds.into())),
+        compressed_at: (google.context_tokens > 0).then_some(google.context_tokens),
     }
 }
 
@@ -165,19 +177,42 @@ fn local(settings: &Settings) -> Service {
 }
 
 /// The road to the present voice, with its keys.
-pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Result<Road, Problem> {
+pub(super) async fn road(
+    settings: &Settings,
+    credentials: &Credentials,
+    remembered: Option<Form>,
+) -> Result<Road, Problem> {
     let config = crate::call::session_config(settings);
     let mut road = Road::default();
     for place in config.wire.places(&config) {
         let service = service(settings, place.leg);
-        let dial = dial(settings, credentials, &service, Some(&place)).await?;
-        road.legs.push((place.leg, Ladder::fixed(settings.call.route, dial)));
+        road.legs.push((place.leg, ladder(settings, credentials, &service, &place, remembered).await?));
     }
     for leg in config.wire.services() {
         let service = service(settings, leg);
         road.services.insert(leg, dial(settings, credentials, &service, None).await?);
     }
     Ok(road)
+}
+
+/// The way to one leg. Google's voice is not sure to get through the gateway (which of its versions the gateway dials is
+/// not documented): where it does not, it is dialled directly.
+async fn ladder(
+    settings: &Settings,
+    credentials: &Credentials,
+    service: &Service,
+    place: &Place,
+    remembered: Option<Form>,
+) -> Result<Ladder, Problem> {
+    let ladder = Ladder::fixed(settings.call.route, dial(settings, credentials, service, Some(place)).await?);
+    if settings.call.provider != Provider::Google || settings.call.route != Route::Gateway {
+        return Ok(ladder);
+    }
+    let mut direct = settings.clone();
+    direct.call.route = Route::Direct;
+    // Without a key of one's own (it is stored at the gateway) there is no other way.
+    let direct = dial(&direct, credentials, service, Some(place)).await.ok();
+    Ok(ladder.or_past_gateway(direct, remembered == Some(Form::PastGateway)))
 }
 
 async fn dial(
