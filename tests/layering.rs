@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "keyring-core",
             "protocol",
             "reqwest",
+            "ring",
             "rustls",
             "secrecy",
             "secret-service",

@@ -8,6 +8,7 @@ pub(crate) mod config;
 mod error;
 mod floor;
 mod interruption;
+mod kept;
 mod link;
 mod microphone;
 pub(crate) mod realtime;

@@ -27,8 +27,13 @@ const PACE: Duration = Duration::from_millis(10);
 /// How long it speaks for each letter.
 const LETTER_MS: u32 = 50;
 
+/// Gemini Live on its paths.
+pub(super) fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
+    is_place(&request.path).then(|| Box::new(Gemini::new(plan)) as Box<dyn Actor>)
+}
+
 /// Whether the fake plays there: the service's own path, or the gateway's for it.
-pub(super) fn is_place(path: &str) -> bool {
+fn is_place(path: &str) -> bool {
     let versions = ["v1", "v1beta", "v1alpha"].map(|version| format!(".{version}.GenerativeService."));
     let is_own = path.starts_with("/ws/google.ai.generativelanguage.")
         && versions.iter().any(|version| path.contains(version))

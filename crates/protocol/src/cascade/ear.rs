@@ -1,6 +1,6 @@
 //! What a cascade needs of a speech-to-text service.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::openai::refusal::Complaint;
 use crate::{Config, Errand, Message, Post, Received, Reply};
@@ -18,6 +18,11 @@ pub(crate) trait Ear: std::fmt::Debug + Send {
 
     /// The user ended the turn (push to talk): [`Heard::Ended`] must follow, with no words if there were none.
     fn end_turn(&mut self, now: Instant);
+
+    /// How long [`Heard::Ended`] may take after that, or after [`Heard::Stopped`].
+    fn limit(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 
     /// What was heard of the present turn is to be forgotten.
     fn clear(&mut self, now: Instant);
@@ -66,6 +71,8 @@ pub(crate) enum Heard {
     EagerEnd(String),
     /// It was not: the user goes on.
     Resumed,
+    /// The user fell silent for good; the words are on their way. Ears that have them at once need not say it.
+    Stopped,
     /// The turn is over.
     Ended(String),
     /// The service refuses or failed; the connection ends with it.

@@ -64,6 +64,9 @@ pub(crate) enum Said {
     Ready,
     /// Samples at [`crate::SAMPLE_RATE`].
     Audio { context: Context, pcm: Vec<i16> },
+    /// The sound that follows belongs to the text from this character on, of all that was handed to [`Mouth::speak`].
+    /// Mouths that cannot say need not.
+    Reached { context: Context, characters: usize },
     /// All of this answer was said.
     Done(Context),
     /// The service failed: with this answer, or (`None`) altogether, when the connection ends with it.

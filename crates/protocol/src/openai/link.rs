@@ -318,6 +318,9 @@ impl Realtime {
             if !matches!(utterance.stage, Stage::Waiting | Stage::OnServer { .. } | Stage::Held) {
                 continue;
             }
+            if utterance.stage == Stage::Held && utterance.is_restored {
+                continue;
+            }
             if utterance.attempts >= ATTEMPTS {
                 self.keep_for_user(id, UNANSWERED);
                 continue;

@@ -79,6 +79,7 @@ impl Realtime {
             Input::Played(item) => self.played(item),
             Input::Configure(config) => self.configure(config, now),
             Input::Resend => self.resend(now),
+            Input::Restore(said) => self.restore(said),
             Input::Forget(item) => self.forget(item, now),
             Input::Timeout => self.timeout(now),
         }

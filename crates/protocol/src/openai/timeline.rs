@@ -32,6 +32,8 @@ pub(super) struct Utterance {
     pub(super) attempts: u8,
     /// The next caption delta starts the caption anew (it was sent again).
     pub(super) is_caption_stale: bool,
+    /// It was said in an earlier run.
+    pub(super) is_restored: bool,
 }
 
 /// The wire's side of an assistant item.
@@ -141,6 +143,15 @@ impl Timeline {
         };
         self.entries.push(Entry { item, wire: None, is_gone: false, is_remembered: false, side });
         id
+    }
+
+    /// Puts the newest item before everything but restored ones.
+    pub(super) fn put_behind_restored(&mut self) {
+        let is_restored = |entry: &Entry| entry.utterance().is_some_and(|utterance| utterance.is_restored);
+        let restored = self.entries.iter().take_while(|entry| is_restored(entry)).count();
+        if restored < self.entries.len() {
+            self.shift(self.entries.len() - 1, restored);
+        }
     }
 
     fn position(&self, id: ItemId) -> Option<usize> {

@@ -1,0 +1,209 @@
+//! Written text as it is said: without the marks of Markdown, without what only the eye can read.
+
+/// What a line is, by its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Line {
+    /// Running text.
+    #[default]
+    Text,
+    /// A heading or an item of a list: it ends with a pause, whether it has a full stop or not.
+    Block,
+    /// A row of a table.
+    Row,
+    /// Nothing to say: a rule, or the line below a table's head.
+    Rule,
+}
+
+impl Line {
+    pub(super) fn of(line: &str) -> Self {
+        let text = unquoted(line);
+        let is_drawn = |marks: &[char]| {
+            text.len() >= 3 && text.chars().all(|character| marks.contains(&character) || character.is_whitespace())
+        };
+        if is_drawn(&['|', '-', ':', '+', '=']) || is_drawn(&['*']) || is_drawn(&['_']) {
+            Self::Rule
+        } else if text.starts_with('|') {
+            Self::Row
+        } else if text.starts_with('#') || bullet(text).is_some() || number(text).is_some() {
+            Self::Block
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Whether a line begins or ends a block of code.
+pub(super) fn is_fence(line: &str) -> bool {
+    let line = unquoted(line);
+    line.starts_with("```") || line.starts_with("~~~")
+}
+
+/// A piece of a line; `is_start`: it begins the line.
+pub(super) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
+    let text = if is_start { unquoted(piece) } else { piece.trim() };
+    let spoken = match line {
+        Line::Rule => return String::new(),
+        Line::Row => {
+            let cells = text.split('|').map(spoken).filter(|cell| !cell.is_empty());
+            cells.collect::<Vec<_>>().join(", ")
+        }
+        Line::Block if is_start => spoken(bullet(text.trim_start_matches('#')).unwrap_or(text.trim_start_matches('#'))),
+        Line::Block | Line::Text => spoken(text),
+    };
+    let ends = line != Line::Text && (piece.ends_with('\n') || line == Line::Row);
+    match spoken.chars().next_back() {
+        Some(last) if ends && last.is_alphanumeric() => spoken + if last >= '\u{2E80}' { "。" } else { "." },
+        Some(_) | None => spoken,
+    }
+}
+
+/// Without the marks of a quotation.
+fn unquoted(line: &str) -> &str {
+    line.trim_start_matches(|character: char| character.is_whitespace() || character == '>').trim_end()
+}
+
+/// Behind the bullet of a list, and its box if it has one.
+fn bullet(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(['-', '*', '+', '•'])?;
+    let rest = rest.strip_prefix([' ', '\t'])?.trim_start();
+    let boxes = ["[ ] ", "[x] ", "[X] "];
+    Some(boxes.iter().find_map(|mark| rest.strip_prefix(mark)).unwrap_or(rest))
+}
+
+/// Behind the number of a list.
+fn number(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
+    let has_digits = rest.len() < text.len() && text.len() - rest.len() <= 3;
+    rest.strip_prefix(['.', ')']).filter(|rest| has_digits && rest.starts_with([' ', '\t']))
+}
+
+/// Without emphasis, code marks, the addresses of links, tags, emojis. Empty if nothing is left to say.
+fn spoken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    strip(text, &mut out, 0);
+    let words: Vec<&str> = out.split_whitespace().collect();
+    let said = words.join(" ");
+    if said.chars().any(char::is_alphanumeric) { said } else { String::new() }
+}
+
+/// Links in links are read no deeper than this.
+const DEEPEST: usize = 4;
+
+fn strip(text: &str, out: &mut String, depth: usize) {
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let before = out.chars().next_back();
+        let after = rest.get(first.len_utf8()..).unwrap_or_default();
+        let next = after.chars().next();
+        let taken = match first {
+            '!' if next == Some('[') => None,
+            '[' if depth < DEEPEST => link(after, out, depth),
+            '<' => tag(after, out),
+            'h' if rest.starts_with("http://") || rest.starts_with("https://") => Some(address(rest, out)),
+            '\\' if next.is_some_and(|next| next.is_ascii_punctuation()) => {
+                out.extend(next);
+                Some(after.get(1..).unwrap_or_default())
+            }
+            '`' => Some(after),
+            '~' if next == Some('~') => after.get(1..),
+            '*' | '_' => Some(emphasis(first, before, after, out)),
+            _ if is_picture(first) => {
+                out.push(' ');
+                Some(after)
+            }
+            _ => {
+                out.push(first);
+                Some(after)
+            }
+        };
+        rest = match taken {
+            Some(taken) => taken,
+            None if first == '!' => after,
+            None => {
+                out.push(if first == '[' { ' ' } else { first });
+                after
+            }
+        };
+    }
+}
+
+/// `text](address)` as its text, notes and numbers of sources as nothing.
+fn link<'a>(after: &'a str, out: &mut String, depth: usize) -> Option<&'a str> {
+    let (text, rest) = split_at_close(after, '[', ']')?;
+    let target = rest.strip_prefix('(').and_then(|rest| split_at_close(rest, '(', ')'));
+    let named = || rest.strip_prefix('[').and_then(|rest| split_at_close(rest, '[', ']'));
+    let behind = target.or_else(named).map(|(_, behind)| behind);
+    let is_note = text.starts_with('^') || text.chars().all(|character| character.is_ascii_digit());
+    if !is_note || (target.is_some() && !text.starts_with('^')) {
+        strip(text, out, depth + 1);
+    }
+    Some(behind.unwrap_or(rest))
+}
+
+/// Up to the closing mark that belongs to an opening one, and what is behind it.
+fn split_at_close(text: &str, open: char, close: char) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    for (at, character) in text.char_indices() {
+        if character == open {
+            depth += 1;
+        } else if character == close && depth == 0 {
+            return Some((text.get(..at)?, text.get(at + close.len_utf8()..)?));
+        } else if character == close {
+            depth -= 1;
+        }
+    }
+    None
+}
+
+/// `<b>` as nothing, `<https://…>` as an address.
+fn tag<'a>(after: &'a str, out: &mut String) -> Option<&'a str> {
+    let (inside, rest) = after.split_once('>')?;
+    if inside.starts_with("http://") || inside.starts_with("https://") {
+        address(inside, out);
+        return Some(rest);
+    }
+    let is_tag = inside.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/') && inside.len() < 100;
+    is_tag.then(|| {
+        out.push(' ');
+        rest
+    })
+}
+
+/// A bare address as the name of its server.
+fn address<'a>(text: &'a str, out: &mut String) -> &'a str {
+    let is_outside =
+        |character: char| character.is_whitespace() || matches!(character, '<' | '>' | '"' | ')' | ']' | '*');
+    let (address, rest) = text.split_at(text.find(is_outside).unwrap_or(text.len()));
+    let trimmed = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    let name = trimmed.split_once("://").map_or(trimmed, |(_, name)| name);
+    let name = name.split(['/', '?', '#']).next().unwrap_or_default();
+    out.push_str(name.strip_prefix("www.").unwrap_or(name));
+    out.push_str(address.get(trimmed.len()..).unwrap_or_default());
+    rest
+}
+
+/// Marks of emphasis go; a star between numbers and a line within a name stay in some form.
+fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut String) -> &'a str {
+    let rest = after.trim_start_matches(mark);
+    let next = rest.chars().next();
+    let is_single = rest.len() == after.len();
+    let is_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let is_blank = |character: Option<char>| character.is_none_or(char::is_whitespace);
+    let is_number = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
+    if mark == '_' && is_word(before) && is_word(next) {
+        out.push(' ');
+    } else if mark == '*' && is_single {
+        let is_product = (is_number(before) && is_number(next)) || (is_blank(before) && is_blank(next));
+        if is_product {
+            out.push(mark);
+        }
+    }
+    rest
+}
+
+/// Emojis, arrows, ornaments, and the marks that join them.
+fn is_picture(character: char) -> bool {
+    matches!(character,
+        '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{2190}'..='\u{21FF}'
+        | '\u{25A0}'..='\u{25FF}' | '\u{FE00}'..='\u{FE0F}' | '\u{200B}'..='\u{200D}' | '\u{20E3}' | '\u{E0020}'..='\u{E007F}')
+}
