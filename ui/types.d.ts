@@ -509,7 +509,7 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "continued_on", 
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "past_gateway" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "continued_on", 
 /**
  * Who answers now.
  */
@@ -1443,7 +1443,15 @@ model: string,
 /**
  * Voice name.
  */
-voice: string, };
+voice: string, 
+/**
+ * How long Google keeps a connection, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, 
+/**
+ * Tokens of context at which the oldest go; 0 = Google decides. Less costs less: every turn is billed with all of it.
+ */
+context_tokens: number, };
 
 export type DeepgramSettings = { 
 /**

@@ -185,6 +185,7 @@ fn usage(of: &Map<String, Value>) -> Option<Usage> {
         cached_audio: cached_audio.min(input_audio),
         output_text: said + total("thoughtsTokenCount").unwrap_or(0),
         output_audio,
+        ..Usage::default()
     })
 }
 
