@@ -131,6 +131,7 @@ export function noteText(note) {
     case 'device_back': return `${note.name} is back and in use.`;
     case 'insecure_subprotocol': return 'This gateway takes the key only inside the connection request, where proxies may log it.';
     case 'session_only_key': return 'This system has no keychain: the key is kept until Sidetone closes.';
+    case 'past_gateway': return 'The gateway does not carry this voice: the call goes to the provider directly.';
     case 'network_too_slow': return 'The network is too slow for the microphone: some of it was not sent.';
     case 'recording_gap': return `The disk is too slow: ${(note.ms / 1000).toFixed(1)} s are missing in the recording.`;
     case 'renewed': return 'The longest call was near: it goes on over a fresh connection.';

@@ -40,6 +40,8 @@ pub(crate) enum Form {
     Subprotocol,
     /// Only the gateway's token: the gateway adds the key that is stored there.
     StoredKey,
+    /// Not through the gateway, which did not carry this voice.
+    PastGateway,
 }
 
 impl Form {
@@ -50,6 +52,7 @@ impl Form {
             Self::HeaderBare => "keys in headers, token without \"Bearer\"",
             Self::Subprotocol => "keys in the WebSocket subprotocol",
             Self::StoredKey => "key stored at the gateway",
+            Self::PastGateway => "directly, past the gateway",
         }
     }
 }
@@ -97,6 +100,8 @@ pub(crate) struct Ladder {
     trace: Vec<Rung>,
     /// The one thing to dial, for ways without rungs.
     fixed: Option<Box<Dial>>,
+    /// What to dial when the gateway does not carry this voice.
+    direct: Option<Box<Dial>>,
 }
 
 impl Ladder {
@@ -139,6 +144,22 @@ impl Ladder {
         Self { fixed: Some(Box::new(dial)), ..plain }
     }
 
+    /// The same with a way past the gateway; `is_known`: the gateway is known not to carry this voice.
+    pub(crate) fn or_past_gateway(self, direct: Option<Dial>, is_known: bool) -> Self {
+        let mut ladder = Self { direct: direct.map(Box::new), ..self };
+        if is_known {
+            ladder.go_past_gateway();
+        }
+        ladder
+    }
+
+    fn go_past_gateway(&mut self) -> bool {
+        let Some(direct) = self.direct.take() else { return false };
+        self.fixed = Some(direct);
+        self.form = Form::PastGateway;
+        true
+    }
+
     fn plain(route: Route, url: Url, key: Option<SecretString>, account: Option<&OpenaiSettings>) -> Self {
         Self {
             route,
@@ -151,6 +172,7 @@ impl Ladder {
             is_refused: false,
             trace: Vec::new(),
             fixed: None,
+            direct: None,
         }
     }
 
@@ -207,6 +229,7 @@ impl Ladder {
                 put("cf-aig-authorization", token.map(|token| format!("Bearer {token}")).unwrap_or_default());
             }
             Form::Subprotocol => subprotocols = self.subprotocols(),
+            Form::PastGateway => {}
         }
         Dial { url: self.url.clone(), headers, subprotocols }
     }
@@ -232,10 +255,13 @@ impl Ladder {
     /// no other form would change, the answer stays no.
     pub(crate) fn step(&mut self, failure: &Failure<'_>) -> bool {
         self.trace.push(Rung { form: self.form, outcome: outcome(failure) });
+        if self.go_past_gateway() {
+            return true;
+        }
         let next = match self.form {
             Form::Header if is_token_refused(failure) => Form::HeaderBare,
             Form::Header | Form::HeaderBare if is_header_lost(failure) => Form::Subprotocol,
-            Form::Header | Form::HeaderBare | Form::Subprotocol | Form::StoredKey => self.form,
+            Form::Header | Form::HeaderBare | Form::Subprotocol | Form::StoredKey | Form::PastGateway => self.form,
         };
         let goes_on = next != self.form && self.offers(next) && !self.is_refused;
         if goes_on {
@@ -253,13 +279,17 @@ impl Ladder {
             Form::Header => true,
             Form::HeaderBare => self.token.is_some(),
             Form::Subprotocol => are_tokens(),
-            Form::StoredKey => false,
+            Form::StoredKey | Form::PastGateway => false,
         }
     }
 
     /// What the user should know about the present form.
     pub(crate) fn note(&self) -> Option<Note> {
-        (self.form == Form::Subprotocol).then_some(Note::InsecureSubprotocol)
+        match self.form {
+            Form::Subprotocol => Some(Note::InsecureSubprotocol),
+            Form::PastGateway => Some(Note::PastGateway),
+            Form::Header | Form::HeaderBare | Form::StoredKey => None,
+        }
     }
 
     /// The rungs that failed.

@@ -6,6 +6,8 @@
 //! place of the first answer of a fresh session), `silent`.
 
 mod check;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -89,6 +89,8 @@ pub enum Note {
     },
     /// The gateway only works with the key in the subprotocol, which proxies may log.
     InsecureSubprotocol,
+    /// The gateway does not carry this voice: the call goes directly to the provider.
+    PastGateway,
     /// The key is kept until the app ends, as there is no keychain.
     SessionOnlyKey,
     /// The network is too slow for the microphone: some audio was dropped.

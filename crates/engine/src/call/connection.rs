@@ -127,6 +127,12 @@ impl Call {
         self.hand_over(Handover::Renewal, board);
     }
 
+    /// This connection is of no use for longer than this; where less than the margin is left, another one is made at once.
+    pub(super) fn expires(&mut self, within: Duration) {
+        let at = Instant::now() + within.saturating_sub(RENEWAL_MARGIN);
+        self.renew_at = Some(self.renew_at.map_or(at, |planned| planned.min(at)));
+    }
+
     pub(super) fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {
         if let Some(note) = self.link.ready(board.settings()) {
             board.note(note);

@@ -83,6 +83,7 @@ impl Call {
     fn event(&mut self, event: Event, board: &mut Board) {
         match event {
             Event::Ready { expires_at, .. } => self.ready(expires_at, board),
+            Event::Expires { within } => self.expires(within),
             Event::Item { item, after } => {
                 if is_answer(&item) && !item.text.is_empty() {
                     self.stopwatch.delta(item.id, Instant::now());

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod deepgram;
-mod handover;
+mod gemini;
 mod gpt_live;
+mod handover;
 mod key;
 mod latency;
 mod load;

@@ -151,6 +151,9 @@ pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
         wire: crate::route::voices::wire(settings),
         voice: match settings.endpoint.voice.trim() {
             own if is_endpoint && !own.is_empty() => own.to_owned(),
+            _ if settings.call.provider == crate::api::Provider::Google => {
+                settings.providers.google.voice.trim().to_owned()
+            }
             _ => openai.voice.trim().to_owned(),
         },
         speed: is_provider_paced(settings).then_some(voice.speed),

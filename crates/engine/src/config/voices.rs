@@ -15,6 +15,10 @@ pub struct GoogleSettings {
     pub model: String,
     /// Voice name.
     pub voice: String,
+    /// How long Google keeps a connection, s; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
+    /// Tokens of context at which the oldest go; 0 = Google decides. Less costs less: every turn is billed with all of it.
+    pub context_tokens: u32,
 }
 
 impl Default for GoogleSettings {
@@ -24,6 +28,9 @@ impl Default for GoogleSettings {
             version: "v1beta".into(),
             model: "gemini-3.8-live".into(),
             voice: "Kore".into(),
+            // Live API, session management, read 2026-11: about ten minutes, whatever the session's length.
+            connection_seconds: 600,
+            context_tokens: 0,
         }
     }
 }

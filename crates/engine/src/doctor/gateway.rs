@@ -85,6 +85,6 @@ fn won(name: &str, form: Form, millis: u128) -> Check {
     match form {
         Form::Subprotocol => Check::new(Section::Gateway, name, Status::Warning, detail + "; only this form works")
             .advise("Proxies on the way may log the key in this form. Prefer a key stored at the gateway, or the direct route."),
-        Form::Header | Form::HeaderBare | Form::StoredKey => Check::new(Section::Gateway, name, Status::Ok, detail),
+        Form::Header | Form::HeaderBare | Form::StoredKey | Form::PastGateway => Check::new(Section::Gateway, name, Status::Ok, detail),
     }
 }

@@ -101,6 +101,9 @@ impl Refusal {
 
     fn status_code(&self, status: u16) -> Code {
         match status {
+            // Google's words for a bad key and a country come with 400 (AIP-193 errors, read 2026-11).
+            400 if self.has_words(&["API key not valid", "API key expired", "API_KEY_INVALID"]) => Code::CredentialRefused,
+            400 if self.has_words(&["User location is not supported"]) => Code::NotPermitted,
             401 => Code::CredentialRefused,
             402 => Code::Quota,
             403 => Code::NotPermitted,
@@ -113,7 +116,16 @@ impl Refusal {
     }
 
     fn is_out_of_credit(&self) -> bool {
-        let words = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "Spending limit"];
+        self.has_words(&[
+            "insufficient_quota",
+            "credit_balance_exhausted",
+            "billing_hard_limit_reached",
+            "Spending limit",
+            "exceeded your current quota",
+        ])
+    }
+
+    fn has_words(&self, words: &[&str]) -> bool {
         matches!(self, Self::Http { detail, .. } if words.iter().any(|word| detail.contains(word)))
     }
 }
@@ -198,7 +210,11 @@ mod tests {
             (http(404, None, ""), Code::Refused, false),
             (Refusal::Insecure, Code::InsecureRoute, false),
         ];
-        let direct: [(Refusal, Code, bool); 10] = [
+        let direct: [(Refusal, Code, bool); 14] = [
+            (http(400, Some(400), "API key not valid. Please pass a valid API key."), Code::CredentialRefused, false),
+            (http(400, Some(400), "User location is not supported for the API use."), Code::NotPermitted, false),
+            (http(429, Some(429), "You exceeded your current quota, please check your plan"), Code::Quota, false),
+            (http(429, Some(429), "Resource has been exhausted"), Code::RateLimited, true),
             (http(401, Some(2009), ""), Code::CredentialRefused, false),
             (http(403, None, "unsupported_country_region_territory"), Code::NotPermitted, false),
             (http(429, None, "rate_limit_exceeded: slow down"), Code::RateLimited, true),

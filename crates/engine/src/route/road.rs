@@ -35,7 +35,7 @@ impl Road {
                 Ok(Self { legs: vec![(Leg::Voice, ladder)], services: BTreeMap::new() })
             }
             Provider::Google | Provider::Cascade | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
-                voices::road(settings, credentials).await
+                voices::road(settings, credentials, remembered).await
             }
         }
     }

@@ -8,7 +8,7 @@ use protocol::{Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Ladder, Road, address};
+use super::{Form, Ladder, Road, address};
 use crate::api::{Code, Holder, Problem, Provider, Route};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
@@ -56,16 +56,22 @@ pub(crate) fn wire(settings: &Settings) -> Wire {
             agent_id: settings.providers.elevenlabs.agent_id.trim().to_owned(),
             overrides: settings.providers.elevenlabs.agent_overrides,
         }),
-        Provider::Google => Wire::Gemini(gemini::Setup {
-            model: settings.providers.google.model.trim().to_owned(),
-            version: settings.providers.google.version.trim().to_owned(),
-            connection_limit: Some(Duration::from_secs(600)),
-            compressed_at: None,
-        }),
+        Provider::Google => Wire::Gemini(gemini(settings)),
         Provider::GptLive => {
             let own = &settings.providers.gpt_live;
             Wire::GptLive(gpt_live::Setup { model: own.model.trim().to_owned(), voice: own.voice.trim().to_owned() })
         }
+    }
+}
+
+fn gemini(settings: &Settings) -> gemini::Setup {
+    let google = &settings.providers.google;
+    gemini::Setup {
+        model: google.model.trim().to_owned(),
+        version: google.version.trim().to_owned(),
+        connection_limit: (google.connection_seconds > 0)
+            .then(|| Duration::from_secs(google.connection_seconds.into())),
+        compressed_at: (google.context_tokens > 0).then_some(google.context_tokens),
     }
 }
 
@@ -232,7 +238,11 @@ fn local(settings: &Settings) -> Service {
 }
 
 /// The road to the present voice, with its keys.
-pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Result<Road, Problem> {
+pub(super) async fn road(
+    settings: &Settings,
+    credentials: &Credentials,
+    remembered: Option<Form>,
+) -> Result<Road, Problem> {
     if settings.call.provider == Provider::Elevenlabs && settings.providers.elevenlabs.agent_id.trim().is_empty() {
         let detail = "no ElevenLabs agent is chosen: set the id of one".to_owned();
         return Err(Problem { code: Code::Refused, detail });
@@ -241,14 +251,33 @@ pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Resu
     let mut road = Road::default();
     for place in config.wire.places(&config) {
         let service = service(settings, place.leg);
-        let dial = dial(settings, credentials, &service, Some(&place)).await?;
-        road.legs.push((place.leg, Ladder::fixed(settings.call.route, dial)));
+        road.legs.push((place.leg, ladder(settings, credentials, &service, &place, remembered).await?));
     }
     for leg in config.wire.services() {
         let service = service(settings, leg);
         road.services.insert(leg, dial(settings, credentials, &service, None).await?);
     }
     Ok(road)
+}
+
+/// The way to one leg. Google's voice is not sure to get through the gateway (which of its versions the gateway dials is
+/// not documented): where it does not, it is dialled directly.
+async fn ladder(
+    settings: &Settings,
+    credentials: &Credentials,
+    service: &Service,
+    place: &Place,
+    remembered: Option<Form>,
+) -> Result<Ladder, Problem> {
+    let ladder = Ladder::fixed(settings.call.route, dial(settings, credentials, service, Some(place)).await?);
+    if settings.call.provider != Provider::Google || settings.call.route != Route::Gateway {
+        return Ok(ladder);
+    }
+    let mut direct = settings.clone();
+    direct.call.route = Route::Direct;
+    // Without a key of one's own (it is stored at the gateway) there is no other way.
+    let direct = dial(&direct, credentials, service, Some(place)).await.ok();
+    Ok(ladder.or_past_gateway(direct, remembered == Some(Form::PastGateway)))
 }
 
 async fn dial(
