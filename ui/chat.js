@@ -84,7 +84,7 @@ function answer(app, body) {
   const trouble = h('div');
   const meta = h('div', { class: 'meta' });
   const deeds = h('div', { class: 'deeds' });
-  body.append(reasoning, words, pulse, sources, trouble, meta, deeds);
+  body.append(reasoning, words, pulse, sources, trouble, h('div', { class: 'foot' }, meta, deeds));
   const around = { open: (/** @type {string} */ address) => app.openAddress(address), copy: (/** @type {string} */ text) => app.copy(text, 'The code') };
   const drawn = new Answer(words, around);
   let signature = '';

@@ -2,7 +2,7 @@
 // Microphone and speaker: lists that are shared by the popover and the settings, and the popover itself.
 import { byId, fill, h, icon, keyboardFocus } from './dom.js';
 import { slider } from './fields.js';
-import { level } from './meters.js';
+import { bar } from './gauge.js';
 import { soundCheck } from './soundcheck.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -14,14 +14,20 @@ let lists = 0;
 export function deviceList(app, direction) {
   const name = `device-${direction}-${++lists}`;
   const isInput = direction === 'input';
-  const meter = h('i');
+  const meter = bar(h('canvas', { class: `meter ${direction}`, 'aria-hidden': 'true' }));
   const list = h('div', { class: 'device-list' });
   const element = h('fieldset', { class: 'devices', role: 'radiogroup', 'aria-label': isInput ? 'Microphone' : 'Speaker' },
     h('div', { class: 'device-head' }, icon(isInput ? 'mic' : 'speaker'), h('span', { class: 'device-title' }, isInput ? 'Microphone' : 'Speaker'),
-      h('span', { class: `meter ${direction}`, 'aria-hidden': 'true' }, meter)), list);
+      meter.element), list);
   let drawn = '';
+  let painted = '';
 
-  app.meters.listen((now) => { if (element.isConnected) level(meter, now[direction]); });
+  app.meters.listen((now) => {
+    if (!element.isConnected) return;
+    const { theme } = app.snapshot.settings.appearance;
+    if (theme !== painted) { painted = theme; meter.draw(); }
+    meter.show(now[direction]);
+  });
 
   function draw() {
     const { devices, settings } = app.snapshot;

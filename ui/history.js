@@ -58,6 +58,7 @@ export function history(app) {
     fill(list, ...groups(shown, now, isSearch).map(({ name, entries }) => h('section', { 'aria-label': name }, h('h3', {}, name),
       h('ul', {}, ...entries.map((entry) => row(entry, now))))));
     none.hidden = shown.length > 0;
+    list.hidden = !none.hidden;
     say(none, isSearch ? 'Nothing found.' : 'Conversations stay here.');
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-entry="${focused}"]`))?.focus();
   }
@@ -67,7 +68,7 @@ export function history(app) {
     if (renaming === entry.id) return h('li', { class: 'entry' }, nameField(entry));
     const isOpen = entry.id === app.snapshot.chat.conversation;
     return h('li', { class: 'entry' },
-      h('button', { type: 'button', class: 'entry-open', 'data-entry': entry.id, 'aria-current': isOpen && 'page', title: titleOf(entry), onclick: () => open(entry.id), onkeydown: (/** @type {KeyboardEvent} */ event) => keys(event, entry), ondblclick: () => rename(entry) },
+      h('button', { type: 'button', class: 'entry-open', 'data-entry': entry.id, 'aria-current': isOpen && 'page', title: titleOf(entry), 'aria-label': `${titleOf(entry)}, ${when(entry.at, now)}`, onclick: () => open(entry.id), onkeydown: (/** @type {KeyboardEvent} */ event) => keys(event, entry), ondblclick: () => rename(entry) },
         h('b', {}, entry.is_pinned && icon('pin'), titleOf(entry)), h('time', { datetime: new Date(entry.at).toISOString() }, when(entry.at, now)),
         entry.found.length > 0 && h('span', { class: 'found' }, ...entry.found.map((part) => (part.is_hit ? h('mark', {}, part.text) : part.text)))),
       h('button', { type: 'button', class: 'tool more', 'aria-label': `More for ${titleOf(entry)}`, 'aria-haspopup': 'menu', onclick: (/** @type {Event} */ event) => openMenu(entry, /** @type {HTMLElement} */ (event.currentTarget)) }, icon('more')));

@@ -42,10 +42,14 @@ export function send(command) {
 export const setKey = (holder, key) => invoke('set_key', { holder, key });
 
 /**
- * The next levels that differ from the ones that are shown; at latest after a second.
- * @param {Levels|null} shown null: at once @returns {Promise<Levels>}
+ * Levels as they change, for three seconds.
+ * @param {(levels: Levels) => void} onLevels @returns {Promise<Levels>} the last ones, when it is over
  */
-export const levels = (shown) => invoke('levels', { shown });
+export function levels(onLevels) {
+  const channel = new Channel();
+  channel.onmessage = onLevels;
+  return invoke('levels', { channel });
+}
 
 /** @param {PageLink} link @returns {Promise<void>} */
 export const openLink = (link) => invoke('open_link', { link });

@@ -22,10 +22,17 @@ const HOLDERS = {
   perplexity: { title: 'Perplexity', about: 'Answers with sources from the web.', placeholder: 'pplx-…', link: null },
   cerebras: { title: 'Cerebras', about: 'Open models, answered fast.', placeholder: 'csk-…', link: null },
   huggingface: { title: 'Hugging Face', about: 'Open models at many hosts.', placeholder: 'hf_…', link: null },
+  deepgram: { title: 'Deepgram', about: 'Ears and voices, and Deepgram’s own agent.', placeholder: 'API key', link: null },
+  elevenlabs: { title: 'ElevenLabs', about: 'Ears, voices, and agents.', placeholder: 'sk_…', link: null },
+  cartesia: { title: 'Cartesia', about: 'Ears and voices.', placeholder: 'sk_car_…', link: null },
+  fal: { title: 'fal', about: 'Pictures.', placeholder: 'key id:secret', link: null },
   workers_ai: { title: 'Cloudflare Workers AI', about: 'Open models at Cloudflare; needs the account id too.', placeholder: 'API token', link: null },
   custom: { title: 'My own server for text', about: 'Only if your server asks for one.', placeholder: 'Key of your server', link: null },
   endpoint: { title: 'My own server', about: 'Only if your server asks for one. Your OpenAI key is never sent there.', placeholder: 'Key of your server', link: null },
 };
+
+/** Whose key, in words. @param {Holder} holder */
+export const keyTitle = (holder) => HOLDERS[holder].title;
 
 /** @param {Credential | undefined} credential @returns {[string, string]} tone, words */
 function placeWords(credential) {

@@ -1,9 +1,10 @@
 // @ts-check
 // Boot: the first snapshot, the events after it, and which page is in front.
-/** @import {Batch, Command, Snapshot} from './types' */
+/** @import {Batch, Command, Event, Snapshot} from './types' */
 import { composer } from './composer.js';
 import { devicePopover } from './devices.js';
 import { ask, byId, keyboardFocus } from './dom.js';
+import { finder } from './find.js';
 import { firstRun } from './firstrun.js';
 import { header } from './header.js';
 import { history, transferWords } from './history.js';
@@ -39,16 +40,24 @@ export class App {
     this.devices = devicePopover(this);
     this.recording = recording(this);
     this.timeline = timeline(this);
+    this.find = finder(this);
     this.composer = composer(this);
     this.picker = modelPicker(this);
     this.prompt = prompt(this);
     this.history = history(this);
-    this.parts = [header(this), this.timeline, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
+    /** What shows the words: they come often and change nothing else. */
+    this.words = [header(this), this.timeline, this.find];
+    this.parts = [...this.words, this.composer, this.picker, this.prompt, this.history, this.recording, problems(this), talk(this), this.meters, this.devices, this.settings, this.firstRun];
     shortcuts(this);
     document.addEventListener('click', leaveButton);
   }
 
-  draw() {
+  /** @param {Event[]} [applied] what happened; without it everything is drawn */
+  draw(applied) {
+    if (applied?.every(({ type }) => type === 'item' || type === 'chat_message')) {
+      for (const part of this.words) part.draw();
+      return;
+    }
     const { theme } = this.snapshot.settings.appearance;
     if (theme === 'system') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
@@ -162,7 +171,7 @@ export class App {
 
   /** Closes what is in front, if anything is. */
   closeFront() {
-    if (this.devices.close() || this.history.close()) return true;
+    if (this.devices.close() || this.history.close() || (this.view === 'talk' && this.find.close())) return true;
     if (this.view !== 'settings') return false;
     if (!this.settings.escape()) this.close();
     return true;
@@ -225,7 +234,7 @@ async function boot() {
       const words = event.type === 'transfer' ? transferWords(event.data) : '';
       if (words) toast(words);
     }
-    if (applied.length > 0) app.draw();
+    if (applied.length > 0) app.draw(applied);
     if (hasGap) void catchUp(app);
   }
 

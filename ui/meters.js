@@ -1,23 +1,25 @@
 // @ts-check
-// Levels are pulled at most 20 times a second, and only when there is something new to see: each pull costs the web
-// engine dear. What falls goes on falling without being pulled.
+// Levels come at most 12 times a second, and only when there is something new to see: each one costs the web engine
+// dear. What falls goes on falling by itself.
 /** @import {Levels} from './types' */
 import { byId } from './dom.js';
+import { aura, bar } from './gauge.js';
 import { levels } from './ipc.js';
 import { loudness } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {{input: number, output: number, clipped: boolean}} Loudness 0…1 */
 
-const PERIOD_MS = 50;
-const FALL = 0.72;
+const PERIOD_MS = 80;
+const FALL = 0.6;
 /** A step that nobody sees. */
 const STILL = 0.01;
 
 /** @param {App} app */
 export function meters(app) {
-  const talk = byId('talk');
-  const [input, output] = ['input', 'output'].map((name) => /** @type {HTMLElement} */ (byId('meters').querySelector(`.${name}`)));
+  const isStill = matchMedia('(prefers-reduced-motion: reduce)');
+  const [input, output] = ['input', 'output'].map((name) => bar(/** @type {HTMLCanvasElement} */ (byId('meters').querySelector(`.${name}`))));
+  const rings = aura(byId('aura'), () => app.snapshot.call.talk);
   /** @type {Set<(now: Loudness) => void>} */
   const listeners = new Set();
   /** @type {Loudness} */
@@ -32,12 +34,19 @@ export function meters(app) {
     && (app.snapshot.call.link.state !== 'idle' || app.snapshot.call.is_armed || isChecking(app));
 
   async function run() {
-    while (isNeeded()) {
-      latest = await levels(latest).catch(() => null);
-      fall();
-      await pause();
-    }
+    while (isNeeded()) await levels(take).catch(pause);
     isRunning = false;
+    rest();
+  }
+
+  /** @param {Levels} next */
+  function take(next) {
+    if (!isNeeded()) return;
+    latest = next;
+    fall();
+  }
+
+  function rest() {
     latest = null;
     show({ input: 0, output: 0, clipped: false });
   }
@@ -54,20 +63,38 @@ export function meters(app) {
   /** @param {Loudness} next */
   function show(next) {
     now = next;
-    level(input, next.input);
-    level(output, next.output);
-    input.classList.toggle('clipped', next.clipped);
-    level(talk, app.snapshot.call.talk === 'speaking' ? next.output : next.input);
+    if (input.element.classList.contains('clipped') !== next.clipped) {
+      input.element.classList.toggle('clipped', next.clipped);
+      input.draw();
+    }
+    input.show(next.input);
+    output.show(next.output);
+    showRings();
     for (const listener of listeners) listener(next);
   }
 
+  function showRings() {
+    rings.show(isStill.matches ? 0.5 : app.snapshot.call.talk === 'speaking' ? now.output : now.input);
+  }
+
+  /** In the colours of now. */
+  function paint() {
+    for (const gauge of [input, output, rings]) gauge.draw();
+    showRings();
+  }
+
+  let painted = '';
   function draw() {
-    if (isRunning || !isNeeded()) return;
+    const look = `${app.snapshot.call.talk} ${app.snapshot.settings.appearance.theme} ${app.view}`;
+    if (look !== painted) { painted = look; paint(); }
+    if (!isNeeded()) return latest && rest();
+    if (isRunning) return;
     isRunning = true;
     void run();
   }
 
   document.addEventListener('visibilitychange', draw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paint);
   return {
     draw,
     /** @param {(now: Loudness) => void} listener */

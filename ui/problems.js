@@ -2,6 +2,8 @@
 // What stands in the way, in plain words: what happened, what to do, one button.
 /** @import {Code, Note, Problem, Snapshot} from './types' */
 import { byId, fill, h, icon } from './dom.js';
+import { keyTitle } from './keycard.js';
+import { keyHolder, voiceName } from './voices.js';
 import { capital, isMac } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -14,9 +16,9 @@ const MICROPHONE_PATH = isMac
     ? 'Allow desktop apps in Settings → Privacy & security → Microphone.'
     : 'Allow the microphone in the sound settings of the system.';
 
-const keys = (/** @type {App} */ app) => app.openSettings('keys', app.snapshot.call.route === 'endpoint' ? 'endpoint' : 'openai');
+const keys = (/** @type {App} */ app) => app.openSettings('keys', keyHolder(app.snapshot));
 const token = (/** @type {App} */ app) => app.openSettings('keys', 'gateway');
-const voice = (/** @type {App} */ app) => app.openSettings('voice', 'providers.openai.model');
+const voice = (/** @type {App} */ app) => app.openSettings('voice', app.snapshot.call.provider === 'openai' ? 'providers.openai.model' : 'call.provider');
 const route = (/** @type {App} */ app) => app.openSettings('voice', 'call.route');
 const gatewayIds = (/** @type {App} */ app) => app.openSettings('routing', app.snapshot.settings.gateway.account_id ? 'gateway.gateway_id' : 'gateway.account_id');
 const address = (/** @type {App} */ app) => app.openSettings('routing', { direct: 'providers.openai.base_url', gateway: 'gateway.base_url', endpoint: 'endpoint.base_url' }[app.snapshot.call.route]);
@@ -34,7 +36,15 @@ export const particulars = ({ code, detail }) => (WHOLE.has(code) ? '' : detail.
 /** Who answers, by name. @param {Snapshot} snapshot */
 function provider({ call }) {
   if (call.provider === 'practice') return 'The practice partner';
-  return call.route === 'endpoint' ? 'Your server' : 'OpenAI';
+  if (call.provider === 'openai') return call.route === 'endpoint' ? 'Your server' : 'OpenAI';
+  return call.provider === 'cascade' ? 'A service of your mix' : voiceName(call.provider);
+}
+
+/** Whose key it is that is missing. @param {Snapshot} snapshot */
+function owner(snapshot) {
+  const { call } = snapshot;
+  if (call.provider === 'openai' && call.route === 'endpoint') return 'your server';
+  return keyTitle(keyHolder(snapshot));
 }
 
 /** @param {Snapshot} snapshot */
@@ -45,12 +55,14 @@ function kept({ call }) {
 
 /** @type {Record<Code, (snapshot: Snapshot, detail: string) => [string, string, string, (app: App) => void]>} */
 const TABLE = {
-  no_credential: (s) => [s.call.route === 'gateway' ? 'A key for this route is missing.' : `There is no key for ${s.call.route === 'endpoint' ? 'your server' : 'OpenAI'} yet.`, 'Add one, or switch to the practice partner, which needs none.', 'Add a key', keys],
+  no_credential: (s) => [s.call.route === 'gateway' ? 'A key for this route is missing.' : `There is no key for ${owner(s)} yet.`, 'Add one, or switch to the practice partner, which needs none.', 'Add a key', keys],
   credential_refused: (s) => [`${provider(s)} did not accept this key.`, `It may be revoked or mistyped. ${kept(s)}`, 'Open keys', keys],
   not_permitted: (s, detail) => (detail.includes('unsupported_country')
     ? [`${provider(s)} does not serve this country or region.`, `Another route or server may. ${kept(s)}`, 'Choose a route', route]
     : [`This key may not use ${s.call.model}.`, 'Choose another model, or allow this one in the account.', 'Choose a model', voice]),
-  quota: (s) => ['This OpenAI account has no credit left.', `Add credit, then send again. ${kept(s)}`, 'Open billing', (app) => app.link('openai_billing')],
+  quota: (s) => (keyHolder(s) === 'openai'
+    ? ['This OpenAI account has no credit left.', `Add credit, then send again. ${kept(s)}`, 'Open billing', (app) => app.link('openai_billing')]
+    : [`${provider(s)}: no credit left.`, `Add credit there, or go on with another voice. ${kept(s)}`, 'Choose another voice', voice]),
   rate_limited: (s) => [`${provider(s)} is limiting requests.`, `Wait a moment, then try again. ${kept(s)}`, 'Try again', retry],
   refused: (s) => [`${provider(s)} refused the model or a setting.`, 'Check the model and the voice.', 'Open voice settings', voice],
   offline: (s) => ['The network or the server cannot be reached.', kept(s), 'Try again', retry],
@@ -77,6 +89,7 @@ const TABLE = {
   keychain_locked: () => ['The keychain is locked.', 'Unlock it, then look again.', 'Look again', (app) => app.send({ do: 'check_keys' })],
   settings_damaged: () => ['Parts of the settings file could not be read.', 'Defaults stand in for them; the old file is kept beside the new one.', 'Show where', (app) => app.openSettings('about')],
   recording_failed: () => ['The recording could not be written or read.', 'Check the free space and the folder’s permissions. The call goes on.', 'Open folder', (app) => app.openRecordings()],
+  unsent: () => ['This was not answered before Sidetone was closed.', 'Send it again, or remove it.', 'Send again', resend],
   internal: () => ['Something went wrong inside Sidetone.', 'Try again; if it stays, the log tells more.', 'Try again', retry],
 };
 
@@ -108,6 +121,9 @@ export function problems(app) {
   };
 }
 
+/** @param {number} seconds */
+const duration = (seconds) => (seconds % 60 ? `${seconds} s` : seconds === 60 ? 'a minute' : `${seconds / 60} minutes`);
+
 /** @param {Note} note */
 export function noteText(note) {
   switch (note.note) {
@@ -118,8 +134,12 @@ export function noteText(note) {
     case 'network_too_slow': return 'The network is too slow for the microphone: some of it was not sent.';
     case 'recording_gap': return `The disk is too slow: ${(note.ms / 1000).toFixed(1)} s are missing in the recording.`;
     case 'renewed': return 'The longest call was near: it goes on over a fresh connection.';
+    case 'continued_on': return `The conversation goes on with ${voiceName(note.provider)}.`;
+    case 'stood_in': return `${voiceName(note.failed)} cannot answer now. ${voiceName(note.provider)} goes on.`;
     case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
+    case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
+    case 'muted_costs': return 'Muted, this voice costs as much: it is paid by the second. Hang up when you are done.';
     case 'speaking_muted': return 'You are speaking, but the microphone is muted.';
     case 'hands_free': return `${note.name} is in its telephone mode. ${note.microphone ? `Listen on it and talk into ${note.microphone.name}: both sound better.` : 'With another microphone it would sound better.'}`;
   }

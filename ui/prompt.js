@@ -19,11 +19,8 @@ export function prompt(app) {
     h('label', { class: 'note', for: 'prompt-text' }, 'What the model is told about itself and about you, in this conversation.'), area,
     h('div', { class: 'preset-new' }, name, keep), list);
 
-  let told = '';
   function store() {
-    if (area.value === told) return;
-    told = area.value;
-    app.send({ do: 'set_system_prompt', text: told });
+    if (area.value !== app.snapshot.chat.system) app.send({ do: 'set_system_prompt', text: area.value });
   }
   function close() {
     store();
@@ -49,8 +46,7 @@ export function prompt(app) {
   dialog.addEventListener('close', store);
   dialog.addEventListener('click', (event) => { if (event.target === dialog) close(); });
   button.addEventListener('click', () => {
-    told = app.snapshot.chat.system;
-    area.value = told;
+    area.value = app.snapshot.chat.system;
     drawn = '';
     const before = keyboardFocus();
     dialog.showModal();
@@ -68,7 +64,7 @@ export function prompt(app) {
     if (now === drawn) return;
     drawn = now;
     fill(list, ...presets.map((preset) => h('li', {},
-      h('button', { type: 'button', class: 'preset', onclick: () => use(preset) }, h('b', {}, preset.name), preset.target && h('span', { class: 'tag' }, shortName(preset.target.model)), h('span', { class: 'note' }, preset.system.slice(0, 160))),
+      h('button', { type: 'button', class: 'preset', 'aria-label': `Use ${preset.name}`, onclick: () => use(preset) }, h('b', {}, preset.name), preset.target && h('span', { class: 'tag' }, shortName(preset.target.model)), h('span', { class: 'note' }, preset.system.slice(0, 160))),
       h('button', { type: 'button', class: 'tool', 'aria-label': `Delete ${preset.name}`, title: 'Delete', onclick: () => app.send({ do: 'delete_preset', name: preset.name }) }, icon('trash')))));
   }
 

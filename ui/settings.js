@@ -9,6 +9,7 @@ import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
 import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
+import { standInRow, voicePicker, voiceSettings } from './voices.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */
@@ -20,7 +21,7 @@ const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'v
 const LANGUAGES = [['', 'Any language'], ['ar', 'Arabic'], ['zh', 'Chinese'], ['cs', 'Czech'], ['da', 'Danish'], ['nl', 'Dutch'], ['en', 'English'], ['fi', 'Finnish'], ['fr', 'French'], ['de', 'German'], ['el', 'Greek'], ['he', 'Hebrew'], ['hi', 'Hindi'], ['hu', 'Hungarian'], ['id', 'Indonesian'], ['it', 'Italian'], ['ja', 'Japanese'], ['ko', 'Korean'], ['no', 'Norwegian'], ['pl', 'Polish'], ['pt', 'Portuguese'], ['ro', 'Romanian'], ['ru', 'Russian'], ['es', 'Spanish'], ['sv', 'Swedish'], ['tr', 'Turkish'], ['uk', 'Ukrainian'], ['vi', 'Vietnamese']];
 
 /** @type {import('./types').Holder[]} */
-const HOLDERS = ['openai', 'gateway', 'endpoint', 'anthropic', 'google', 'vertex', 'openrouter', 'mistral', 'groq', 'deepseek', 'xai', 'perplexity', 'cerebras', 'huggingface', 'workers_ai', 'custom'];
+const HOLDERS = ['openai', 'gateway', 'endpoint', 'anthropic', 'google', 'vertex', 'openrouter', 'mistral', 'groq', 'deepseek', 'xai', 'perplexity', 'cerebras', 'huggingface', 'workers_ai', 'deepgram', 'elevenlabs', 'cartesia', 'fal', 'custom'];
 
 /** Holders whose keys a call needs: always in sight. The others unfold. */
 const FIRST = new Set(['openai', 'gateway', 'endpoint']);
@@ -45,15 +46,17 @@ const speed = ({ voice }) => (voice.speed === 1 ? 'As fast as the voice speaks b
 function groups(app, keyCards) {
   return [
     ['voice', 'Voice', [
-      choice(app, { label: 'Who answers', about: (s) => (isOpenai(s) ? 'OpenAI answers on your own key.' : 'The practice partner repeats what you say: no key, no network, no cost.'), path: ['call', 'provider'], options: [['practice', 'Practice partner'], ['openai', 'OpenAI']] }),
-      choice(app, { label: 'Route', about: 'Which way a call goes. Takes effect with the next connection.', path: ['call', 'route'], when: isOpenai, options: [['direct', 'Direct'], ['gateway', 'Cloudflare AI Gateway'], ['endpoint', 'My own server']] }),
+      voicePicker(app),
+      choice(app, { label: 'Route', about: 'Which way a call goes. Takes effect with the next connection.', path: ['call', 'route'], when: (s) => s.call.provider !== 'practice', options: [['direct', 'Direct'], ['gateway', 'Cloudflare AI Gateway'], ['endpoint', 'My own server']] }),
       text(app, { label: 'Model', about: (s) => (hasRoute('endpoint')(s) ? 'Your server uses this name unless Gateway and routing names another.' : 'Any realtime model your account may use.'), path: ['providers', 'openai', 'model'], when: isOpenai, suggestions: MODELS, isCode: true }),
       select(app, { label: 'Voice', about: 'How the answer sounds, from the next connection on.', path: ['providers', 'openai', 'voice'], when: isOpenai, options: VOICES.map((voice) => [voice, voice[0].toUpperCase() + voice.slice(1)]) }),
-      text(app, { label: 'Instructions', about: 'What the model should know about itself and about you.', path: ['voice', 'instructions'], when: isOpenai, lines: 4, placeholder: 'Be brief. I am learning Polish; correct my mistakes.' }),
+      text(app, { label: 'Instructions', about: 'What the model should know about itself and about you.', path: ['voice', 'instructions'], when: (s) => s.call.provider !== 'practice', lines: 4, placeholder: 'Be brief. I am learning Polish; correct my mistakes.' }),
       select(app, { label: 'Your language', about: 'Helps to write down what you say.', path: ['voice', 'language'], options: /** @type {[string, string][]} */ (LANGUAGES) }),
       slider(app, { label: 'Speed', about: speed, path: ['voice', 'speed'], range: [0.75, 1.5], ends: ['Slower', 'Faster'] }),
       toggle(app, { label: 'Write down what I say', about: 'Your spoken words appear as captions and help after a lost connection.', path: ['voice', 'captions'] }),
       select(app, { label: 'Reasoning effort', about: 'More thought, later answers. Models before 2 do not take it.', path: ['providers', 'openai', 'reasoning_effort'], when: isOpenai, options: [['', 'As the model likes'], ['minimal', 'Minimal'], ['low', 'Low'], ['medium', 'Medium'], ['high', 'High'], ['xhigh', 'Highest']] }),
+      ...voiceSettings(app),
+      standInRow(app),
     ]],
     ['turns', 'Turn-taking', [
       choice(app, { label: 'Who ends a turn', about: (s) => (s.call.mode === 'ptt' ? 'You do: hold to talk, let go to send. A short tap locks it.' : 'The microphone stays open and a pause ends your turn.'), path: ['call', 'mode'], options: [['ptt', 'Hold to talk'], ['open', 'Open microphone']] }),

@@ -15,7 +15,8 @@ const LIST = [
   ['Captions on or off', [COMMAND, 'Shift', 'C']],
   ['New chat', [COMMAND, 'N']],
   ['Choose a model', [COMMAND, 'K']],
-  ['Search conversations', [COMMAND, 'F']],
+  ['Find in this conversation; from one match to the next', [COMMAND, 'F', 'G']],
+  ['Search conversations', [COMMAND, 'Shift', 'F']],
   ['Edit the last message, from an empty field', ['↑']],
   ['Settings', [COMMAND, ',']],
   ['Larger, smaller, normal size', [COMMAND, '+', '−', '0']],
@@ -41,7 +42,10 @@ export function shortcuts(app) {
     j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
     n: () => app.newConversation(),
     k: () => { if (app.view !== 'first-run') app.picker.open(); },
-    f: () => { if (app.view === 'settings') app.settings.search(); else if (app.view === 'talk') app.history.search(); },
+    f: () => { if (app.view === 'settings') app.settings.search(); else if (app.view === 'talk') app.find.open(); },
+    g: () => app.find.step(1),
+    'shift+g': () => app.find.step(-1),
+    'shift+f': () => { if (app.view === 'talk') app.history.search(); },
     ',': () => app.openSettings(),
     '+': () => size.change(1),
     '=': () => size.change(1),
@@ -61,7 +65,10 @@ export function shortcuts(app) {
       event.preventDefault();
       return command();
     }
-    if (event.key === 'F1' || (event.key === '?' && !takesText(event.target))) {
+    if (event.key === 'F3') {
+      event.preventDefault();
+      app.find.step(event.shiftKey ? -1 : 1);
+    } else if (event.key === 'F1' || (event.key === '?' && !takesText(event.target))) {
       event.preventDefault();
       sheet.showModal();
     } else if (event.key === '/' && app.view === 'talk' && !takesText(event.target)) {

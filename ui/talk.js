@@ -1,6 +1,7 @@
 // @ts-check
 // The talk button: its five states, the words above it, and everything that holds it.
 /** @import {Call, Snapshot} from './types' */
+import { keyHolder } from './voices.js';
 import { byId, fill, h, kbd, takesSpace, takesText } from './dom.js';
 import { Hold } from './hold.js';
 import { COMMAND, capital } from './words.js';
@@ -19,6 +20,7 @@ export function talk(app) {
   });
   let drawn = '';
   holdByPointer(button, hold);
+  warmUp(app, button);
   holdByKey(button, hold, app);
 
   function draw() {
@@ -129,4 +131,19 @@ function hintOf(snapshot, isTyping) {
     case 'blocked':
       return [problem ? wording(problem, snapshot).what : 'see the settings'];
   }
+}
+
+/**
+ * A talk button that is near is soon pressed: the connection may be opened meanwhile. The keychain is not touched for
+ * that: when only the window comes to the front, the key has to be known to be there.
+ * @param {App} app @param {HTMLElement} button
+ */
+function warmUp(app, button) {
+  const warm = () => app.send({ do: 'warm' });
+  for (const name of ['pointerenter', 'focus']) button.addEventListener(name, warm);
+  addEventListener('focus', () => {
+    const { call, credentials } = app.snapshot;
+    const place = credentials.find((one) => one.holder === keyHolder(app.snapshot))?.place ?? 'unknown';
+    if (call.provider === 'practice' || ['stored', 'environment', 'session_only'].includes(place)) warm();
+  });
 }

@@ -83,7 +83,8 @@ export function timeline(app) {
   function spokenElement(item, view) {
     const row = rows.get(item.id) ?? newRow(item);
     const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
-    if (row.item !== item || row.drawnWith !== drawn) drawRow(row, item, drawn);
+    if (row.drawnWith !== drawn || !onlyGrew(row.item, item)) drawRow(row, item, drawn);
+    else if (row.item !== item) grown(row, item);
     return row.element;
   }
 
@@ -93,6 +94,13 @@ export function timeline(app) {
     written.set(key, row);
     row.draw(message, isLast);
     return row.element;
+  }
+
+  /** Longer, and nothing else: what stands there stays. @param {Row} row @param {Item} item */
+  function grown(row, item) {
+    row.item = item;
+    const line = row.element.querySelector('.words:not(.none)');
+    if (line) say(line, item.text);
   }
 
   /** @param {Item} item @returns {Row} */
@@ -135,14 +143,14 @@ export function timeline(app) {
 
   /** @param {boolean} isNeeded */
   function tick(isNeeded) {
-    if (isNeeded && ticking === null) ticking = setInterval(grow, 100);
+    if (isNeeded && ticking === null) ticking = setInterval(grow, 1000);
     if (!isNeeded && ticking !== null) { clearInterval(ticking); ticking = null; }
   }
 
   function grow() {
     for (const row of rows.values()) {
       const clock = row.element.querySelector('.growing');
-      if (clock) say(clock, seconds(spokenFor(row.item)));
+      if (clock) say(clock, whole(spokenFor(row.item)));
     }
   }
 
@@ -163,6 +171,17 @@ export function timeline(app) {
 function spokenFor(item) {
   return item.delivery === 'recording' ? Math.max(item.duration_ms, Date.now() - item.at) : item.duration_ms;
 }
+
+/** Whether at most its words and its length grew, while it is being spoken. @param {Item} before @param {Item} item */
+function onlyGrew(before, item) {
+  if (before === item) return true;
+  const isGrowing = (item.delivery === 'recording' || item.delivery === 'arriving') && (before.text === '') === (item.text === '');
+  const rest = (/** @type {Item} */ one) => JSON.stringify({ ...one, text: '', duration_ms: 0 });
+  return isGrowing && item.unheard === '' && rest(before) === rest(item);
+}
+
+/** Time that still runs: a figure that changes once a second. @param {number} ms */
+const whole = (ms) => `${Math.floor(ms / 1000)} s`;
 
 /** @param {string} speaker @param {number | null} at */
 function who(speaker, at) {
@@ -203,7 +222,7 @@ function meta(item, app) {
   const replay = app.recording.button(item.id);
   if (replay) facts.push(replay);
   if (item.role === 'user' && item.kind === 'spoken' && (item.duration_ms > 0 || item.delivery === 'recording')) {
-    facts.push(h('span', { class: 'pair' }, icon('mic'), h('span', { class: item.delivery === 'recording' ? 'growing' : '' }, seconds(spokenFor(item)))));
+    facts.push(h('span', { class: 'pair' }, icon('mic'), item.delivery === 'recording' ? h('span', { class: 'growing' }, whole(spokenFor(item))) : h('span', {}, seconds(spokenFor(item)))));
   }
   if (item.delivery === 'interrupted') {
     facts.push(h('span', { class: 'cut' }, item.heard_ms ? `Interrupted at ${seconds(item.heard_ms)}` : 'Interrupted before it was heard'));
@@ -219,9 +238,10 @@ function trouble(item, app) {
   const isKept = item.delivery === 'kept';
   if (!isKept && item.delivery !== 'failed') return null;
   const reason = item.problem && wording(item.problem, app.snapshot).what;
-  const line = isKept
+  const isUnsent = isKept && item.problem?.code === 'unsent';
+  const line = isKept && !isUnsent
     ? [app.snapshot.call.link.state === 'live' ? 'Kept here, not answered yet.' : 'Kept here. It goes out with the next connection.', reason]
-    : [reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
+    : [isUnsent ? 'Kept since Sidetone was closed: it waits for you.' : reason ?? (item.role === 'user' ? 'This did not get an answer.' : 'This answer failed.'), item.problem && particulars(item.problem)];
   return h('div', { class: isKept ? 'kept' : 'kept failed' },
     h('p', {}, line[0], line[1] && h('span', { class: 'detail' }, line[1])),
     h('span', { class: 'actions' },

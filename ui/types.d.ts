@@ -1101,7 +1101,7 @@ export type Command = { "do": "press" } | { "do": "release" } | { "do": "let_go"
 /**
  * The message.
  */
-text: string, } | { "do": "call" } | { "do": "warm" } | { "do": "hang_up" } | { "do": "mute", 
+text: string, } | { "do": "call" } | { "do": "warm" } | { "do": "preview_voice" } | { "do": "hang_up" } | { "do": "mute", 
 /**
  * Wanted state.
  */

@@ -34,7 +34,14 @@ export function elapsed(ms) {
 export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** Who answers, for the margin. @param {Call} call */
-export const partner = (call) => (call.provider === 'practice' ? 'Partner' : capital(call.voice) || 'Answer');
+export const partner = (call) => (call.provider === 'practice' ? 'Partner' : capital(nameOf(call.voice)) || 'Answer');
+
+/** A voice as people call it: ids of voices are no names. @param {string} voice */
+const nameOf = (voice) => {
+  const aura = /^aura-(?:2-)?([a-z]+)-/.exec(voice);
+  if (aura) return aura[1];
+  return /^[A-Za-z][A-Za-z _-]{1,19}$/.test(voice) ? voice : '';
+};
 
 /** @param {Call} call @returns {[string, string]} model, way */
 export function route(call) {
@@ -45,6 +52,7 @@ export function route(call) {
 
 /** @param {Usage} usage */
 export function tokens(usage) {
+  if (usage.session_ms) return `${Math.round(usage.session_ms / 1000)} s of the voice`;
   const input = usage.input_text + usage.input_audio;
   const cached = usage.cached_text + usage.cached_audio;
   const output = usage.output_text + usage.output_audio;

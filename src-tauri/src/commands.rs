@@ -1,5 +1,7 @@
 //! What the page can ask for: a few lines each, all of it done by the engine.
 
+use std::time::{Duration, Instant};
+
 use engine::api::{Code, Command, Credential, Holder, Levels, Problem, Snapshot};
 use engine::{Handle, SecretString};
 use tauri::ipc::Channel;
@@ -39,15 +41,24 @@ pub(crate) async fn set_key(engine: State<'_, Handle>, holder: Holder, key: Stri
     engine.set_key(holder, SecretString::from(key)).await
 }
 
-/// Loudness for the meters; with what they show: as soon as there is something else to show, at latest after a second.
+/// For how long one request for levels is served: asking costs the web engine more than being told.
+const LEVELS: Duration = Duration::from_secs(3);
+/// Least time between two levels (12 a second).
+const LEVELS_STEP: Duration = Duration::from_millis(80);
+
+/// Loudness for the meters, through `channel` for three seconds: whenever there is something else to show. Gives the
+/// last one.
 ///
-/// Every answer costs the web engine some CPU and 5 kB that it is slow to give back, so silence must not cost any.
+/// What is told costs the web engine some CPU and memory that it is slow to give back, so silence must not cost any.
 #[tauri::command]
-pub(crate) async fn levels(engine: State<'_, Handle>, shown: Option<Levels>) -> Result<Levels, ()> {
-    Ok(match shown {
-        Some(shown) => engine.next_levels(shown).await,
-        None => engine.levels(),
-    })
+pub(crate) async fn levels(engine: State<'_, Handle>, channel: Channel<Levels>) -> Result<Levels, ()> {
+    let begun = Instant::now();
+    let mut shown = engine.levels();
+    while channel.send(shown).is_ok() && begun.elapsed() < LEVELS {
+        tokio::time::sleep(LEVELS_STEP).await;
+        shown = engine.next_levels(shown).await;
+    }
+    Ok(shown)
 }
 
 /// Opens one of the known places outside the app.

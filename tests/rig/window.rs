@@ -174,6 +174,38 @@ impl Window {
         .await;
     }
 
+    /// What the engine knows.
+    pub async fn snapshot(&self) -> Value {
+        self.invoke("snapshot", json!({})).await.unwrap_or_else(|error| panic!("no snapshot: {error}"))
+    }
+
+    /// Writes a question and waits until it is answered.
+    pub async fn ask(&self, question: &str) {
+        let before = self.answers().await;
+        self.fill("Message", &format!("{question}\u{e007}")).await;
+        until(&format!("an answer to {question:?}"), async || (self.answers().await > before).then_some(())).await;
+        self.until_answered().await;
+    }
+
+    /// Waits until nothing is being answered, and the page shows so.
+    pub async fn until_answered(&self) {
+        let is_whole = "const last = [...document.querySelectorAll('#turns .written')].at(-1);
+            return last?.matches('.assistant:not([data-delivery=arriving])') && document.getElementById('stop-answer').hidden";
+        self.until("the whole answer", is_whole).await;
+    }
+
+    /// The last answer of the open conversation that was written.
+    pub async fn answer(&self) -> Value {
+        let mut snapshot = self.snapshot().await;
+        let last = snapshot["messages"].as_array_mut().and_then(Vec::pop);
+        last.unwrap_or_default()
+    }
+
+    async fn answers(&self) -> u64 {
+        let count = "return document.querySelectorAll('#turns .written.assistant').length";
+        self.script(count, &[]).await.as_u64().unwrap_or(0)
+    }
+
     /// The text of the conversation.
     pub async fn conversation(&self) -> String {
         let log = self.find("log", "Conversation").await;

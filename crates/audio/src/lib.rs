@@ -41,6 +41,7 @@ mod resample;
 mod rest;
 mod scout;
 mod sentry;
+pub mod speech;
 mod stream;
 mod stretch;
 mod voice;

@@ -32,6 +32,7 @@ mod refusal;
 mod reply;
 mod script;
 mod server;
+mod socket;
 mod tape;
 
 use std::net::{Ipv4Addr, SocketAddr};

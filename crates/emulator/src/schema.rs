@@ -27,7 +27,7 @@ static CLIENT: LazyLock<Option<ValidatorMap>> =
 static SERVER: LazyLock<Option<ValidatorMap>> =
     LazyLock::new(|| compile(include_str!("../schemas/openai-realtime-server-events.schema.json")));
 
-fn compile(text: &str) -> Option<ValidatorMap> {
+pub(crate) fn compile(text: &str) -> Option<ValidatorMap> {
     let schema: Value = serde_json::from_str(text).ok()?;
     jsonschema::validator_map_for(&schema).ok()
 }
@@ -123,7 +123,7 @@ pub(crate) fn encode(samples: &[i16]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-fn violation(schema: Option<&ValidatorMap>, event: &Value) -> Option<Refusal> {
+pub(crate) fn violation(schema: Option<&ValidatorMap>, event: &Value) -> Option<Refusal> {
     let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
     let Some(validator) = schema.and_then(|schema| schema.get(&format!("#/$defs/{kind}"))) else {
         return Some(Refusal::new(Some("invalid_value"), Some("type"), format!("No schema for '{kind}'.")));

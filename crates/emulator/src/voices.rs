@@ -3,6 +3,12 @@
 //! An actor is a state machine without a socket: what a client opened and sent goes in, what the provider would do comes
 //! out. It checks every client message against the provider's schema and records what is wrong with it.
 
+mod cartesia;
+mod deepgram;
+mod definitions;
+mod elevenlabs;
+mod gemini;
+mod gpt_live;
 mod sound;
 mod speech;
 mod stage;
@@ -75,6 +81,11 @@ pub(crate) trait Actor: Send {
     /// The handshake: `Err` refuses it with a status and a body.
     fn admit(&mut self, request: &Request) -> Result<(), (u16, String)>;
 
+    /// A header in which the provider repeats the body of a refusal.
+    fn reason_header(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The socket is open.
     fn open(&mut self) -> Vec<Act> {
         Vec::new()
@@ -96,8 +107,11 @@ pub(crate) trait Actor: Send {
 
 /// Who plays on a path; `None`: nobody (404).
 fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
-    let _ = (request, plan);
-    None
+    deepgram::cast(request, plan)
+        .or_else(|| elevenlabs::cast(request, plan))
+        .or_else(|| cartesia::cast(request, plan))
+        .or_else(|| gemini::cast(request, plan))
+        .or_else(|| gpt_live::cast(request, plan))
 }
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.

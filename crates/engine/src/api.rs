@@ -166,6 +166,8 @@ pub enum Command {
     Call,
     /// The talk key or button is near: a connection may be opened ahead.
     Warm,
+    /// Let the voice of the settings say a sentence (ends the call).
+    PreviewVoice,
     /// End the call; the conversation stays.
     HangUp,
     /// Mute or unmute the microphone.

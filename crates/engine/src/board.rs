@@ -186,9 +186,11 @@ impl Board {
         (std::mem::take(&mut self.is_cleared), std::mem::take(&mut self.spoken))
     }
 
-    pub(crate) fn item(&mut self, item: Item, after: Option<u64>) {
+    /// `is_restored`: it is only listed, and stands in the history where it was said.
+    pub(crate) fn item(&mut self, item: Item, after: Option<u64>, is_restored: bool) {
         match self.spoken.iter_mut().find(|known| known.id == item.id) {
             Some(known) => known.clone_from(&item),
+            None if is_restored => {}
             None => self.spoken.push(item.clone()),
         }
         self.publish(Change::Item { item, after });

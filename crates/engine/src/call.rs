@@ -9,7 +9,9 @@ mod drain;
 mod errand;
 mod gate;
 mod handover;
+mod idle;
 mod link;
+mod outbox;
 mod recording;
 mod sound;
 mod spare;
@@ -30,6 +32,7 @@ use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
 use crate::minute;
+use crate::outbox::{Kept, Name, Outbox};
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
 
@@ -39,6 +42,7 @@ use devices::is_about_devices;
 use errand::{Errands, News};
 use handover::{Handover, StandIn};
 use gate::Gate;
+use idle::Idle;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 use sound::SoundEvent;
@@ -61,9 +65,15 @@ pub(crate) struct Call {
     errands: Errands,
     sound: Sound,
     recordings: Recordings,
+    outbox: Outbox,
+    /// What is being put back into the conversation.
+    restoring: Option<Name>,
     gate: Gate,
     vigil: Vigil,
     muted_voice: MutedVoice,
+    idle: Idle,
+    /// When the call ends for want of a word.
+    idle_at: Option<Instant>,
     /// The problem that was made heard last.
     heard_problem: Option<Code>,
     marks: Marks,
@@ -107,6 +117,7 @@ pub(crate) enum Happening {
     Spare(Grown),
     Sound(SoundEvent),
     Recording(takes::Word),
+    Kept(Kept),
     Errand(protocol::Errand, News),
     Time,
 }
@@ -117,6 +128,7 @@ impl Call {
         exchange: Exchange,
         sound: Sound,
         recordings: Recordings,
+        outbox: Outbox,
         journal: Journal,
     ) -> Self {
         Self {
@@ -126,9 +138,13 @@ impl Call {
             errands: Errands::default(),
             sound,
             recordings,
+            outbox,
+            restoring: None,
             gate: Gate::default(),
             vigil: Vigil::default(),
             muted_voice: MutedVoice::default(),
+            idle: Idle::default(),
+            idle_at: None,
             heard_problem: None,
             marks: Marks::default(),
             started_at: None,
@@ -168,6 +184,7 @@ impl Call {
             live,
             self.vigil.deadline(),
             self.muted_voice.deadline(),
+            self.idle_at,
         ]
         .into_iter()
         .flatten()
@@ -185,6 +202,7 @@ impl Call {
             event = self.sound.next() => Happening::Sound(event),
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
+            kept = self.outbox.next() => Happening::Kept(kept),
             () = time => Happening::Time,
         }
     }
@@ -199,6 +217,7 @@ impl Call {
             Happening::Sound(SoundEvent::Opened) => self.sound_opened(board),
             Happening::Sound(SoundEvent::Failed(error)) => self.sound_failed(&error, board),
             Happening::Recording(word) => self.recording_word(word, board),
+            Happening::Kept(kept) => self.restore(kept, board),
             Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
             Happening::Time => self.time(board),
         }
@@ -253,6 +272,7 @@ impl Call {
         self.session = Session::new(session_config(board.settings()));
         self.marks = Marks::default();
         self.recordings.clear();
+        self.outbox.forget_all();
         board.cleared();
         self.settle(board);
     }
@@ -277,6 +297,7 @@ impl Call {
     pub(crate) fn mute(&mut self, is_muted: bool, board: &mut Board) {
         self.is_muted = is_muted;
         self.sound.mute(is_muted);
+        self.tell_cost_of_silence(board);
         self.settle(board);
     }
 
@@ -284,6 +305,11 @@ impl Call {
     pub(crate) fn resend(&mut self, board: &mut Board) {
         self.begin(board);
         self.stopwatch = Stopwatch::default();
+        // An open microphone would be heard at once: that takes more than this button.
+        if !self.sound.is_open() && board.settings().call.mode == Mode::Ptt && self.is_voice_waiting() {
+            self.open_sound(board);
+        }
+        self.marks.sent_again();
         self.input(Input::Resend, board);
         self.connect(board);
         self.settle(board);
@@ -324,6 +350,11 @@ impl Call {
             self.change_mode(new.call.mode, board);
         }
         self.settle(board);
+    }
+
+    /// What its connections need.
+    pub(crate) fn exchange(&self) -> Exchange {
+        self.link.exchange().clone()
     }
 
     /// A key was replaced: what stood in the way because of one need not any more.
@@ -384,7 +415,7 @@ impl Call {
             if self.is_muted { Talk::Muted } else { Talk::Listening }
         } else if self.is_audible {
             Talk::Speaking
-        } else if self.is_answering || is_waiting || !self.queued.is_empty() {
+        } else if self.is_answering || is_waiting || self.errands.is_busy() || !self.queued.is_empty() {
             Talk::Thinking
         } else if self.is_muted {
             Talk::Muted
@@ -448,6 +479,7 @@ impl Call {
         let is_on = self.sound.is_open() || !self.link.is_idle();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
+        self.watch_idleness(board);
         self.sound_out_problem(board);
         let view = self.view(board.settings(), board.problem());
         self.is_shown_live = view.is_live;

@@ -24,7 +24,7 @@ use crate::text::{Keyring, Text};
 use answer::Answer;
 pub(crate) use choices::find;
 use open::Open;
-pub(crate) use question::{order, spoken_ask};
+pub(crate) use question::{order, spares, spoken_ask, usual};
 use voice::Voice;
 
 /// Commands that may wait.

@@ -81,7 +81,7 @@ impl Settings {
 }
 
 /// `[call]`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallSettings {
@@ -93,6 +93,14 @@ pub struct CallSettings {
     pub mode: Mode,
     /// Who answers when that one fails, in this order; empty: nobody. They hear the conversation.
     pub stand_ins: Vec<Provider>,
+    /// A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
+    pub idle_hang_up_s: u32,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self { provider: Provider::default(), route: Route::default(), mode: Mode::default(), stand_ins: Vec::new(), idle_hang_up_s: 180 }
+    }
 }
 
 /// `[voice]`

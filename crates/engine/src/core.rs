@@ -20,11 +20,12 @@ use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
+use crate::outbox::Outbox;
 use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
 use crate::text::{self, Keyring, Shelf};
-use crate::{chat, hands_free, key_test, sound_check};
+use crate::{chat, hands_free, key_test, preview, sound_check};
 
 const REQUESTS: usize = 32;
 const EVENTS: usize = 1024;
@@ -37,7 +38,8 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 pub struct Engine;
 
 impl Engine {
-    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor the keychain nor a device.
+    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor a device, and the
+    /// keychain only when an earlier run left something unanswered.
     ///
     /// # Errors
     /// When the network clients cannot be made or `options.overrides` do not fit the settings.
@@ -65,8 +67,9 @@ impl Engine {
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone(), text };
         let journal = Journal::new(paths.data.clone());
         let recordings = Recordings::new(paths.data.join("recordings"));
-        let call =
-            Call::new(&settings, exchange, CallSound::new(options.card.clone(), meters.clone()), recordings, journal);
+        let outbox = Outbox::new(paths.data.join("outbox"), credentials.clone(), options.overrides.is_none());
+        let card = CallSound::new(options.card.clone(), meters.clone());
+        let call = Call::new(&settings, exchange, card, recordings, outbox, journal);
         let mut board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
         board.set_recording(call.recording());
         let core = Core {
@@ -144,6 +147,7 @@ enum Done {
     Tested { holder: Holder, test: KeyTest },
     Deleted { holder: Holder, result: Result<(), Problem> },
     Checked(Result<(SoundCheck, Option<Keep>), Problem>),
+    Previewed(Result<(), Problem>),
 }
 
 impl Core {
@@ -166,6 +170,9 @@ impl Core {
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
+                    if self.call.is_forgotten(&mut self.board) {
+                        self.hang_up();
+                    }
                     self.look_at_microphone();
                     self.look_at_pair();
                 }
@@ -184,6 +191,9 @@ impl Core {
     async fn stop(&mut self) {
         self.hang_up();
         self.pass_on();
+        if let Some(journalled) = self.call.journalled() {
+            let _ = tokio::time::timeout(CLOSING_LIMIT, journalled).await;
+        }
         let (reply, stopped) = oneshot::channel();
         if self.pane.try_send(chat::Order::Stop(reply)).is_ok() {
             let stopped = async {
@@ -269,6 +279,7 @@ impl Core {
             Command::Say { text } => self.call.say(&text, board),
             Command::Call => self.call.start(board),
             Command::Warm => self.call.warm(board),
+            Command::PreviewVoice => self.preview(),
             Command::HangUp => self.hang_up(),
             Command::Mute { is_muted } => self.call.mute(is_muted, board),
             Command::Resend => self.call.resend(board),
@@ -370,6 +381,13 @@ impl Core {
         });
     }
 
+    fn preview(&mut self) {
+        let (card, meters, _) = self.prepare_check();
+        let sound = CallSound::new(Some(card), meters);
+        let hearing = preview::hear(self.board.settings().clone(), self.call.exchange(), sound);
+        self.jobs.spawn(async move { Done::Previewed(hearing.await) });
+    }
+
     fn start_check(&mut self) {
         let (card, meters, (tell, steps)) = self.prepare_check();
         let check = sound_check::run(card, meters, tell);
@@ -414,6 +432,11 @@ impl Core {
 
     fn done(&mut self, done: Done) {
         match done {
+            Done::Previewed(heard) => {
+                if let Err(problem) = heard {
+                    self.board.set_problem(Some(problem));
+                }
+            }
             Done::Devices(found) => self.found_devices(found),
             Done::Key { holder, found, is_replaced } => {
                 self.keyring.forget(holder);

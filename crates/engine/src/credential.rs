@@ -4,6 +4,7 @@
 //! of its own, and whoever asks it waits for a limited time only.
 
 mod keychain;
+mod own;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -18,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::{Code, Holder, Place, Problem};
 use crate::config::variables;
 use keychain::Opener;
+pub(crate) use own::Seal;
 use worker::{Action, Worker};
 
 /// How long the keychain may take.
@@ -96,7 +98,7 @@ impl Credentials {
             let place = Place::SessionOnly;
             return Found { place, variable: None, key: Some(key), hindrance: Some(hindrance) };
         }
-        let (place, hindrance) = match self.worker.ask(holder, Action::Read, self.limits.read).await {
+        let (place, hindrance) = match self.worker.ask(holder.name(), Action::Read, self.limits.read).await {
             Ok(Some(key)) => {
                 return Found { place: Place::Stored, variable: None, key: Some(key), hindrance: None };
             }
@@ -123,7 +125,7 @@ impl Credentials {
     /// [`Code::CredentialRefused`] when the text cannot be a key.
     pub(crate) async fn store(&self, holder: Holder, key: SecretString) -> Result<Place, Problem> {
         let key = clean(holder, &key)?;
-        match self.worker.ask(holder, Action::Write(key.clone()), self.patience()).await {
+        match self.worker.ask(holder.name(), Action::Write(key.clone()), self.patience()).await {
             Ok(_) => {
                 self.session().remove(&holder);
                 Ok(Place::Stored)
@@ -138,11 +140,17 @@ impl Credentials {
     /// Forgets a key in memory and in the keychain; fine when there is none, or no keychain.
     pub(crate) async fn delete(&self, holder: Holder) -> Result<(), Problem> {
         self.session().remove(&holder);
-        match self.worker.ask(holder, Action::Delete, self.patience()).await {
+        match self.worker.ask(holder.name(), Action::Delete, self.patience()).await {
             Ok(_) => Ok(()),
             Err(problem) if problem.code == Code::NoKeychain => Ok(()),
             Err(problem) => Err(problem),
         }
+    }
+
+    /// As on a system with a keychain; clones share it.
+    #[cfg(test)]
+    pub(crate) fn with_keychain() -> Self {
+        Self::with(Arc::new(keychain::Memory::default()), |_| None, LIMITS)
     }
 
     /// For a change; short while the keychain is silent anyway.

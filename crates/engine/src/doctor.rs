@@ -8,6 +8,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -92,6 +93,8 @@ struct Patient {
     net: Net,
     practice_url: String,
     calibrations: Calibrations,
+    /// The outbox's folder.
+    outbox: PathBuf,
     is_audible: bool,
 }
 
@@ -130,6 +133,7 @@ pub async fn examine(section: Section, paths: &Paths, practice_url: &str, is_aud
         net,
         practice_url: practice_url.to_owned(),
         calibrations: Calibrations::load(&paths.data),
+        outbox: paths.data.join("outbox"),
         is_audible,
     };
     checks.extend(look(section, &patient).await);
@@ -185,6 +189,7 @@ fn advice(problem: &Problem) -> &'static str {
         | Code::AnswerFailed
         | Code::SettingsDamaged
         | Code::RecordingFailed
+        | Code::Unsent
         | Code::Internal => "",
     }
 }

@@ -35,7 +35,8 @@ pub struct Options {
     pub practice: watch::Receiver<String>,
     /// Sound from and to files instead of the devices of the settings.
     pub card: Option<Card>,
-    /// Changes to the settings for this run only. When set, nothing is written to the settings file.
+    /// Changes to the settings for this run only. When set, nothing is written to the settings file, and what
+    /// earlier runs could not send stays where it is: such a run has nobody to press a button.
     pub overrides: Option<serde_json::Value>,
 }
 

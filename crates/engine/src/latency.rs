@@ -84,19 +84,25 @@ pub struct Row {
 /// Writes turns down, away from the engine's task.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// Locked while a line is written.
-    folder: Arc<Mutex<PathBuf>>,
+    /// Locked while a line is written; `None`: nothing is kept.
+    folder: Option<Arc<Mutex<PathBuf>>>,
     writing: Option<JoinHandle<()>>,
 }
 
 impl Journal {
     /// Keeps its files in `folder`.
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder: Arc::new(Mutex::new(folder)), writing: None }
+        Self { folder: Some(Arc::new(Mutex::new(folder))), writing: None }
+    }
+
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self { folder: None, writing: None }
     }
 
     pub(crate) fn keep(&mut self, turn: Answered) {
-        let (folder, before) = (Arc::clone(&self.folder), self.writing.take());
+        let Some(folder) = self.folder.clone() else { return };
+        let before = self.writing.take();
         self.writing = Some(tokio::spawn(async move {
             if let Some(before) = before {
                 let _ = before.await;

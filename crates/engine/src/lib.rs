@@ -17,6 +17,8 @@ pub mod latency;
 pub mod log;
 mod minute;
 mod net;
+mod preview;
+mod outbox;
 mod proxy;
 mod recording;
 mod route;

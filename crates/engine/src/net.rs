@@ -8,6 +8,7 @@ mod dial;
 #[cfg(test)]
 pub(crate) mod fake;
 mod refusal;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -171,7 +172,10 @@ impl Net {
             return Refusal::Proxy(format!("the proxy {proxy} answered HTTP {status}"));
         }
         let ray = response.headers().get("cf-ray").and_then(|ray| ray.to_str().ok()).map(str::to_owned);
+        // Deepgram's reason for a refused upgrade.
+        let stated = response.headers().get("dg-error").and_then(|words| words.to_str().ok()).map(answer::words);
         let (code, detail) = answer::reason(&answer::body(response).await);
+        let detail = stated.filter(|words| !words.is_empty()).unwrap_or(detail);
         Refusal::Http { status, code, detail, ray }
     }
 }

@@ -343,7 +343,7 @@ fn vacant(folder: &Path, stem: &str) -> PathBuf {
 }
 
 /// What was said is nobody else's.
-fn create_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -4,6 +4,8 @@ mod keys;
 mod ledger;
 mod settings;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -49,6 +51,7 @@ impl Text {
         let http: Arc<dyn gateway::Http> = Arc::new(net.clone());
         let parts = Parts {
             http: Arc::clone(&http),
+            sockets: Some(Arc::new(net.clone())),
             keys: Arc::new(keyring),
             ledger: Arc::new(ledger::Book::new(shelf.clone())),
             disk: Some(Arc::new(shelf.clone())),
@@ -56,6 +59,7 @@ impl Text {
         };
         let partner = Parts {
             http,
+            sockets: None,
             keys: Arc::new(keys::Empty),
             ledger: Arc::new(ledger::Book::of_practice(shelf.clone())),
             disk: None,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use protocol::chat::{Failure, FailureKind};
 use url::{Host, Url};
 
-use crate::{CloudGateway, Provider, ProviderId, Settings, Vertex, Way};
+use crate::{CloudGateway, Provider, ProviderId, Settings, Target, Vertex, Way};
 
 /// The way to a provider: as asked, or as set. Providers that only exist at the gateway, or not at all there, have one.
 pub(crate) fn way(provider: &Provider, asked: Option<Way>, settings: &Settings) -> Way {
@@ -23,7 +23,7 @@ pub(crate) fn way(provider: &Provider, asked: Option<Way>, settings: &Settings) 
 /// [`FailureKind::Invalid`] when the address is none that a key may be sent to.
 pub(crate) fn base(
     provider: &Provider,
-    model: &str,
+    target: &Target,
     way: Way,
     settings: &Settings,
     place: &Vertex,
@@ -47,13 +47,14 @@ pub(crate) fn base(
         "global" => "aiplatform.googleapis.com".to_owned(),
         region => format!("{region}-aiplatform.googleapis.com"),
     };
-    let url = fill(&url, &[("region", region), ("host", &host)])?.replace("{model}", model);
+    let url = fill(&url, &[("region", region), ("host", &host), ("provider", target.provider.as_str())])?;
+    let url = url.replace("{model}", &target.model);
     check(provider, &url)?;
     Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// The gateway's own address.
-fn gateway(gateway: Option<&CloudGateway>) -> Result<String, Failure> {
+pub(crate) fn gateway(gateway: Option<&CloudGateway>) -> Result<String, Failure> {
     let unset = || Failure::new(FailureKind::Gateway, "No Cloudflare AI Gateway is set.");
     let gateway = gateway.ok_or_else(unset)?;
     let (base, account, id) = (gateway.base_url.trim(), gateway.account.trim(), gateway.gateway.trim());
@@ -149,7 +150,8 @@ mod tests {
     }
 
     fn at(id: &str, way: Way, settings: &Settings) -> Result<String, Failure> {
-        base(provider(&id.into()).unwrap(), "org/m", way, settings, &place())
+        let target = Target { provider: id.into(), model: "org/m".to_owned() };
+        base(provider(&target.provider).unwrap(), &target, way, settings, &place())
     }
 
     #[test]
@@ -167,6 +169,7 @@ mod tests {
         let base = "https://gateway.ai.cloudflare.com/v1/0123456789abcdef0123456789abcdef/default";
         assert_eq!(at("anthropic", Way::Gateway, &settings).unwrap(), format!("{base}/anthropic/v1"));
         assert_eq!(at("huggingface", Way::StoredKey, &settings).unwrap(), format!("{base}/huggingface/org/m/v1"));
+        assert_eq!(at("custom-my-own", Way::StoredKey, &settings).unwrap(), format!("{base}/custom-my-own/v1"));
         let vertex =
             "https://europe-west4-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west4/publishers/google";
         assert_eq!(at("google-vertex", Way::Direct, &settings).unwrap(), vertex);
@@ -184,7 +187,8 @@ mod tests {
         for region in ["evil.com/", "x@evil.com#", "a b", "evil.com?"] {
             let place = Vertex { project: "p".to_owned(), region: region.to_owned() };
             let vertex = provider(&"google-vertex".into()).unwrap();
-            assert!(base(vertex, "m", Way::Direct, &Settings::default(), &place).is_err(), "{region}");
+            let target = Target { provider: "google-vertex".into(), model: "m".to_owned() };
+            assert!(base(vertex, &target, Way::Direct, &Settings::default(), &place).is_err(), "{region}");
         }
         let mut settings = cloud();
         settings.gateway.as_mut().unwrap().account = "../..".to_owned();

@@ -12,6 +12,8 @@ pub struct Ask {
     pub request: chat::Request,
     /// Who may answer.
     pub order: Order,
+    /// Who else may answer, as far as there are keys for them: after those of a chain, among those of a policy.
+    pub spares: Vec<Target>,
     /// What it is for.
     pub purpose: Purpose,
     /// The profile that pays; limits and cached answers are kept apart by it.

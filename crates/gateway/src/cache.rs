@@ -1,6 +1,6 @@
 //! Stage 3: answers to exactly the same request, in memory and on the disk.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use moka::Expiry;
@@ -39,9 +39,11 @@ struct Entry {
 
 /// Answers in memory, limited by weight and time, and behind them the disk.
 pub(crate) struct Cache {
-    memory: moka::future::Cache<Key, Entry>,
+    memory: RwLock<(u64, Memory)>,
     disk: Option<Arc<dyn DiskCache>>,
 }
+
+type Memory = moka::future::Cache<Key, Entry>;
 
 struct Own;
 
@@ -53,39 +55,67 @@ impl Expiry<Key, Entry> for Own {
 
 impl Cache {
     pub(crate) fn new(limits: &CacheLimits, disk: Option<Arc<dyn DiskCache>>) -> Self {
-        let memory = moka::future::Cache::builder()
-            .max_capacity(limits.bytes)
-            .weigher(|_, entry: &Entry| u32::try_from(weight(&entry.answer)).unwrap_or(u32::MAX))
-            .expire_after(Own)
-            .build();
-        Self { memory, disk }
+        Self { memory: RwLock::new((limits.bytes, memory(limits.bytes))), disk }
+    }
+
+    /// The memory of this size. Answers move when it has changed; what does not fit any more goes.
+    async fn memory(&self, bytes: u64) -> Memory {
+        let old = {
+            let now = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+            if now.0 == bytes {
+                return now.1.clone();
+            }
+            now.1.clone()
+        };
+        let new = {
+            let mut now = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+            if now.0 == bytes {
+                return now.1.clone();
+            }
+            *now = (bytes, memory(bytes));
+            now.1.clone()
+        };
+        for (key, entry) in &old {
+            new.insert(*key, entry).await;
+        }
+        new
     }
 
     /// The answer to this request, if it is kept.
-    pub(crate) async fn find(&self, key: &Key, keep: Duration, now: Instant) -> Option<Arc<Answer>> {
-        if let Some(entry) = self.memory.get(key).await.filter(|entry| entry.until > now) {
+    pub(crate) async fn find(&self, key: &Key, limits: &CacheLimits, now: Instant) -> Option<Arc<Answer>> {
+        let memory = self.memory(limits.bytes).await;
+        if let Some(entry) = memory.get(key).await.filter(|entry| entry.until > now) {
             return Some(entry.answer);
         }
         let bytes = self.disk.as_ref()?.load(*key).await?;
         // One that cannot be read is of another version.
         let answer = Arc::new(serde_json::from_slice::<Answer>(&bytes).ok()?);
-        self.remember(*key, Arc::clone(&answer), keep, now).await;
+        self.remember(*key, Arc::clone(&answer), limits, now).await;
         Some(answer)
     }
 
     /// Keeps an answer.
-    pub(crate) async fn keep(&self, key: Key, answer: Answer, keep: Duration, now: Instant) {
+    pub(crate) async fn keep(&self, key: Key, answer: Answer, limits: &CacheLimits, now: Instant) {
         if let Some(disk) = &self.disk
             && let Ok(bytes) = serde_json::to_vec(&answer)
         {
-            disk.store(key, bytes, keep);
+            disk.store(key, bytes, limits.keep);
         }
-        self.remember(key, Arc::new(answer), keep, now).await;
+        self.remember(key, Arc::new(answer), limits, now).await;
     }
 
-    async fn remember(&self, key: Key, answer: Arc<Answer>, keep: Duration, now: Instant) {
-        self.memory.insert(key, Entry { answer, until: now + keep, keep }).await;
+    async fn remember(&self, key: Key, answer: Arc<Answer>, limits: &CacheLimits, now: Instant) {
+        let keep = limits.keep;
+        self.memory(limits.bytes).await.insert(key, Entry { answer, until: now + keep, keep }).await;
     }
+}
+
+fn memory(bytes: u64) -> Memory {
+    moka::future::Cache::builder()
+        .max_capacity(bytes)
+        .weigher(|_, entry: &Entry| u32::try_from(weight(&entry.answer)).unwrap_or(u32::MAX))
+        .expire_after(Own)
+        .build()
 }
 
 fn weight(answer: &Answer) -> usize {
@@ -121,6 +151,7 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
         version: u32,
         profile: &'a str,
         order: &'a crate::Order,
+        spares: &'a [Target],
         way: Option<Way>,
         default_ways: (Way, Vec<Option<&'a Way>>),
         addresses: Vec<Option<&'a String>>,
@@ -133,9 +164,10 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
     let targets = ask.order.targets();
     let request = &ask.request;
     let whole = Whole {
-        version: 1,
+        version: 2,
         profile: &ask.profile,
         order: &ask.order,
+        spares: &ask.spares,
         way: ask.route,
         default_ways: (settings.way, targets.iter().map(|target| settings.ways.get(&target.provider)).collect()),
         addresses: targets.iter().map(|target| settings.base_urls.get(&target.provider)).collect(),

@@ -6,7 +6,7 @@ mod service_account;
 use protocol::chat::{Failure, FailureKind};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Auth, GatewayOptions, Header, Http, Keys, Price, Provider, ProviderId, Settings, Vertex, Way, address};
+use crate::{Auth, GatewayOptions, Header, Http, Keys, Price, Provider, ProviderId, Settings, Target, Vertex, Way, address};
 
 pub(crate) use service_account::Tokens;
 
@@ -34,7 +34,7 @@ impl Office<'_> {
     pub(crate) async fn issue(
         &self,
         provider: &Provider,
-        model: &str,
+        target: &Target,
         way: Way,
         options: &GatewayOptions,
         price: Option<&Price>,
@@ -48,7 +48,7 @@ impl Office<'_> {
         if way != Way::StoredKey {
             self.provider_key(provider, &mut place, &mut headers).await?;
         }
-        let base = address::base(provider, model, way, self.settings, &place)?;
+        let base = address::base(provider, target, way, self.settings, &place)?;
         if way != Way::Direct {
             self.gateway_token(way, &mut headers).await?;
             let set = self.settings.gateway.as_ref().map(|gateway| options.over(&gateway.options));

@@ -9,17 +9,20 @@ use tokio::time::{Instant, sleep_until};
 use crate::budget::{Reserve, Wish};
 use crate::cache::{self, Key};
 use crate::credential::{Office, Passport};
-use crate::health::milliseconds;
+use crate::health::{Pass, milliseconds};
 use crate::outlet::Outlet;
 use crate::pipeline::{Shared, unix_ms};
-use crate::price::{effective, input_tokens, listed, own};
+use crate::price::{assumed, effective, input_tokens, listed, own};
 use crate::receipt::echo;
-use crate::retry::{Schedule, may_fall_back};
-use crate::transport::{self, first_byte};
+use crate::retry::{Proof, Schedule, hint, may_fall_back};
+use crate::socket::Terms;
+use crate::transport::{self, Reply, first_byte};
 use crate::wire::{self, Reader};
+use crate::choice::gone_on;
+use crate::universal::Candidate;
 use crate::{
     Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Way, address, provider, route,
+    Transport, Way, address, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -46,6 +49,10 @@ pub(crate) struct Exchange {
     pub(crate) said: usize,
     /// What the provider says that it costs.
     pub(crate) charged: Option<Nanodollars>,
+    /// Who is asked after those of the present try.
+    pub(crate) rest: Vec<Target>,
+    /// Whether the last refusal asks for another try, if it says so.
+    hint: Option<bool>,
     /// What came before the first word of the last try.
     held: Vec<Delta>,
     /// The user's own limit of the answer.
@@ -55,10 +62,9 @@ pub(crate) struct Exchange {
 }
 
 /// One try, ready to be sent.
-struct Try<'a> {
-    provider: &'a Provider,
-    id: &'a ProviderId,
-    way: Way,
+pub(crate) struct Try {
+    /// Who may answer it: one, or several in this order.
+    pub(crate) candidates: Vec<Candidate>,
     request: HttpRequest,
 }
 
@@ -78,6 +84,8 @@ impl Exchange {
             is_taken: false,
             said: 0,
             charged: None,
+            rest: Vec::new(),
+            hint: None,
             held: Vec::new(),
             reserve: None,
             shared,
@@ -112,69 +120,99 @@ impl Exchange {
     }
 
     async fn targets(&mut self) -> Result<(), Failure> {
-        let targets = route::order(&self.ask.order, &self.ask.request, &self.settings, &self.shared.board)?;
-        let mut targets = targets.into_iter();
-        let mut next = targets.next();
-        while let Some(target) = next {
-            next = targets.next();
-            let Err(why) = self.target(&target, next.is_some()).await else { return Ok(()) };
-            match &next {
-                Some(to) if !self.is_begun && may_fall_back(why.kind) => {
-                    self.outlet.push(Piece::FellBack { from: target, to: to.clone(), why }).await;
-                }
-                _ => return Err(why),
+        self.rest = self.order().await?;
+        while let Some(first) = self.rest.first().cloned() {
+            let mut candidates = self.candidates()?;
+            self.rest.drain(..candidates.len());
+            let before = candidates.clone();
+            let Err(why) = self.ask(&mut candidates).await else { return Ok(()) };
+            // Those that could not be asked together with the first still have their turn.
+            let left = before.into_iter().skip(candidates.len()).map(|one| one.target);
+            self.rest.splice(..0, left);
+            if self.is_begun || !may_fall_back(why.kind) || !self.has_next().await {
+                return Err(why);
+            }
+            if let Some(to) = self.rest.first().cloned() {
+                let from = candidates.last().map_or(first, |last| last.target.clone());
+                self.outlet.push(Piece::FellBack { from, to, why }).await;
             }
         }
         Err(Failure::new(FailureKind::Model, "No model is chosen."))
     }
 
-    /// One target, as often as it makes sense. `has_next`: another one is ready, so this one is not waited for.
-    async fn target(&mut self, target: &Target, has_next: bool) -> Result<(), Failure> {
-        let provider =
-            provider(&target.provider).ok_or_else(|| Failure::new(FailureKind::Model, "Unknown provider."))?;
-        let way = address::way(provider, self.ask.route, &self.settings);
-        self.receipt.target.clone_from(target);
-        self.receipt.way = way;
-        self.allow(target).await?;
-        let request = self.request(provider, target, way).await?;
-        let current = Try { provider, id: &target.provider, way, request };
+    /// These candidates, as often as it makes sense; those that cannot be asked together with the first are taken off.
+    async fn ask(&mut self, candidates: &mut Vec<Candidate>) -> Result<(), Failure> {
+        let Some(first) = candidates.first().cloned() else {
+            return Err(Failure::new(FailureKind::Model, "No model is chosen."));
+        };
+        self.answers(&first);
+        let request = match self.allow(candidates).await {
+            Ok(()) => self.together(candidates).await?,
+            Err(why) => {
+                candidates.truncate(1);
+                return Err(why);
+            }
+        };
+        let current = Try { candidates: candidates.clone(), request };
         let mut schedule = Schedule::new(&self.settings.patience, self.settings.limits.longest_wait);
         for attempt in 1.. {
-            self.admit(&target.provider, has_next).await?;
-            let pass =
-                self.shared.board.pass(&target.provider, Instant::now()).map_err(|until| closed(provider, until))?;
+            let Target { provider: id, .. } = &first.target;
+            self.answers(&first);
+            let passed = match self.admit(id, candidates.len() > 1).await {
+                Ok(()) => self.shared.board.pass(id, Instant::now()).map_err(|until| closed(first.provider, until)),
+                Err(why) => Err(why),
+            };
+            let pass = passed.inspect_err(|_| candidates.truncate(1))?;
             self.receipt.attempts += 1;
-            self.outlet.push(Piece::Trying { target: target.clone(), attempt }).await;
+            self.outlet.push(Piece::Trying { target: first.target.clone(), attempt }).await;
             let begun = Instant::now();
             let Err(failure) = self.attempt(&current, begun).await else {
-                let first = self.is_begun.then(|| Duration::from_millis(self.receipt.times.first_ms));
-                pass.answered(first, begun.elapsed());
+                self.answered(pass, &first, begun);
                 return Ok(());
             };
-            if provider.is_local && failure.kind == FailureKind::Unreachable {
+            if first.provider.is_local && failure.kind == FailureKind::Unreachable {
                 // It is not running. Neither waiting nor leaving it alone helps: it will be there once it is started.
                 return Err(failure);
             }
             pass.failed(&failure, Instant::now());
             if failure.kind == FailureKind::RateLimited {
-                self.shared.limiter.close(&target.provider, failure.retry_after, Instant::now());
+                self.shared.limiter.close(&self.receipt.target.provider, failure.retry_after, Instant::now());
             }
-            let is_elsewhere_faster = has_next && failure.kind == FailureKind::RateLimited;
-            if self.is_begun || is_elsewhere_faster {
+            if self.is_begun || failure.kind == FailureKind::RateLimited && self.has_next().await {
                 return Err(failure);
             }
-            let Some(wait) = schedule.next(&failure, way, self.is_proven()) else { return Err(failure) };
-            self.wait(Some(&target.provider), Instant::now() + wait).await?;
+            let proof = Proof { is_proven: self.is_proven(), hint: self.hint };
+            let Some(wait) = schedule.next(&failure, first.way, proof) else { return Err(failure) };
+            self.wait(Some(id), Instant::now() + wait).await?;
         }
         Ok(())
     }
 
-    /// Takes from the provider's bucket.
-    async fn admit(&self, id: &ProviderId, has_next: bool) -> Result<(), Failure> {
+    /// Whose answer it is, as far as is known.
+    pub(crate) fn answers(&mut self, candidate: &Candidate) {
+        self.receipt.target.clone_from(&candidate.target);
+        self.receipt.way = candidate.way;
+    }
+
+    /// Health of the one that answered, and of the first one if it is another.
+    fn answered(&self, pass: Pass, first: &Candidate, begun: Instant) {
+        let time = self.is_begun.then(|| Duration::from_millis(self.receipt.times.first_ms));
+        let winner = &self.receipt.target.provider;
+        if *winner == first.target.provider {
+            return pass.answered(time, begun.elapsed());
+        }
+        pass.failed(&gone_on(first), Instant::now());
+        if let Ok(pass) = self.shared.board.pass(winner, Instant::now()) {
+            pass.answered(time, begun.elapsed());
+        }
+    }
+
+    /// Takes from the provider's bucket. When another target is ready, this one is not waited for.
+    async fn admit(&mut self, id: &ProviderId, has_others: bool) -> Result<(), Failure> {
         let limits = &self.settings.limits;
         let rate = limits.providers.get(id).copied().unwrap_or(limits.provider);
         while let Err(until) = self.shared.limiter.provider(id, rate, Instant::now()) {
-            if has_next {
+            if has_others || self.has_next().await {
                 let wait = until.saturating_duration_since(Instant::now());
                 let failure = Failure::new(FailureKind::RateLimited, "The limit of requests is reached.");
                 return Err(Failure { retry_after: Some(wait), ..failure });
@@ -184,19 +222,26 @@ impl Exchange {
         Ok(())
     }
 
-    /// Sets the money for the target aside, and what that leaves of the answer's length.
-    async fn allow(&mut self, target: &Target) -> Result<(), Failure> {
+    /// Sets the money for the dearest of them aside, and what that leaves of the answer's length.
+    async fn allow(&mut self, candidates: &[Candidate]) -> Result<(), Failure> {
         self.reserve = None;
         self.receipt.is_capped = false;
         self.ask.request.max_output = self.max_output;
         let budget = self.settings.budget;
-        let Some(price) = effective(&self.settings, target).filter(|_| budget.is_set()) else { return Ok(()) };
+        if !budget.is_set() {
+            return Ok(());
+        }
+        // Half as much again: the count is ours.
+        let input = input_tokens(&self.ask.request) * 3 / 2;
+        let price = |one: &Candidate| effective(&self.settings, &one.target).unwrap_or_else(|| assumed(&one.target, input));
+        let prices = candidates.iter().map(price);
+        let Some(price) = prices.reduce(|one, other| one.dearest(&other, input)) else { return Ok(()) };
+        let longest = |one: &Candidate| listed(one.target.provider.as_str(), &one.target.model)?.most;
         let wish = Wish {
             conversation: self.ask.conversation,
-            // Half as much again: the count is ours.
-            input: input_tokens(&self.ask.request) * 3 / 2,
+            input,
             max_output: self.max_output,
-            most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
+            most: candidates.iter().map(longest).max().flatten(),
         };
         let ledger = &*self.shared.parts.ledger;
         let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
@@ -207,12 +252,13 @@ impl Exchange {
     }
 
     /// Credential and wire: the request as it will be sent, the same for every try.
-    async fn request(&mut self, provider: &Provider, target: &Target, way: Way) -> Result<HttpRequest, Failure> {
+    pub(crate) async fn request(&mut self, candidate: &Candidate) -> Result<HttpRequest, Failure> {
+        let Candidate { provider, target, way } = candidate;
         let (http, keys) = (&*self.shared.parts.http, &*self.shared.parts.keys);
         let office = Office { http, keys, tokens: &self.shared.tokens, settings: &self.settings };
         let price = own(&self.settings, target);
         let Passport { base, mut headers } =
-            office.issue(provider, &target.model, way, &self.ask.options, price).await?;
+            office.issue(provider, target, *way, &self.ask.options, price).await?;
         self.ask.request.model.clone_from(&target.model);
         let (path, body) = wire::write(provider, &self.ask.request, self.ask.is_stream)?;
         let accept = if self.ask.is_stream { "text/event-stream" } else { "application/json" };
@@ -222,7 +268,7 @@ impl Exchange {
     }
 
     /// Transport and wire: one try, to its end.
-    async fn attempt(&mut self, current: &Try<'_>, begun: Instant) -> Result<(), Failure> {
+    async fn attempt(&mut self, current: &Try, begun: Instant) -> Result<(), Failure> {
         self.receipt.times.queue_ms = milliseconds(begun - self.started);
         self.receipt.answered_by = None;
         self.receipt.tokens = chat::Tokens::default();
@@ -230,15 +276,15 @@ impl Exchange {
         self.held.clear();
         self.charged = None;
         self.is_taken = false;
-        let patience = &self.settings.patience;
-        let first_byte = first_byte(patience, current.provider.is_local);
-        let http = &*self.shared.parts.http;
-        let reply = transport::send(http, current.request.clone(), first_byte, patience.idle).await?;
+        self.hint = None;
+        let reply = self.send(current).await?;
         self.receipt.times.connect_ms = milliseconds(begun.elapsed());
-        self.shared.limiter.observe(current.id, &reply.headers, Instant::now());
-        if current.way != Way::Direct {
+        if self.receipt.way != Way::Direct {
             self.receipt.gateway = Some(echo(&reply));
         }
+        let winner = self.winner(current).await;
+        let Some(Candidate { provider, target, way }) = winner else { return Ok(()) };
+        self.shared.limiter.observe(&target.provider, &reply.headers, Instant::now());
         match reply.status {
             200..300 => {}
             300..400 => {
@@ -248,14 +294,15 @@ impl Exchange {
             }
             status => {
                 let headers = reply.headers;
+                self.hint = hint(&headers);
                 return Err(chat::refusal(status, &headers, &reply.body.refusal().await));
             }
         }
-        if current.way != Way::Direct {
+        if *way != Way::Direct {
             *self.shared.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         self.is_taken = true;
-        let mut reader = Reader::new(current.provider, reply);
+        let mut reader = Reader::new(provider, reply);
         while let Some(delta) = reader.next().await? {
             self.delta(delta, begun).await;
         }
@@ -263,6 +310,22 @@ impl Exchange {
             self.say(delta).await;
         }
         Ok(())
+    }
+
+    async fn send(&self, current: &Try) -> Result<Reply, Failure> {
+        let patience = &self.settings.patience;
+        let is_local = current.candidates.first().is_some_and(|one| one.provider.is_local);
+        let (first_byte, idle) = (first_byte(patience, is_local), patience.idle);
+        let parts = &self.shared.parts;
+        let gateway = self.settings.gateway.as_ref().filter(|_| self.receipt.way != Way::Direct);
+        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket);
+        match &parts.sockets {
+            Some(sockets) if is_socket && current.candidates.len() == 1 => {
+                let terms = Terms { sockets: &**sockets, base: &address::gateway(gateway)?, first_byte, idle };
+                self.shared.sockets.send(&terms, &current.request).await
+            }
+            Some(_) | None => transport::send(&*parts.http, current.request.clone(), first_byte, idle).await,
+        }
     }
 
     /// Whether the gateway took the same token lately.
@@ -325,7 +388,7 @@ pub(crate) fn cancelled() -> Failure {
     Failure::new(FailureKind::Cancelled, "Stopped.")
 }
 
-fn closed(provider: &Provider, until: Instant) -> Failure {
+pub(crate) fn closed(provider: &Provider, until: Instant) -> Failure {
     let wait = until.saturating_duration_since(Instant::now());
     let message = format!("{} failed several times in a row; next try in {} s.", provider.name, wait.as_secs() + 1);
     Failure { retry_after: Some(wait), ..Failure::new(FailureKind::Unavailable, message) }

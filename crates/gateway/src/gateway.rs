@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::pipeline::{self, Shared, unix_ms};
 use crate::price::input_tokens;
-use crate::{Ask, Health, Model, Nanodollars, Parts, Piece, ProviderId, models, route};
+use crate::{
+    Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, models, passage, route,
+};
 
 /// Pieces on their way; a reader that is slower makes the provider wait.
 const PIECES: usize = 64;
@@ -33,6 +35,12 @@ impl Gateway {
         pieces
     }
 
+    /// Sends a request to a provider as it is, within the limits and the budget, with the key, and writes it down. The
+    /// answer is the provider's, whatever its status; a failure is this program's.
+    pub async fn pass(&self, passage: Passage) -> Result<HttpResponse, Failure> {
+        passage::run(&self.shared, passage).await
+    }
+
     /// The models of a provider, its own list merged with the price list; reached as the settings say. Providers
     /// without a list of their own give the price list's.
     pub async fn models(&self, provider: &ProviderId) -> Result<Vec<Model>, Failure> {
@@ -47,8 +55,8 @@ impl Gateway {
     /// About what it will cost at the target that would be asked first; `None`: the price is not known.
     pub fn estimate(&self, ask: &Ask) -> Option<Nanodollars> {
         let settings = self.shared.settings();
-        let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board).ok()?;
-        route::estimate(targets.first()?, &ask.request, input_tokens(&ask.request), &settings)
+        let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board, &self.shared.known);
+        route::estimate(targets.ok()?.first()?, &ask.request, input_tokens(&ask.request), &settings)
     }
 
     /// Every provider that was tried since the start, by name.

@@ -119,6 +119,16 @@ impl Board {
         Ok(Pass { board: Arc::clone(self), provider: provider.clone(), is_settled: false })
     }
 
+    /// Whether a try would be held back now.
+    pub(crate) fn is_open(&self, provider: &ProviderId, now: Instant) -> bool {
+        let records = self.records();
+        records.get(provider).is_some_and(|record| match record.breaker {
+            Breaker::Closed { .. } => false,
+            Breaker::Open { until, .. } => until > now,
+            Breaker::HalfOpen { .. } => true,
+        })
+    }
+
     /// What the router compares.
     pub(crate) fn score(&self, provider: &ProviderId) -> Score {
         self.records().get(provider).map(|record| record.score).unwrap_or_default()

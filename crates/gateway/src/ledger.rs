@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::cache::Answer;
 use crate::exchange::Exchange;
 use crate::health::milliseconds;
-use crate::price::{input_tokens, own, price, text_tokens};
+use crate::price::{assumed, input_tokens, own, price, text_tokens};
 use crate::{CacheState, GatewayEcho, Nanodollars, Piece, Price, Purpose, Quantity, Target, Times, Way};
 
 /// One request.
@@ -33,7 +33,8 @@ pub struct Row {
     pub times: Times,
     /// What was consumed.
     pub tokens: Tokens,
-    /// Whether `tokens` are counted by us: the request was stopped, or the provider did not tell.
+    /// Whether `tokens` are counted by us (the request was stopped, or the provider did not tell), or `cost` is assumed for
+    /// the budget because nobody knows the price.
     pub is_estimate: bool,
     /// At the user's price, or else what the provider says, or else the listed price. `None`: not known.
     pub cost: Option<Nanodollars>,
@@ -91,7 +92,7 @@ impl Exchange {
                 list_cost: self.receipt.list_cost,
                 finish: self.receipt.finish,
             };
-            self.shared.cache.keep(key, answer, self.settings.cache.keep, now).await;
+            self.shared.cache.keep(key, answer, &self.settings.cache, now).await;
         }
         self.outlet
             .push(match result {
@@ -121,8 +122,13 @@ impl Exchange {
         let nothing = || (quantity.tokens == Tokens::default()).then_some(Nanodollars::ZERO);
         let listed = || self.listed().as_ref().map(cost).or_else(nothing);
         let list_cost = self.charged.filter(|_| !is_free).or_else(listed);
-        self.receipt.cost = own(&self.settings, &self.receipt.target).map(cost).or(list_cost);
         self.receipt.list_cost = list_cost;
+        self.receipt.cost = own(&self.settings, &self.receipt.target).map(cost).or(list_cost);
+        if self.receipt.cost.is_none() && self.settings.budget.is_set() {
+            // A budget that did not count it would be none.
+            self.receipt.is_estimate = true;
+            self.receipt.cost = Some(cost(&assumed(&self.receipt.target, quantity.tokens.input)));
+        }
         if is_free {
             self.receipt.cache = CacheState::Remote;
         }

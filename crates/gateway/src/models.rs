@@ -1,5 +1,8 @@
 //! Which models a provider has: its live list, merged with the price list.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use protocol::chat::{Failure, FailureKind, refusal};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +32,39 @@ pub struct Model {
     pub price: Option<Price>,
 }
 
+/// What the providers' own lists said about their models, for the router.
+#[derive(Default)]
+pub(crate) struct Known {
+    models: Mutex<HashMap<ProviderId, HashMap<String, Told>>>,
+}
+
+/// What a list said about a model.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    pub(crate) images: Option<bool>,
+    pub(crate) context: Option<u64>,
+}
+
+impl Known {
+    fn remember(&self, provider: &ProviderId, models: &[Model]) {
+        let told = |model: &Model| (model.id.clone(), Told { images: model.takes_images, context: model.context });
+        let models = models.iter().map(told).collect();
+        self.models.lock().unwrap_or_else(PoisonError::into_inner).insert(provider.clone(), models);
+    }
+
+    /// What is known of a model; the program's own list fills the gaps.
+    pub(crate) fn of(&self, target: &Target) -> Told {
+        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = models.get(&target.provider).and_then(|models| models.get(&target.model));
+        let told = told.copied().unwrap_or_default();
+        let listed = listed(target.provider.as_str(), &target.model);
+        Told {
+            images: told.images.or_else(|| listed?.images),
+            context: told.context.or_else(|| listed?.context),
+        }
+    }
+}
+
 /// Asks the provider.
 pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>, Failure> {
     let unknown = || Failure::new(FailureKind::Model, format!("There is no provider called {id}."));
@@ -41,7 +77,7 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     }
     let (http, keys) = (&*shared.parts.http, &*shared.parts.keys);
     let office = Office { http, keys, tokens: &shared.tokens, settings: &settings };
-    let Passport { base, mut headers } = office.issue(provider, "", way, &GatewayOptions::default(), None).await?;
+    let Passport { base, mut headers } = office.issue(provider, &Target { provider: id.clone(), model: String::new() }, way, &GatewayOptions::default(), None).await?;
     headers.push(("accept", Header::Plain("application/json".to_owned())));
     let url = base + provider.models_path;
     let request = HttpRequest { method: Method::Get, url, headers, body: bytes::Bytes::new() };
@@ -54,7 +90,9 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     let body = reply.body.whole().await?;
     let list = serde_json::from_slice(&body)
         .map_err(|_| Failure::new(FailureKind::Broken, "The list of models is not JSON."))?;
-    Ok(read(provider, &settings, &list))
+    let models = read(provider, &settings, &list);
+    shared.known.remember(id, &models);
+    Ok(models)
 }
 
 /// The text models of the price list, by name.

@@ -1,4 +1,4 @@
-//! What the gateway is given: HTTP, keys, a ledger, a disk.
+//! What the gateway is given: HTTP, WebSockets, keys, a ledger, a disk.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use protocol::chat::Failure;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::{Nanodollars, ProviderId, Row, Settings};
 
@@ -18,6 +18,8 @@ use crate::{Nanodollars, ProviderId, Row, Settings};
 pub struct Parts {
     /// Moves requests.
     pub http: Arc<dyn Http>,
+    /// Opens WebSockets; `None`: requests go over HTTP whatever the settings say.
+    pub sockets: Option<Arc<dyn Sockets>>,
     /// Knows the keys.
     pub keys: Arc<dyn Keys>,
     /// Remembers what was asked and spent.
@@ -36,6 +38,22 @@ pub trait Http: Send + Sync {
     /// Sends, and answers when the head of the response is there, whatever its status. Fails with
     /// [`FailureKind::Unreachable`](protocol::chat::FailureKind::Unreachable) when there is none.
     fn send(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Failure>>;
+}
+
+/// A client of WebSockets. It must neither follow redirects nor log headers, and keeps open sockets alive.
+pub trait Sockets: Send + Sync {
+    /// Opens a WebSocket at the request's `https` address, with its headers. Fails with the server's refusal, or with
+    /// [`FailureKind::Unreachable`](protocol::chat::FailureKind::Unreachable) when there is none.
+    fn open(&self, request: HttpRequest) -> BoxFuture<'static, Result<Socket, Failure>>;
+}
+
+/// An open WebSocket that carries texts. Dropped, it closes.
+#[derive(Debug)]
+pub struct Socket {
+    /// Texts to the server.
+    pub outgoing: mpsc::Sender<String>,
+    /// Texts from the server; ends with the socket.
+    pub incoming: mpsc::Receiver<Result<String, Failure>>,
 }
 
 /// A request to send. Its `Debug` shows neither keys nor what is said.

@@ -15,7 +15,9 @@ use crate::exchange::{Exchange, cancelled};
 use crate::flight::{Flights, Passenger};
 use crate::health::Board;
 use crate::limit::Limiter;
+use crate::models::Known;
 use crate::outlet::{Landing, Outlet};
+use crate::socket::Pool;
 use crate::{Ask, CacheState, Nanodollars, Parts, Piece, Settings, validate};
 
 /// What all requests share.
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) flights: Flights,
     pub(crate) reserves: Reserves,
     pub(crate) tokens: Tokens,
+    pub(crate) sockets: Pool,
+    pub(crate) known: Known,
     /// When Cloudflare AI Gateway last took the token.
     pub(crate) worked: Mutex<Option<Instant>>,
 }
@@ -42,6 +46,8 @@ impl Shared {
             flights: Flights::default(),
             reserves: Reserves::default(),
             tokens: Tokens::default(),
+            sockets: Pool::default(),
+            known: Known::default(),
             worked: Mutex::default(),
         }
     }
@@ -69,8 +75,7 @@ pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, sender: mpsc::Sender<Piec
     }
     let Some(key) = cache::key(&exchange.ask, &exchange.settings) else { return exchange.run().await };
     exchange.receipt.cache = CacheState::Miss;
-    let keep = exchange.settings.cache.keep;
-    if let Some(answer) = shared.cache.find(&key, keep, Instant::now()).await {
+    if let Some(answer) = shared.cache.find(&key, &exchange.settings.cache, Instant::now()).await {
         return exchange.replay(&answer).await;
     }
     let (passenger, flight) = shared.flights.join(key);

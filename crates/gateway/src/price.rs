@@ -124,6 +124,20 @@ impl Price {
         }
     }
 
+    /// The higher of both rates for a prompt of so many tokens.
+    pub(crate) fn dearest(&self, other: &Self, input: u64) -> Self {
+        let (one, other) = (self.at(input), other.at(input));
+        let written = |price: &Self| price.written.unwrap_or(price.input);
+        let reasoning = |price: &Self| price.reasoning.unwrap_or(price.output);
+        Self {
+            input: one.input.max(other.input),
+            written: Some(written(&one).max(written(&other))),
+            output: one.output.max(other.output),
+            reasoning: Some(reasoning(&one).max(reasoning(&other))),
+            ..Self::default()
+        }
+    }
+
     /// The value of `cf-aig-custom-cost`: dollars per token.
     pub(crate) fn custom_cost(&self) -> String {
         let mut json = format!(r#"{{"per_token_in":{},"per_token_out":{}"#, decimal(self.input), decimal(self.output));
@@ -168,6 +182,14 @@ pub(crate) fn own<'a>(settings: &'a Settings, target: &Target) -> Option<&'a Pri
 /// The price that counts.
 pub(crate) fn effective(settings: &Settings, target: &Target) -> Option<Price> {
     own(settings, target).copied().or_else(|| price(target))
+}
+
+/// What is assumed of a model whose price nobody knows, for the budget: as dear as the dearest listed one of the
+/// provider, for a prompt of so many tokens.
+pub(crate) fn assumed(target: &Target, input: u64) -> Price {
+    let text = listed_models(target.provider.as_str()).filter(|(_, listed)| listed.text);
+    let dearest = text.map(|(_, listed)| listed.price).reduce(|one, other| one.dearest(&other, input));
+    dearest.unwrap_or_else(|| Price::dollars(15.0, None, 75.0))
 }
 
 /// Tokens of a picture: what the dearest providers count for a large one.

@@ -50,6 +50,8 @@ pub struct Provider {
     pub gateway_path: &'static str,
     /// Where the list of models is, behind the base URL; empty: it has none.
     pub models_path: &'static str,
+    /// A model for those who name none: neither the dearest nor the smallest. Empty: nobody can tell.
+    pub usual_model: &'static str,
     /// Where keys are made; empty: it needs none.
     pub key_url: &'static str,
     /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
@@ -93,6 +95,7 @@ const OPENAI_STYLE: Provider = Provider {
     auth: Auth::Bearer,
     gateway_path: "",
     models_path: "/models",
+    usual_model: "",
     key_url: "",
     is_local: false,
     local_port: None,
@@ -108,6 +111,7 @@ const PROVIDERS: &[Provider] = &[
         base_url: "https://api.openai.com/v1",
         dialect: Dialect { max_completion_tokens: true, reasoning_effort: true, ..COUNTING },
         gateway_path: "openai",
+        usual_model: "gpt-6.1-terra",
         key_url: "https://platform.openai.com/api-keys",
         ..OPENAI_STYLE
     },
@@ -120,6 +124,7 @@ const PROVIDERS: &[Provider] = &[
         auth: Auth::Anthropic,
         gateway_path: "anthropic/v1",
         models_path: "/models?limit=1000",
+        usual_model: "claude-sonnet-5-5",
         key_url: "https://platform.claude.com/settings/keys",
         ..OPENAI_STYLE
     },
@@ -132,6 +137,7 @@ const PROVIDERS: &[Provider] = &[
         auth: Auth::Google,
         gateway_path: "google-ai-studio/v1beta",
         models_path: "/models?pageSize=1000",
+        usual_model: "gemini-3.8-flash",
         key_url: "https://aistudio.google.com/apikey",
         ..OPENAI_STYLE
     },
@@ -144,6 +150,7 @@ const PROVIDERS: &[Provider] = &[
         auth: Auth::ServiceAccount,
         gateway_path: "google-vertex-ai/v1/projects/{project}/locations/{region}/publishers/google",
         models_path: "",
+        usual_model: "gemini-3.8-flash",
         key_url: "https://console.cloud.google.com/iam-admin/serviceaccounts",
         ..OPENAI_STYLE
     },
@@ -152,6 +159,7 @@ const PROVIDERS: &[Provider] = &[
         name: "Hugging Face",
         base_url: "https://router.huggingface.co/v1",
         gateway_path: "huggingface/{model}/v1",
+        usual_model: "openai/gpt-oss-120b",
         key_url: "https://huggingface.co/settings/tokens",
         ..OPENAI_STYLE
     },
@@ -162,6 +170,7 @@ const PROVIDERS: &[Provider] = &[
         wire: Wire::OpenaiResponses,
         dialect: Dialect { web_search: true, ..PLAIN },
         gateway_path: "perplexity-ai/v1",
+        usual_model: "perplexity/sonar",
         key_url: "https://www.perplexity.ai/account/api/keys",
         ..OPENAI_STYLE
     },
@@ -170,6 +179,7 @@ const PROVIDERS: &[Provider] = &[
         name: "DeepSeek",
         base_url: "https://api.deepseek.com",
         gateway_path: "deepseek",
+        usual_model: "deepseek-v4-flash",
         key_url: "https://platform.deepseek.com/api_keys",
         ..OPENAI_STYLE
     },
@@ -179,6 +189,7 @@ const PROVIDERS: &[Provider] = &[
         base_url: "https://api.groq.com/openai/v1",
         dialect: Dialect { max_completion_tokens: true, reasoning_format: true, ..COUNTING },
         gateway_path: "groq",
+        usual_model: "openai/gpt-oss-120b",
         key_url: "https://console.groq.com/keys",
         ..OPENAI_STYLE
     },
@@ -187,6 +198,7 @@ const PROVIDERS: &[Provider] = &[
         name: "OpenRouter",
         base_url: "https://openrouter.ai/api/v1",
         gateway_path: "openrouter/v1",
+        usual_model: "openai/gpt-oss-120b",
         key_url: "https://openrouter.ai/settings/keys",
         ..OPENAI_STYLE
     },
@@ -197,6 +209,7 @@ const PROVIDERS: &[Provider] = &[
         // It refuses fields that it does not know, and tells the usage unasked.
         dialect: PLAIN,
         gateway_path: "mistral/v1",
+        usual_model: "mistral-medium-latest",
         key_url: "https://console.mistral.ai/api-keys",
         ..OPENAI_STYLE
     },
@@ -205,6 +218,7 @@ const PROVIDERS: &[Provider] = &[
         name: "xAI",
         base_url: "https://api.x.ai/v1",
         gateway_path: "grok/v1",
+        usual_model: "grok-4.3",
         key_url: "https://console.x.ai",
         ..OPENAI_STYLE
     },
@@ -214,6 +228,7 @@ const PROVIDERS: &[Provider] = &[
         base_url: "https://api.cerebras.ai/v1",
         dialect: Dialect { max_completion_tokens: true, ..COUNTING },
         gateway_path: "cerebras",
+        usual_model: "gpt-oss-120b",
         key_url: "https://cloud.cerebras.ai",
         ..OPENAI_STYLE
     },
@@ -223,6 +238,7 @@ const PROVIDERS: &[Provider] = &[
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
         gateway_path: "workers-ai/v1",
         models_path: "",
+        usual_model: "@cf/openai/gpt-oss-120b",
         key_url: "https://dash.cloudflare.com/profile/api-tokens",
         ..OPENAI_STYLE
     },
@@ -231,7 +247,7 @@ const PROVIDERS: &[Provider] = &[
         id: "cloudflare-route",
         name: "Cloudflare route",
         gateway_path: "compat",
-        models_path: "",
+        models_path: "/v1/models",
         key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
         ..OPENAI_STYLE
     },
@@ -253,12 +269,67 @@ const PROVIDERS: &[Provider] = &[
     Provider { id: "custom", name: "Custom server", ..LOCAL },
 ];
 
+/// Providers of the user's own at the gateway: `custom-{slug}`. Only with keys stored there, and of OpenAI's shape; `v1`
+/// is not a part of the base URL that the gateway knows.
+const AT_GATEWAY: Provider = Provider {
+    id: "custom-",
+    name: "Custom provider of the gateway",
+    gateway_path: "{provider}/v1",
+    key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
+    ..OPENAI_STYLE
+};
+
 /// All providers, in the order to show them.
 pub fn providers() -> &'static [Provider] {
     PROVIDERS
 }
 
-/// The provider of this name.
+/// The provider of this name; `custom-{slug}` are the user's own at the gateway.
 pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
+    let slug = id.0.strip_prefix(AT_GATEWAY.id);
+    if slug.is_some_and(|slug| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')) {
+        return Some(&AT_GATEWAY);
+    }
     PROVIDERS.iter().find(|provider| provider.id == id.0)
+}
+
+/// The provider that a model's name alone tells: `dynamic/{route}`, `custom-{slug}/{model}` and `cloudflare/auto` exist at
+/// the gateway only.
+pub fn provider_of(model: &str) -> Option<ProviderId> {
+    let is_at_gateway = model == "cloudflare/auto"
+        || model.strip_prefix("dynamic/").is_some_and(|route| !route.is_empty())
+        || model.split_once('/').is_some_and(|(slug, model)| {
+            !model.is_empty() && slug.starts_with(AT_GATEWAY.id) && provider(&slug.into()).is_some()
+        });
+    is_at_gateway.then(|| "cloudflare-route".into())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::price::listed;
+
+    #[test]
+    fn every_provider_that_takes_a_key_has_a_usual_model_with_a_price() {
+        for provider in providers().iter().filter(|provider| !provider.is_local && !provider.base_url.is_empty()) {
+            let listed = listed(provider.id, provider.usual_model);
+            assert!(listed.is_some_and(|listed| listed.text), "{}: {}", provider.id, provider.usual_model);
+            assert!(listed.unwrap().price.input <= 5_000_000_000, "{}: a dear one", provider.id);
+        }
+    }
+
+    #[test]
+    fn names_of_the_gateway_s_own_lead_there() {
+        let route = Some(ProviderId::from("cloudflare-route"));
+        for model in ["dynamic/cheap", "cloudflare/auto", "custom-mine/some/model"] {
+            assert_eq!(provider_of(model), route, "{model}");
+        }
+        for model in ["dynamic/", "dynamic", "openai/gpt-6-luna", "custom-/m", "custom-mine", "custom-../m", ""] {
+            assert_eq!(provider_of(model), None, "{model}");
+        }
+        assert_eq!(provider(&"custom-mine".into()).unwrap().gateway_path, "{provider}/v1");
+        assert_eq!(provider(&"custom".into()).unwrap().id, "custom");
+        assert_eq!(provider(&"custom-a/b".into()), None);
+    }
 }

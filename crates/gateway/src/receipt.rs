@@ -56,7 +56,8 @@ pub struct Receipt {
     pub attempts: u32,
     /// What was consumed.
     pub tokens: Tokens,
-    /// Whether `tokens` are counted by us because the provider did not tell.
+    /// Whether `tokens` are counted by us because the provider did not tell, or `cost` is assumed for the budget because
+    /// nobody knows the price.
     pub is_estimate: bool,
     /// The cost at the user's price, or else what the provider says, or else the listed price. `None`: not known.
     pub cost: Option<Nanodollars>,
@@ -142,11 +143,16 @@ impl Receipt {
 
 /// What Cloudflare AI Gateway said about a request.
 pub(crate) fn echo(reply: &Reply) -> GatewayEcho {
-    let header = |name| reply.header(name).map(str::to_owned);
+    echo_of(&reply.headers)
+}
+
+/// The same, from the headers; their names are in lower case.
+pub(crate) fn echo_of(headers: &[(String, String)]) -> GatewayEcho {
+    let header = |name| headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
     GatewayEcho {
         cache_status: header("cf-aig-cache-status").map(|status| status.to_ascii_uppercase()),
         log_id: header("cf-aig-log-id"),
-        step: reply.header("cf-aig-step").and_then(|step| step.parse().ok()),
+        step: header("cf-aig-step").and_then(|step| step.parse().ok()),
         model: header("cf-aig-model"),
         provider: header("cf-aig-provider"),
         ray: header("cf-ray"),

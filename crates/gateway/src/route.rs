@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use protocol::chat::{Failure, FailureKind, Part, Request, Tokens};
 
 use crate::health::Board;
-use crate::price::{effective, input_tokens, listed};
+use crate::models::Known;
+use crate::price::{effective, input_tokens};
 use crate::{Nanodollars, Order, Policy, Quantity, Settings, Target};
 
 /// A guess at the length of an answer, tokens.
@@ -39,12 +40,13 @@ pub(crate) fn order(
     request: &Request,
     settings: &Settings,
     board: &Board,
+    known: &Known,
 ) -> Result<Vec<Target>, Failure> {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let needs =
         Needs { images: parts.clone().any(|part| matches!(part, Part::Image { .. })), input: input_tokens(request) };
     let targets = order.targets();
-    let facts: Vec<_> = targets.iter().map(|target| facts(target, request, needs.input, settings, board)).collect();
+    let facts: Vec<_> = targets.iter().map(|target| facts(target, request, needs.input, settings, (board, known))).collect();
     let policy = match order {
         Order::Chain(_) => None,
         Order::Policy(policy, _) => Some(*policy),
@@ -53,12 +55,18 @@ pub(crate) fn order(
     Ok(sorted.into_iter().filter_map(|index| targets.get(index).cloned()).collect())
 }
 
-fn facts(target: &Target, request: &Request, input: u64, settings: &Settings, board: &Board) -> Facts {
-    let listed = listed(target.provider.as_str(), &target.model);
+fn facts(
+    target: &Target,
+    request: &Request,
+    input: u64,
+    settings: &Settings,
+    (board, known): (&Board, &Known),
+) -> Facts {
+    let told = known.of(target);
     let score = board.score(&target.provider);
     Facts {
-        images: listed.and_then(|listed| listed.images),
-        context: listed.and_then(|listed| listed.context),
+        images: told.images,
+        context: told.context,
         cost: estimate(target, request, input, settings),
         first_ms: score.first_ms,
         success: score.success,

@@ -41,6 +41,21 @@ pub struct CloudGateway {
     pub gateway: String,
     /// For every request that goes through it.
     pub options: GatewayOptions,
+    /// Whether it gets all targets at once and asks the next by itself when one fails, instead of being asked again.
+    pub falls_back: bool,
+    /// How requests come to it.
+    pub transport: Transport,
+}
+
+/// How requests come to Cloudflare AI Gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Each by itself.
+    #[default]
+    Http,
+    /// Over a WebSocket that stays open for the next one. What it cannot carry (several targets at once, lists of
+    /// models) goes over HTTP.
+    WebSocket,
 }
 
 /// Where Vertex AI runs. Empty: as the service account says, else `global`.
@@ -93,7 +108,7 @@ impl Default for Limits {
     }
 }
 
-/// Money; `None`: no limit. Models of unknown price cannot be counted.
+/// Money; `None`: no limit. Models of unknown price count as the dearest ones of their provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// In one conversation.
@@ -111,7 +126,7 @@ pub struct CacheLimits {
     pub is_on: bool,
     /// How long an answer is kept.
     pub keep: Duration,
-    /// Bytes in memory; read once, at the start.
+    /// Bytes in memory.
     pub bytes: u64,
 }
 

@@ -45,10 +45,9 @@ pub(crate) async fn send(
     first_byte: Duration,
     idle: Duration,
 ) -> Result<Reply, Failure> {
-    let now = Instant::now();
-    let due = now + first_byte;
+    let due = Instant::now() + first_byte;
     let response = timeout_at(due, http.send(request)).await.map_err(|_| late(first_byte))??;
-    let body = Body { chunks: response.body, size: 0, idle, due, end: now + WHOLE };
+    let body = Body::new(response.body, due, idle);
     Ok(Reply { status: response.status, headers: response.headers, body })
 }
 
@@ -65,6 +64,11 @@ impl Reply {
 }
 
 impl Body {
+    /// `due`: the first chunk must be there by then.
+    pub(crate) fn new(chunks: BoxStream<'static, Result<Bytes, Failure>>, due: Instant, idle: Duration) -> Self {
+        Self { chunks, size: 0, idle, due, end: Instant::now() + WHOLE }
+    }
+
     /// The next chunk. Fails with [`FailureKind::TimedOut`] when nothing comes in time, and with
     /// [`FailureKind::Broken`] when too much comes.
     async fn chunk(&mut self) -> Option<Result<Bytes, Failure>> {
@@ -170,6 +174,6 @@ fn too_long() -> Failure {
     Failure::new(FailureKind::Broken, "A line of the answer is longer than 1 MB.")
 }
 
-fn late(time: Duration) -> Failure {
+pub(crate) fn late(time: Duration) -> Failure {
     Failure::new(FailureKind::TimedOut, format!("Nothing came for {} s.", time.as_secs()))
 }

@@ -28,18 +28,31 @@ pub struct Setup {
     pub mouth: Mouth,
 }
 
+/// Where Deepgram's models run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    /// At Deepgram.
+    Deepgram,
+    /// On Cloudflare Workers AI.
+    Workers,
+}
+
 /// Speech to text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ear {
-    /// Deepgram Flux, which knows turns, at Deepgram or on Workers AI.
+    /// Deepgram Flux, which knows turns.
     DeepgramFlux {
         /// Model id.
         model: String,
+        /// Where it runs.
+        site: Site,
     },
     /// Deepgram Nova.
     DeepgramNova {
         /// Model id.
         model: String,
+        /// Where it runs.
+        site: Site,
     },
     /// ElevenLabs Scribe.
     ElevenlabsScribe {
@@ -50,6 +63,8 @@ pub enum Ear {
     CartesiaInk {
         /// Model id.
         model: String,
+        /// Date of the API's version.
+        version: String,
     },
     /// OpenAI's `/v1/audio/transcriptions`, and servers that speak like it.
     OpenaiSpeech {
@@ -61,10 +76,12 @@ pub enum Ear {
 /// Text to speech.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mouth {
-    /// Deepgram Aura, at Deepgram or on Workers AI.
+    /// Deepgram Aura.
     DeepgramAura {
-        /// Model id, which names the voice (`aura-2-thalia-en`).
+        /// Model id; at Deepgram it names the voice (`aura-2-thalia-en`).
         model: String,
+        /// The voice on Workers AI, whose models do not name it; `None`: at Deepgram.
+        speaker: Option<String>,
     },
     /// ElevenLabs, several contexts on one socket.
     Elevenlabs {
@@ -79,6 +96,8 @@ pub enum Mouth {
         model: String,
         /// Voice id.
         voice: String,
+        /// Date of the API's version.
+        version: String,
     },
     /// OpenAI's `/v1/audio/speech`, and servers that speak like it.
     OpenaiSpeech {

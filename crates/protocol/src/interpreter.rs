@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 use crate::openai::client::Event;
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
-use crate::{Config, Errand, Leg, Message, Post, Question, Received, Reply, Thought, Usage};
+use crate::{Config, Errand, Fault, Leg, Message, Post, Question, Received, Reply, Thought, Usage};
 
 /// See the module.
 pub(crate) trait Interpreter: std::fmt::Debug + Send {
+    /// What an earlier connection of this conversation left behind ([`Told::Memory`]); told before
+    /// [`Interpreter::open`].
+    fn recall(&mut self, _memory: &str) {}
+
     /// All legs are open. Ends in [`Told::Ready`], now or when the provider has said so.
     fn open(&mut self, config: &Config, now: Instant);
 
@@ -31,6 +35,11 @@ pub(crate) trait Interpreter: std::fmt::Debug + Send {
 
     /// The answer to [`Deed::Fetch`]; of an errand that was called off nothing comes any more.
     fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
+
+    /// The connection is gone. What the provider meant by it, if its closes have a meaning of their own.
+    fn closed(&mut self, _code: Option<u16>, _reason: &str) -> Option<Fault> {
+        None
+    }
 
     /// The next thing to do; drained after each of the above.
     fn poll(&mut self) -> Option<Deed>;
@@ -89,4 +98,13 @@ pub(crate) enum Told {
     Refused { number: Option<u64>, complaint: Complaint },
     /// The provider will end this connection at this time (unix seconds).
     Expires { at: u64 },
+    /// The connection is of no use after this time: it ends then, or a new one is needed for new settings.
+    Ending { within: Duration },
+    /// What brings the provider's memory of this conversation, as it is now, to the next connection; `None`: nothing
+    /// does, and what was told before is void.
+    Memory(Option<String>),
+    /// This connection has the memory that [`Interpreter::recall`] brought: told before [`Told::Ready`].
+    Resumed,
+    /// Tokens of the response that made this item, known only after its end.
+    Spent { item: String, usage: Usage },
 }

@@ -7,12 +7,19 @@
 //! The caller feeds [`Session::handle`], drains [`Session::poll`] after every call, and wakes the
 //! session at [`Session::deadline`]. Audio is 16-bit PCM, mono, [`SAMPLE_RATE`] samples per second.
 
+mod cartesia;
 pub mod cascade;
 pub mod chat;
 mod conversation;
+pub mod deepgram;
+pub mod elevenlabs;
 mod fault;
+pub mod gemini;
+pub mod gpt_live;
 mod interpreter;
 mod openai;
+mod pcm;
+mod resample;
 mod session;
 mod usage;
 mod voice;
@@ -20,7 +27,7 @@ mod voice;
 pub use conversation::{Delivery, Item, ItemId, Kind, Role};
 pub use fault::{Cause, Fault};
 pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking, Wire};
-pub use session::{Event, Input, Output, Session};
+pub use session::{Event, Input, Output, Said, Session};
 pub use usage::Usage;
 pub use voice::{Errand, Leg, Message, Place, Post, Question, Received, Reply, Thought};
 

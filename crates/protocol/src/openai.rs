@@ -1,13 +1,14 @@
 //! The conversation, and OpenAI Realtime, the protocol that it speaks. Voices with other protocols have an interpreter.
 //!
 //! [`realtime::Realtime`] is the state machine; the files beside it are its chapters, one subject each.
-mod answer;
+pub(crate) mod answer;
 mod caption;
 pub(crate) mod client;
 pub(crate) mod config;
 mod error;
 mod floor;
 mod interruption;
+mod kept;
 mod link;
 mod microphone;
 pub(crate) mod realtime;

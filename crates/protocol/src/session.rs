@@ -75,10 +75,22 @@ pub enum Input<'a> {
     Configure(&'a Config),
     /// Send everything that had no answer again (the user's button; reconnecting does it by itself).
     Resend,
+    /// Something that was said in an earlier run and never answered: it stands before what was said in this one, and
+    /// waits for [`Input::Resend`] or [`Input::Forget`].
+    Restore(Said<'a>),
     /// Drop an utterance or message that waits ([`crate::Delivery::Kept`]).
     Forget(ItemId),
     /// [`Session::deadline`] has passed.
     Timeout,
+}
+
+/// Something the user said, to be kept or restored by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// Mono, at [`crate::SAMPLE_RATE`]. Its answer is spoken.
+    Spoken(&'a [i16]),
+    /// A message. Its answer is written.
+    Typed(&'a str),
 }
 
 /// What the session wants done, in order.
@@ -140,6 +152,11 @@ pub enum Event {
         /// The model's id, as the server calls it.
         model: Option<String>,
     },
+    /// This connection is of no use any more after this time: another one should be made between two turns.
+    Expires {
+        /// From now on.
+        within: Duration,
+    },
     /// An item is new or has changed; it stands behind `after` (`None`: first).
     Item {
         /// The item as it is now.
@@ -171,7 +188,7 @@ pub enum Event {
 /// - A question whose answer the user had cut short, or stopped, counts as answered.
 /// - A push-to-talk turn that is being spoken goes on: what was said so far is sent to the new connection.
 /// - Open microphone: the last 60 s of what could not be sent are kept, speech that had begun from its beginning.
-/// - A question that was sent five times without success waits for [`Input::Resend`].
+/// - A question that was sent five times without success waits for [`Input::Resend`], as does a restored one.
 #[derive(Debug)]
 pub struct Session {
     realtime: Realtime,
@@ -201,6 +218,12 @@ impl Session {
     /// The conversation in its order.
     pub fn items(&self) -> Vec<Item> {
         self.realtime.items()
+    }
+
+    /// The samples of an utterance without an answer, from this one on (from 0: all of it), also while it is being
+    /// spoken. `None` when there is no such utterance, or it is shorter.
+    pub fn utterance(&self, id: ItemId, from: usize) -> Option<Vec<i16>> {
+        self.realtime.utterance(id, from)
     }
 
     /// How many utterances and messages wait for an answer.

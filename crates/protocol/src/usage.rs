@@ -1,6 +1,8 @@
 //! What a response consumed.
 
-/// Tokens of one response (OpenAI Realtime: `response.done.response.usage`). Cached tokens are part of the input
+use std::time::Duration;
+
+/// Tokens of one response, or time of a voice that is paid by the second (OpenAI Realtime: `response.done.response.usage`). Cached tokens are part of the input
 /// counts, not extra.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -16,4 +18,6 @@ pub struct Usage {
     pub output_text: u64,
     /// Audio tokens generated.
     pub output_audio: u64,
+    /// How long the session was open, answers and silence, since the response before this one; zero where tokens count.
+    pub session: Duration,
 }

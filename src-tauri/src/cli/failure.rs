@@ -76,7 +76,7 @@ pub(crate) fn status(code: Code) -> u8 {
         | Code::AnswerFailed
         | Code::GatewayMissing => PROVIDER,
         Code::EndpointMissing => USAGE,
-        Code::SettingsDamaged | Code::RecordingFailed | Code::Internal => OTHER,
+        Code::SettingsDamaged | Code::RecordingFailed | Code::Unsent | Code::Internal => OTHER,
     }
 }
 
@@ -107,6 +107,7 @@ pub(crate) fn words(problem: &Problem) -> String {
         Code::KeychainLocked => "The keychain is locked. Unlock it and try again.",
         Code::SettingsDamaged => "Parts of the settings file could not be read; defaults stand in for them.",
         Code::RecordingFailed => "The recording could not be written.",
+        Code::Unsent => "This was said in an earlier run and not answered.",
         Code::Internal => "Something went wrong inside Sidetone.",
     };
     if problem.detail.is_empty() { text.into() } else { format!("{text}\n  {}", problem.detail) }
@@ -127,7 +128,7 @@ mod tests {
             (PROVIDER, vec![Code::Quota, Code::RateLimited, Code::Refused, Code::ProviderTrouble]),
             (PROVIDER, vec![Code::AnswerFailed, Code::GatewayMissing]),
             (USAGE, vec![Code::EndpointMissing]),
-            (OTHER, vec![Code::SettingsDamaged, Code::RecordingFailed, Code::Internal]),
+            (OTHER, vec![Code::SettingsDamaged, Code::RecordingFailed, Code::Unsent, Code::Internal]),
         ];
         for (expected, codes) in table {
             for code in codes {

@@ -126,6 +126,7 @@ fn ends_a_call(code: Code) -> bool {
         | Code::NoKeychain
         | Code::SettingsDamaged
         | Code::AnswerFailed
+        | Code::Unsent
         | Code::RecordingFailed => false,
         Code::NoCredential
         | Code::CredentialRefused

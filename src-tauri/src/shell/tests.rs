@@ -93,7 +93,7 @@ fn a_problem_has_a_code_and_never_the_key() {
 
 #[test]
 fn levels_are_silent_while_no_device_is_open() {
-    let levels = Page::open().call("levels", json!({})).unwrap();
+    let levels = Page::open().call("levels", json!({ "channel": "__CHANNEL__:1" })).unwrap();
     assert_eq!(levels, json!({ "input": -90.0, "output": -90.0, "clipped": false }));
 }
 

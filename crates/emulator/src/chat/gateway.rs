@@ -60,7 +60,7 @@ pub(super) async fn pass(server: &Server, seen: &Seen, passage: Passage, path: &
 }
 
 /// Why the gateway itself refuses.
-fn refusal(server: &Server, seen: &Seen, passage: &Passage) -> Option<Reply> {
+pub(super) fn refusal(server: &Server, seen: &Seen, passage: &Passage) -> Option<Reply> {
     let gateway = &server.script.gateway;
     let coded = |status, code, message: &str| Some(error::coded(gateway.shape, status, code, message));
     let place = (passage.account.clone(), passage.gateway.clone());
@@ -187,6 +187,21 @@ async fn universal(server: &Server, seen: &Seen) -> Reply {
         server.violation(seen.number, "the universal endpoint takes a list of steps");
         error::coded(server.script.gateway.shape, 400, 2005, "Invalid request")
     })
+}
+
+/// One request that came over a socket: like one step, and nothing after it.
+pub(super) async fn single(server: &Server, seen: &Seen, step: &Value) -> Reply {
+    let slug = step["provider"].as_str().unwrap_or_default();
+    match (provider(slug), step["endpoint"].as_str()) {
+        (Some(provider), Some(endpoint)) if step["query"].is_object() => {
+            run(server, seen, &task(seen, step, provider, endpoint)).await.with("cf-aig-step", "0")
+        }
+        (None, _) => invalid_provider(server),
+        (Some(_), _) => {
+            server.violation(seen.number, "a request needs provider, endpoint and query");
+            error::coded(server.script.gateway.shape, 400, 2005, "Invalid request")
+        }
+    }
 }
 
 /// A step's own headers count before those of the request.

@@ -16,6 +16,7 @@ use super::provider::{Auth, Format, Provider};
 use super::record::{End, Request};
 use super::reply::{Reply, Step, Watch};
 use super::server::Server;
+use super::socket;
 use crate::record::{Credential, Form, Purpose, fingerprint};
 
 /// Longest body that is read.
@@ -42,7 +43,12 @@ impl Seen {
 /// Serves what comes to the providers and the gateway.
 pub(super) async fn serve(State(server): State<Arc<Server>>, request: HttpRequest) -> Response {
     let path = request.uri().path().to_owned();
-    receive(server, request, path).await
+    match Place::find(&path) {
+        Place::Gateway(passage, _) if passage.slug.is_empty() && request.headers().contains_key("upgrade") => {
+            socket::open(server, request, passage).await
+        }
+        Place::Token | Place::Direct(..) | Place::Gateway(..) => receive(server, request, path).await,
+    }
 }
 
 /// Serves what comes to the practice partner: a plain server that wants no key.
@@ -94,7 +100,7 @@ async fn receive(server: Arc<Server>, request: HttpRequest, path: String) -> Res
 }
 
 /// The request, and what is recorded of it.
-async fn read(request: HttpRequest, path: String) -> (Seen, Request) {
+pub(super) async fn read(request: HttpRequest, path: String) -> (Seen, Request) {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, LONGEST).await.unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default().to_owned();
@@ -189,7 +195,7 @@ fn without_key(query: &str) -> String {
 }
 
 /// The body without the headers of the universal endpoint's steps and without a service account's assertion.
-fn without_secrets(body: &Value) -> Value {
+pub(super) fn without_secrets(body: &Value) -> Value {
     let mut body = body.clone();
     for step in body.as_array_mut().into_iter().flatten() {
         for (name, value) in step["headers"].as_object_mut().into_iter().flatten() {

@@ -49,6 +49,11 @@ impl Detector {
         Self { rate, silence_ms, quiet: 0, is_speaking: false, spoken: 0, heard: 0 }
     }
 
+    /// From now on so much silence ends a turn.
+    pub(crate) fn wait(&mut self, silence_ms: u32) {
+        self.silence_ms = silence_ms;
+    }
+
     /// Takes sound in; tells what it did, in order.
     pub(crate) fn hear(&mut self, pcm: &[i16]) -> Vec<Turn> {
         let mut turns = Vec::new();

@@ -142,7 +142,10 @@ async fn handshake(
         return refused(404, "nobody plays here".into());
     };
     if let Err((status, body)) = actor.admit(&request) {
-        return refused(status, body);
+        return match actor.reason_header() {
+            Some(name) => ([(name, body.clone())], refused(status, body)).into_response(),
+            None => refused(status, body),
+        };
     }
     match upgrade {
         Ok(upgrade) => {

@@ -85,7 +85,7 @@ pub enum Delivery {
     Failed,
 }
 
-/// Tokens of one response. Cached tokens are part of the input counts.
+/// Tokens of one response, or the time of a voice that is paid by the second. Cached tokens are part of the input counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Usage {
@@ -101,4 +101,6 @@ pub struct Usage {
     pub output_text: u32,
     /// Audio tokens generated.
     pub output_audio: u32,
+    /// How long the session was open since the response before this one, ms; 0 where tokens count.
+    pub session_ms: u32,
 }

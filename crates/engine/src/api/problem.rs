@@ -66,6 +66,8 @@ pub enum Code {
     SettingsDamaged,
     /// A recording cannot be made, read or deleted: no space, or no permission.
     RecordingFailed,
+    /// Said in an earlier run and not answered: it waits for the user.
+    Unsent,
     /// Anything else.
     Internal,
 }
@@ -107,6 +109,13 @@ pub enum Note {
         /// Why.
         code: Code,
     },
+    /// Nobody spoke, and the voice is paid by the second: the call was ended.
+    HungUp {
+        /// For so long.
+        seconds: u32,
+    },
+    /// The microphone is muted, and the voice is paid by the second all the same.
+    MutedCosts,
     /// The user speaks, and the microphone is muted.
     SpeakingMuted,
     /// The microphone of a Bluetooth headset is in use: its sound falls back to a telephone's.

@@ -137,6 +137,7 @@ impl Call {
                     self.stopwatch.voice(Instant::now());
                 }
                 self.input(Input::Audio(&pcm), board);
+                self.journal_speech();
             }
             Captured::End => self.tail_captured(board),
             Captured::BargeIn => {

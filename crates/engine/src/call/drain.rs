@@ -92,6 +92,7 @@ impl Call {
             Event::Removed(item) => {
                 self.marks.forget(item);
                 self.recordings.removed(item);
+                self.outbox.forget(item);
                 board.removed(item.0);
             }
             Event::SpeechStarted => {
@@ -138,9 +139,12 @@ impl Call {
     }
 
     fn show(&mut self, item: &Item, after: Option<ItemId>, board: &mut Board) {
+        self.adopt(item.id);
         self.recordings.item(item);
+        self.journal(item, board);
+        let is_restored = self.marks.of(item.id).is_restored;
         let item = self.marks.view(item);
-        board.item(item, after.map(|id| id.0));
+        board.item(item, after.map(|id| id.0), is_restored);
     }
 
     /// Tells the shells of an item about which the engine learnt something itself.

@@ -109,6 +109,11 @@ impl Errands {
         }
     }
 
+    /// Whether an answer is still to come.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// No more of this errand is wanted.
     pub(crate) fn call_off(&mut self, errand: Errand) {
         if let Some(task) = self.running.remove(&errand) {

@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cascade;
+mod deepgram;
 mod handover;
+mod gpt_live;
 mod key;
 mod latency;
+mod load;
+mod outbox;
 mod recording;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use audio::Card;
@@ -23,6 +28,7 @@ use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
+use crate::outbox::Outbox;
 use crate::recording::Recordings;
 use crate::text::{self, Shelf};
 
@@ -36,23 +42,28 @@ struct Rig {
     events: broadcast::Receiver<Event>,
     credentials: Credentials,
     _practice: watch::Sender<String>,
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Rig {
     /// `practice` is the practice partner; `speech_ms` of a tone are what the microphone hears.
     fn new(practice: &Emulator, settings: Value, speech_ms: u32) -> Self {
-        Self::at(practice.base_url(), settings, speech_ms)
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::at(folder, Credentials::without_keychain(|_| None), practice, settings, speech_ms)
     }
 
-    /// With the practice partner at this address.
-    fn at(practice: String, settings: Value, speech_ms: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// With what an earlier run left in this folder, and with these keys.
+    fn at(
+        folder: Arc<tempfile::TempDir>,
+        credentials: Credentials,
+        practice: &Emulator,
+        settings: Value,
+        speech_ms: u32,
+    ) -> Self {
         let input = folder.path().join("speech.wav");
         std::fs::write(&input, tone(speech_ms)).unwrap();
         let settings = config::merge(&Settings::default(), &settings).unwrap();
-        let credentials = Credentials::without_keychain(|_| None);
-        let (url, practice) = watch::channel(practice);
+        let (url, practice) = watch::channel(practice.base_url());
         let net = Net::new(NetOptions::default()).unwrap();
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
         let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);
@@ -61,7 +72,8 @@ impl Rig {
         let journal = Journal::new(folder.path().join("data"));
         let recordings = Recordings::new(folder.path().join("recordings"));
         let sound = Sound::new(Some(card), watch::channel(Default::default()).0);
-        let call = Call::new(&settings, exchange, sound, recordings, journal);
+        let outbox = Outbox::new(folder.path().join("outbox"), credentials.clone(), true);
+        let call = Call::new(&settings, exchange, sound, recordings, outbox, journal);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);

@@ -15,6 +15,8 @@ pub(crate) struct Mark {
     pub(crate) at: i64,
     /// Latency of the answer.
     pub(crate) waterfall: Option<Waterfall>,
+    /// It is of an earlier run, and was not sent in this one.
+    pub(crate) is_restored: bool,
 }
 
 /// Marks by item.
@@ -23,12 +25,23 @@ pub(crate) struct Marks(BTreeMap<ItemId, Mark>);
 
 impl Marks {
     pub(crate) fn of(&mut self, id: ItemId) -> &mut Mark {
-        self.0.entry(id).or_insert_with(|| Mark { at: unix_ms(), waterfall: None })
+        self.0.entry(id).or_insert_with(|| Mark { at: unix_ms(), waterfall: None, is_restored: false })
     }
 
     /// The newest item that was told.
     pub(crate) fn newest(&self) -> Option<ItemId> {
-        self.0.last_key_value().map(|(id, _)| *id)
+        let said = self.0.iter().filter(|(_, mark)| !mark.is_restored);
+        said.max_by_key(|(id, mark)| (mark.at, **id)).map(|(id, _)| *id)
+    }
+
+    /// It was said in an earlier run, at this time (unix ms).
+    pub(crate) fn restored(&mut self, id: ItemId, at: i64) {
+        self.0.insert(id, Mark { at, waterfall: None, is_restored: true });
+    }
+
+    /// Everything that waits is of this run now.
+    pub(crate) fn sent_again(&mut self) {
+        self.0.values_mut().for_each(|mark| mark.is_restored = false);
     }
 
     pub(crate) fn forget(&mut self, id: ItemId) {
@@ -59,9 +72,14 @@ impl Marks {
             first_sound_ms: mark.waterfall.and_then(|waterfall| waterfall.first_sound_ms),
             waterfall: mark.waterfall,
             usage: item.usage.map(usage),
-            problem: item.fault.as_ref().map(problem),
+            problem: item.fault.as_ref().map(problem).or_else(|| mark.is_restored.then(unsent)),
         }
     }
+}
+
+/// Why something of an earlier run waits.
+fn unsent() -> Problem {
+    Problem { code: Code::Unsent, detail: String::new() }
 }
 
 fn delivery(delivery: protocol::Delivery) -> Delivery {
@@ -86,6 +104,7 @@ fn usage(usage: protocol::Usage) -> Usage {
         cached_audio: count(usage.cached_audio),
         output_text: count(usage.output_text),
         output_audio: count(usage.output_audio),
+        session_ms: millis(usage.session),
     }
 }
 

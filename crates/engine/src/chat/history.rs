@@ -33,6 +33,7 @@ impl Desk {
     }
 
     pub(super) async fn rename(&mut self, id: i64, title: String) -> Result<(), store::Error> {
+        self.voice.named(id);
         self.store()?.rename(ConversationId(id), title).await?;
         if self.chat.conversation == Some(id) {
             self.reload().await?;

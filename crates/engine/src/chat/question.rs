@@ -12,7 +12,29 @@ use crate::text::{PRACTICE, gateway_way};
 
 /// Who is asked by these settings.
 pub(super) fn target(settings: &Settings) -> Target {
-    Target { provider: settings.chat.provider.clone(), model: settings.chat.model.clone() }
+    let (provider, model) = (settings.chat.provider.trim(), settings.chat.model.trim());
+    if let Some(gateway) = gateway::provider_of(model) {
+        return Target { provider: gateway.0, model: model.to_owned() };
+    }
+    Target { provider: provider.to_owned(), model: if model.is_empty() { usual(provider) } else { model.to_owned() } }
+}
+
+/// A provider's model for those who name none.
+pub(crate) fn usual(provider: &str) -> String {
+    gateway::provider(&ProviderId::from(provider)).map_or("", |provider| provider.usual_model).to_owned()
+}
+
+/// Who else may be asked where the user names nobody: everybody with a key. Who chose a server of his own wants his words
+/// to stay there, and a route of the gateway's has others of its own.
+pub(crate) fn spares(settings: &Settings) -> Vec<gateway::Target> {
+    let chosen = target(settings).provider;
+    let known = gateway::provider(&ProviderId::from(chosen.as_str()));
+    let is_open = known.is_some_and(|known| !known.is_local && !known.base_url.is_empty());
+    if !is_open || !settings.chat.fallback.is_empty() {
+        return Vec::new();
+    }
+    let others = gateway::providers().iter().filter(|other| other.id != chosen && !other.usual_model.is_empty());
+    others.map(|other| gateway::Target { provider: other.id.into(), model: other.usual_model.to_owned() }).collect()
 }
 
 /// The request for an answer to these messages.
@@ -37,6 +59,7 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
             },
         },
         order: order(settings),
+        spares: spares(settings),
         purpose: Purpose::Chat,
         profile: "default".into(),
         conversation,

@@ -313,6 +313,25 @@ async fn spoken_turns_stand_in_the_same_conversation() {
     assert!(asked.contains("heard all of it"), "{asked}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoken_conversation_is_named_after_its_first_words() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    let unknown = item(7, Role::User, "", Delivery::Sent);
+    rig.orders.send(Order::Spoken { item: Box::new(unknown), call_at: 1000 }).await.unwrap();
+    let answered = item(8, Role::Assistant, "It is heard.", Delivery::Complete);
+    rig.orders.send(Order::Spoken { item: Box::new(answered), call_at: 1000 }).await.unwrap();
+    rig.until("a conversation", |now| now.chat.title == "Spoken conversation").await;
+    let known = item(7, Role::User, "What is a sidetone?", Delivery::Complete);
+    rig.orders.send(Order::Spoken { item: Box::new(known), call_at: 1000 }).await.unwrap();
+    rig.until("its name", |now| now.chat.title == "What is a sidetone?").await;
+    // The first words only, and never over the user's own name.
+    let more = item(9, Role::User, "And why?", Delivery::Complete);
+    rig.orders.send(Order::Spoken { item: Box::new(more), call_at: 1000 }).await.unwrap();
+    let now = rig.until("the next turn", |now| now.messages.len() == 3).await;
+    assert_eq!(now.chat.title, "What is a sidetone?");
+}
+
 fn item(id: u64, role: Role, text: &str, delivery: Delivery) -> Item {
     Item {
         id,

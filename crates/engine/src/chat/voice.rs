@@ -18,6 +18,8 @@ pub(super) struct Voice {
     conversation: Option<(i64, Option<i64>)>,
     messages: BTreeMap<u64, Turn>,
     write_at: Option<Instant>,
+    /// The conversation that the call began before a word of it was known: it takes its name from the first ones.
+    nameless: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -57,6 +59,19 @@ impl Voice {
             self.clear();
         }
     }
+
+    /// The conversation has a name.
+    pub(super) fn named(&mut self, conversation: i64) {
+        self.nameless.take_if(|known| *known == conversation);
+    }
+
+    /// The first words that the user is known to have said, of the conversation that waits for a name.
+    fn first_words(&self) -> Option<(i64, &str)> {
+        let conversation = self.nameless?;
+        let said = self.messages.values().map(|turn| &turn.item).filter(|item| item.is_final);
+        let words = said.filter(|item| matches!(item.role, api::Role::User)).map(|item| item.text.trim());
+        words.into_iter().find(|words| !words.is_empty()).map(|words| (conversation, words))
+    }
 }
 
 impl Desk {
@@ -75,11 +90,14 @@ impl Desk {
             return Ok(());
         }
         self.set_up().await?;
-        let words = if item.text.is_empty() { "Spoken conversation" } else { item.text.as_str() };
+        let is_known = item.is_final && !item.text.trim().is_empty() && matches!(item.role, api::Role::User);
+        let words = if is_known { item.text.as_str() } else { "Spoken conversation" };
         let (conversation, parent) = match self.voice.conversation {
             Some(known) => known,
             None => {
+                let is_new = self.chat.conversation.is_none();
                 let conversation = self.conversation(words).await?;
+                self.voice.nameless = (is_new && !is_known).then_some(conversation);
                 (conversation, self.chat.branch.last().copied())
             }
         };
@@ -104,6 +122,10 @@ impl Desk {
         for turn in self.voice.messages.values_mut().filter(|turn| !turn.is_written) {
             turn.is_written = true;
             outcome = outcome.and(store.update(turn.message, patch(&turn.item, turn.call_at)).await);
+        }
+        if let Some((conversation, words)) = self.voice.first_words() {
+            let title = store::title_from(words);
+            outcome = outcome.and(self.rename(conversation, title).await);
         }
         if outcome.is_ok() && self.voice.conversation.map(|(known, _)| known) == self.chat.conversation {
             outcome = self.reload().await;

@@ -17,7 +17,8 @@ pub struct ChatSettings {
     pub way: Way,
     /// Who is asked when several could be.
     pub policy: ChatPolicy,
-    /// Who else may be asked, in this order.
+    /// Who else may be asked, in this order; empty: all providers with keys, each for its usual model. To have nobody
+    /// else, the first one is named again.
     pub fallback: Vec<Target>,
     /// 0 to 2; below 0: the model's own.
     pub temperature: f32,
@@ -227,4 +228,8 @@ pub struct GatewayRequests {
     pub backoff: String,
     /// Up to five marks for its log, as a JSON object.
     pub metadata: String,
+    /// It gets all models at once and asks the next by itself when one fails.
+    pub fallback: bool,
+    /// Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.
+    pub websocket: bool,
 }

@@ -69,6 +69,8 @@ pub struct ElevenlabsSettings {
     pub base_url: String,
     /// Id of the agent to talk with.
     pub agent_id: String,
+    /// The agent's own settings allow that instructions and language are replaced; otherwise it refuses who tries.
+    pub agent_overrides: bool,
     /// Ear.
     pub scribe_model: String,
     /// Mouth.
@@ -82,6 +84,7 @@ impl Default for ElevenlabsSettings {
         Self {
             base_url: "https://api.elevenlabs.io".into(),
             agent_id: String::new(),
+            agent_overrides: false,
             scribe_model: "scribe_v2_realtime".into(),
             model: "eleven_flash_v2_5".into(),
             voice: "21m00Tcm4TlvDq8ikWAM".into(),

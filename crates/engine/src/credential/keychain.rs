@@ -62,6 +62,26 @@ impl Opener for Absent {
     }
 }
 
+/// A keychain in memory.
+#[cfg(test)]
+pub(super) struct Memory(std::sync::Arc<keyring_core::mock::Store>);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+impl Default for Memory {
+    fn default() -> Self {
+        Self(keyring_core::mock::Store::new().unwrap())
+    }
+}
+
+#[cfg(test)]
+impl Opener for Memory {
+    fn open(&self, user: &str) -> Result<Entry, Error> {
+        use keyring_core::api::CredentialStoreApi;
+        Ok(Entry { inner: self.0.build(SERVICE, user, None)? })
+    }
+}
+
 /// The stored key, if there is one.
 pub(super) fn read(opener: &dyn Opener, user: &str) -> Result<Option<String>, Problem> {
     let found = opener.open(user).and_then(|entry| match entry.get_password() {

@@ -8,13 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::api::{Code, Holder, Problem};
+use crate::api::{Code, Problem};
 use crate::credential::keychain::{self, Opener};
 
 /// Requests that may wait.
 const QUEUE: usize = 32;
 
-/// What to do with a holder's entry.
+/// What to do with an entry.
 #[derive(Debug)]
 pub(super) enum Action {
     Read,
@@ -25,7 +25,7 @@ pub(super) enum Action {
 type Reply = Result<Option<SecretString>, Problem>;
 
 struct Request {
-    holder: Holder,
+    user: &'static str,
     action: Action,
     reply: oneshot::Sender<Reply>,
 }
@@ -48,10 +48,10 @@ impl Worker {
         Self { opener, abandon, running: Mutex::new(None) }
     }
 
-    /// Asks and waits at most `limit`.
-    pub(super) async fn ask(&self, holder: Holder, action: Action, limit: Duration) -> Reply {
+    /// Asks about the entry of this user name and waits at most `limit`.
+    pub(super) async fn ask(&self, user: &'static str, action: Action, limit: Duration) -> Reply {
         let (reply, answer) = oneshot::channel();
-        let sent = self.requests()?.try_send(Request { holder, action, reply });
+        let sent = self.requests()?.try_send(Request { user, action, reply });
         sent.map_err(|_| keychain::locked("the keychain does not answer"))?;
         let answer = tokio::time::timeout(limit, answer).await;
         self.with_running(|running| {
@@ -97,10 +97,10 @@ fn spawn(opener: Arc<dyn Opener>) -> Result<mpsc::Sender<Request>, Problem> {
     let serve = move || {
         // The D-Bus library would want tokio's reactor if another crate switched that feature on.
         let _entered = runtime.as_ref().map(Handle::enter);
-        while let Some(Request { holder, action, reply }) = inbox.blocking_recv() {
+        while let Some(Request { user, action, reply }) = inbox.blocking_recv() {
             // Nobody waits any more: the key may have been changed since, so an old write must not come late.
             if !reply.is_closed() {
-                let _ = reply.send(carry_out(opener.as_ref(), holder, &action));
+                let _ = reply.send(carry_out(opener.as_ref(), user, &action));
             }
         }
     };
@@ -108,8 +108,7 @@ fn spawn(opener: Arc<dyn Opener>) -> Result<mpsc::Sender<Request>, Problem> {
     thread.map(|_| requests).map_err(|error| no_keychain(&format!("no thread for the keychain: {error}")))
 }
 
-fn carry_out(opener: &dyn Opener, holder: Holder, action: &Action) -> Reply {
-    let user = holder.name();
+fn carry_out(opener: &dyn Opener, user: &str, action: &Action) -> Reply {
     match action {
         Action::Read => keychain::read(opener, user).map(|key| key.map(SecretString::from)),
         Action::Write(key) => keychain::write(opener, user, key.expose_secret()).map(|()| None),

@@ -3,6 +3,7 @@
 use crate::api::{Holder, Place, Provider, Route};
 use crate::config::variables;
 use crate::doctor::{Check, Patient, Section, Status, advice};
+use crate::outbox;
 
 pub(super) async fn look(patient: &Patient) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -11,7 +12,25 @@ pub(super) async fn look(patient: &Patient) -> Vec<Check> {
     {
         checks.push(one(patient, holder, name).await);
     }
+    checks.push(outbox(patient).await);
     checks
+}
+
+/// Whether what has no answer can be kept beyond this run. Makes no key.
+async fn outbox(patient: &Patient) -> Check {
+    let waiting = outbox::count(&patient.outbox);
+    let check = |status, detail: String| Check::new(Section::Keys, "Outbox", status, detail);
+    match patient.credentials.known_seal().await {
+        Ok(Some(_)) => check(Status::Ok, format!("{waiting} waiting, sealed with a key of the keychain")),
+        Ok(None) if waiting > 0 => {
+            check(Status::Warning, format!("{waiting} waiting, and their key is gone from the keychain"))
+        }
+        Ok(None) => check(Status::Ok, "its key is made with the first turn that needs it".into()),
+        Err(problem) => {
+            let detail = format!("what is not answered is kept in memory only ({})", problem.detail);
+            check(Status::Warning, detail).advise(advice(&problem))
+        }
+    }
 }
 
 async fn one(patient: &Patient, holder: Holder, name: &str) -> Check {

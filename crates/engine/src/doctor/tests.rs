@@ -26,6 +26,7 @@ fn patient(server: &Fake, keys: bool) -> Patient {
         net: Net::new(NetOptions::default()).unwrap(),
         practice_url: server.url("http", "/practice/v1"),
         calibrations: Calibrations::load(std::path::Path::new("/nowhere")),
+        outbox: "/nowhere".into(),
         is_audible: false,
     }
 }
@@ -130,4 +131,20 @@ async fn keys_are_told_by_place_and_never_shown() {
     assert_eq!(endpoint.status, Status::Warning);
     assert!(endpoint.detail.contains("no keychain") && !endpoint.advice.is_empty(), "{endpoint:?}");
     assert!(!format!("{checks:?}").contains("secret-key"));
+}
+
+#[tokio::test]
+async fn the_outbox_is_told_with_and_without_a_keychain() {
+    let server = Fake::start(|_| Answer::Cut).await;
+    let mut patient = patient(&server, true);
+    let outbox = |checks: Vec<Check>| find(&checks, "Outbox").clone();
+    let without = outbox(look(Section::Keys, &patient).await);
+    assert_eq!(without.status, Status::Warning);
+    assert!(without.detail.contains("in memory only") && !without.advice.is_empty(), "{without:?}");
+    patient.credentials = Credentials::with_keychain();
+    assert_eq!(outbox(look(Section::Keys, &patient).await).status, Status::Ok);
+    assert!(patient.credentials.known_seal().await.unwrap().is_none(), "looking makes no key");
+    patient.credentials.seal().await.unwrap();
+    let with = outbox(look(Section::Keys, &patient).await);
+    assert!(with.status == Status::Ok && with.detail.contains("0 waiting"), "{with:?}");
 }

@@ -63,7 +63,7 @@ fn number(code: &Value) -> Option<i64> {
 }
 
 /// One short line.
-fn words(text: &str) -> String {
+pub(super) fn words(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('<') {
         let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));

@@ -55,7 +55,10 @@ impl Dial {
             value.is_sensitive() || **name == AUTHORIZATION || *name == "cf-aig-authorization"
         };
         let headers = self.headers.iter().filter(is_secret).filter_map(|(_, value)| value.to_str().ok());
-        let headers = headers.map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
+        let headers = headers.map(|value| {
+            let schemes = ["Bearer ", "Token "];
+            schemes.iter().find_map(|scheme| value.strip_prefix(scheme)).unwrap_or(value)
+        });
         let offered = self.subprotocols.iter().map(ExposeSecret::expose_secret).filter(|one| *one != "realtime");
         let offered = offered.map(|one| one.split_once('.').map_or(one, |(_, secret)| secret));
         let secrets = headers.chain(offered).chain(self.url.password()).filter(|secret| !secret.is_empty());

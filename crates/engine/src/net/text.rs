@@ -63,7 +63,7 @@ impl Net {
     }
 }
 
-fn headers(pairs: &[(&'static str, Header)]) -> Result<HeaderMap, Failure> {
+pub(super) fn headers(pairs: &[(&'static str, Header)]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, value) in pairs {
         let value = match value {
@@ -97,6 +97,6 @@ fn body(response: Response) -> impl futures_util::Stream<Item = Result<bytes::By
     })
 }
 
-fn invalid(why: &str) -> Failure {
+pub(super) fn invalid(why: &str) -> Failure {
     Failure::new(FailureKind::Invalid, why)
 }

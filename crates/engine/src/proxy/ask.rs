@@ -66,6 +66,7 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
     let mut messages: Vec<Message> = system.map(|system| text(Speaker::System, system)).into_iter().collect();
     messages.push(text(Speaker::User, asked.prompt));
     let order = hall.order(asked.provider.as_deref(), &asked.model);
+    let spares = hall.spares(asked.provider.as_deref(), &asked.model);
     let order = match asked.policy {
         Some(policy) => Order::Policy(policy, order.targets().to_vec()),
         None => order,
@@ -79,6 +80,7 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
             effort: None,
         },
         order,
+        spares,
         purpose: Purpose::Api,
         profile: "local-api".into(),
         conversation: None,

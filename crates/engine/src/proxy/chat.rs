@@ -102,6 +102,7 @@ fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Res
             effort: asked.reasoning_effort,
         },
         order: hall.order(provider, &asked.model),
+        spares: hall.spares(provider, &asked.model),
         purpose: Purpose::Api,
         profile: "local-api".into(),
         conversation: None,

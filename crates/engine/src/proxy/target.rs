@@ -14,11 +14,19 @@ impl Hall {
             model: settings.chat.model.clone(),
         };
         if let Some(provider) = provider {
-            let model = if model.is_empty() { chosen().model } else { model.to_owned() };
+            let is_chosen = provider == settings.chat.provider;
+            let model = match model {
+                "" if is_chosen => chosen().model,
+                "" => crate::chat::usual(provider),
+                model => model.to_owned(),
+            };
             return Order::Chain(vec![Target { provider: provider.into(), model }]);
         }
         if model.is_empty() || model == "default" {
             return crate::chat::order(&settings);
+        }
+        if let Some(provider) = gateway::provider_of(model) {
+            return Order::Chain(vec![Target { provider, model: model.into() }]);
         }
         let named = model.split_once('/').filter(|(provider, _)| is_provider(provider));
         let target = match named {
@@ -27,6 +35,12 @@ impl Hall {
             None => Target { model: model.into(), ..chosen() },
         };
         Order::Chain(vec![target])
+    }
+
+    /// Who may stand in for them: others only where nobody was named.
+    pub(super) fn spares(&self, provider: Option<&str>, model: &str) -> Vec<Target> {
+        let is_open = provider.is_none() && (model.is_empty() || model == "default");
+        if is_open { crate::chat::spares(&self.settings.borrow()) } else { Vec::new() }
     }
 }
 

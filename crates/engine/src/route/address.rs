@@ -52,6 +52,15 @@ pub(super) fn at_gateway(settings: &GatewaySettings, provider: &str) -> Result<U
     Ok(with_path(url, &[account, gateway, provider]))
 }
 
+/// `{base}/accounts/{account}/ai/run` (Workers AI; the model follows)
+pub(super) fn workers(base_url: &str, account_id: &str) -> Result<Url, Problem> {
+    let url = base(base_url, "the base URL of Workers AI", Code::EndpointMissing)?;
+    match account_id.trim() {
+        "" => Err(Problem { code: Code::GatewayMissing, detail: "the Cloudflare account id is not set".into() }),
+        account => Ok(with_path(url, &["accounts", account, "ai", "run"])),
+    }
+}
+
 fn realtime(base: Url, model: &str) -> Url {
     // Some paste the whole address.
     let is_whole = base.path().trim_end_matches('/').ends_with("/realtime");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire};
+use protocol::{Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -30,6 +30,9 @@ pub(crate) fn idle_limit(settings: &Settings) -> Option<Duration> {
     }
 }
 
+/// Cloudflare's own models, at its gateway.
+const WORKERS: &str = "workers-ai";
+
 /// Who serves a leg.
 struct Service {
     /// As users know it.
@@ -48,22 +51,47 @@ pub(crate) fn wire(settings: &Settings) -> Wire {
     match settings.call.provider {
         Provider::Practice | Provider::Openai => Wire::Realtime,
         Provider::Cascade => Wire::Cascade(cascade(settings)),
-        Provider::Google | Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => {
-            Wire::Realtime
+        Provider::Deepgram => Wire::DeepgramAgent(deepgram_agent(settings)),
+        Provider::Elevenlabs => Wire::ElevenAgent(elevenlabs::Setup {
+            agent_id: settings.providers.elevenlabs.agent_id.trim().to_owned(),
+            overrides: settings.providers.elevenlabs.agent_overrides,
+        }),
+        Provider::Google => Wire::Gemini(gemini::Setup {
+            model: settings.providers.google.model.trim().to_owned(),
+            version: settings.providers.google.version.trim().to_owned(),
+            connection_limit: Some(Duration::from_secs(600)),
+            compressed_at: None,
+        }),
+        Provider::GptLive => {
+            let own = &settings.providers.gpt_live;
+            Wire::GptLive(gpt_live::Setup { model: own.model.trim().to_owned(), voice: own.voice.trim().to_owned() })
         }
+    }
+}
+
+fn deepgram_agent(settings: &Settings) -> protocol::deepgram::Setup {
+    let deepgram = &settings.providers.deepgram;
+    let (provider, model) = deepgram.agent_model.split_once('/').unwrap_or(("open_ai", &deepgram.agent_model));
+    protocol::deepgram::Setup {
+        listen_model: deepgram.flux_model.trim().to_owned(),
+        think_provider: provider.trim().to_owned(),
+        think_model: model.trim().to_owned(),
+        speak_model: deepgram.voice.trim().to_owned(),
     }
 }
 
 /// Who listens and who speaks, by these settings.
 fn cascade(settings: &Settings) -> protocol::cascade::Setup {
-    use protocol::cascade::{Ear, Mouth};
+    use protocol::cascade::{Ear, Mouth, Site};
     let (providers, own) = (&settings.providers, &settings.cascade);
     let named = |name: &str| name.trim().to_owned();
+    let flux = |model: &str, site| Ear::DeepgramFlux { model: named(model), site };
+    let nova = |model: &str, site| Ear::DeepgramNova { model: named(model), site };
     let ear = match own.ear {
-        config::Ear::DeepgramFlux => Ear::DeepgramFlux { model: named(&providers.deepgram.flux_model) },
-        config::Ear::DeepgramNova => Ear::DeepgramNova { model: named(&providers.deepgram.nova_model) },
-        config::Ear::WorkersFlux => Ear::DeepgramFlux { model: named(&providers.workers.flux_model) },
-        config::Ear::WorkersNova => Ear::DeepgramNova { model: named(&providers.workers.nova_model) },
+        config::Ear::DeepgramFlux => flux(&providers.deepgram.flux_model, Site::Deepgram),
+        config::Ear::DeepgramNova => nova(&providers.deepgram.nova_model, Site::Deepgram),
+        config::Ear::WorkersFlux => flux(&providers.workers.flux_model, Site::Workers),
+        config::Ear::WorkersNova => nova(&providers.workers.nova_model, Site::Workers),
         config::Ear::Elevenlabs => Ear::ElevenlabsScribe { model: named(&providers.elevenlabs.scribe_model) },
         config::Ear::Cartesia => Ear::CartesiaInk { model: named(&providers.cartesia.ink_model) },
         config::Ear::Openai => Ear::OpenaiSpeech { model: named(&own.openai_ear_model) },
@@ -71,8 +99,10 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
     };
     let voice = named(&voice(settings));
     let mouth = match own.mouth {
-        config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice },
-        config::Mouth::WorkersAura => Mouth::DeepgramAura { model: named(&providers.workers.aura_model) },
+        config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice, speaker: None },
+        config::Mouth::WorkersAura => {
+            Mouth::DeepgramAura { model: named(&providers.workers.aura_model), speaker: Some(voice) }
+        }
         config::Mouth::Elevenlabs => Mouth::Elevenlabs { model: named(&providers.elevenlabs.model), voice },
         config::Mouth::Cartesia => Mouth::CartesiaSonic { model: named(&providers.cartesia.model), voice },
         config::Mouth::Openai => Mouth::OpenaiSpeech { model: named(&own.openai_mouth_model), voice },
@@ -100,9 +130,13 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Google, _) => google(settings),
         (Provider::Elevenlabs, _) => elevenlabs(settings),
         (Provider::Deepgram, _) => {
-            Service { base_url: settings.providers.deepgram.agent_base_url.clone(), ..deepgram(settings) }
+            let base_url = settings.providers.deepgram.agent_base_url.clone();
+            // The gateway knows the ears and the mouth, not the agent.
+            Service { base_url, gateway_path: None, ..deepgram(settings) }
         }
-        (Provider::Practice | Provider::Openai | Provider::GptLive, _) => openai(settings),
+        (Provider::Practice | Provider::Openai, _) => openai(settings),
+        // The gateway knows OpenAI's WebSockets only with the model in the address.
+        (Provider::GptLive, _) => Service { gateway_path: None, ..openai(settings) },
         (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
             config::Mouth::DeepgramAura => deepgram(settings),
             config::Mouth::WorkersAura => workers(settings),
@@ -178,7 +212,7 @@ fn workers(settings: &Settings) -> Service {
         base_url: settings.providers.workers.base_url.clone(),
         holder: Some(Holder::WorkersAi),
         header: ("authorization", "Bearer "),
-        gateway_path: Some("workers-ai"),
+        gateway_path: Some(WORKERS),
     }
 }
 
@@ -194,6 +228,10 @@ fn local(settings: &Settings) -> Service {
 
 /// The road to the present voice, with its keys.
 pub(super) async fn road(settings: &Settings, credentials: &Credentials) -> Result<Road, Problem> {
+    if settings.call.provider == Provider::Elevenlabs && settings.providers.elevenlabs.agent_id.trim().is_empty() {
+        let detail = "no ElevenLabs agent is chosen: set the id of one".to_owned();
+        return Err(Problem { code: Code::Refused, detail });
+    }
     let config = crate::call::session_config(settings);
     let mut road = Road::default();
     for place in config.wire.places(&config) {
@@ -218,32 +256,51 @@ async fn dial(
     let mut headers = HeaderMap::new();
     let is_stored = is_gateway && settings.gateway.stored_key;
     if let Some(holder) = service.holder.filter(|_| !is_stored) {
-        let key = find(credentials, holder).await.ok_or_else(|| missing(service.name))?;
-        put(&mut headers, service.header.0, &format!("{}{}", service.header.1, key.expose_secret()))?;
+        match find(credentials, holder).await {
+            Some(key) => {
+                put(&mut headers, service.header.0, &format!("{}{}", service.header.1, key.expose_secret()))?;
+            }
+            // For Cloudflare's own models the gateway's token is enough.
+            None if is_gateway && service.is_workers() => {}
+            None => return Err(missing(service.name)),
+        }
     }
     let url = if is_gateway {
         if let Some(token) = find(credentials, Holder::Gateway).await {
             put(&mut headers, "cf-aig-authorization", &format!("Bearer {}", token.expose_secret()))?;
         }
         address::at_gateway(&settings.gateway, service.gateway_path.unwrap_or_default())?
+    } else if service.is_workers() {
+        address::workers(&service.base_url, &settings.gateway.account_id)?
     } else {
         address::base(&service.base_url, &format!("{}'s base URL", service.name), Code::EndpointMissing)?
     };
     let url = match place {
-        Some(place) => located(url, place, is_gateway),
+        Some(place) => service.located(url, place, is_gateway),
         None => url,
     };
     Ok(Dial { url, headers, subprotocols: Vec::new() })
 }
 
-/// The gateway has one address for all WebSockets of a provider (Cloudflare AI Gateway, realtime WebSockets).
-fn located(base: Url, place: &Place, is_gateway: bool) -> Url {
-    let segments: Vec<&str> = place.path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let mut url = if is_gateway { base } else { address::with_path(base, &segments) };
-    if !place.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(place.query.iter().map(|(name, value)| (*name, value.as_str())));
+impl Service {
+    fn is_workers(&self) -> bool {
+        self.gateway_path == Some(WORKERS)
     }
-    url
+
+    /// The gateway has one address for all WebSockets of a provider, but for Deepgram, whose paths it keeps. Workers AI
+    /// names the model in the path, and at the gateway in the query (Cloudflare AI Gateway, realtime WebSockets).
+    fn located(&self, base: Url, place: &Place, is_gateway: bool) -> Url {
+        let segments: Vec<&str> = place.path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let has_path = !is_gateway || self.gateway_path == Some("deepgram");
+        let mut url = if has_path { address::with_path(base, &segments) } else { base };
+        if is_gateway && self.is_workers() {
+            url.query_pairs_mut().append_pair("model", &place.path);
+        }
+        if !place.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(place.query.iter().map(|(name, value)| (*name, value.as_str())));
+        }
+        url
+    }
 }
 
 async fn find(credentials: &Credentials, holder: Holder) -> Option<SecretString> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::{
     Backoff, Budget, CacheLimits, CloudGateway, GatewayOptions, Limits, Nanodollars, Override, Patience, Piece, Price,
-    ProviderId, Rate, Receipt, Settings as Terms, Target, Vertex, Way,
+    ProviderId, Rate, Receipt, Settings as Terms, Target, Transport, Vertex, Way,
 };
 use tokio::sync::watch;
 
@@ -75,6 +75,8 @@ fn cloud_gateway(gateway: &GatewaySettings) -> Option<CloudGateway> {
         account: gateway.account_id.trim().to_owned(),
         gateway: gateway.gateway_id.trim().to_owned(),
         options: options(&gateway.requests),
+        falls_back: gateway.requests.fallback,
+        transport: if gateway.requests.websocket { Transport::WebSocket } else { Transport::Http },
     })
 }
 

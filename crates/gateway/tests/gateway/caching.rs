@@ -109,7 +109,7 @@ async fn broken_and_cut_answers_are_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn the_disk_keeps_answers_over_a_restart() {
     let disk = Arc::new(Disk::default());
-    let ring = || Ring { has_keys: true, has_token: true, vertex: String::new() };
+    let ring = || Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
     let first = Rig::with(Settings::default(), ring(), Some(disk.clone()));
     first.script([openai_hello()]);
     first.ask(cached()).await;
@@ -180,4 +180,21 @@ async fn a_failure_is_told_to_all_and_not_kept() {
     let both = futures_util::future::join(rig.ask(cached()), rig.ask(cached())).await;
     assert_eq!((both.0.kind(), both.1.kind()), (Some(FailureKind::Credential), Some(FailureKind::Credential)));
     assert_eq!(rig.ask(cached()).await.text, "Hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_size_counts_at_once_and_takes_the_answers_along() {
+    let rig = Rig::new(Settings::default());
+    rig.script([openai_hello()]);
+    rig.ask(cached()).await;
+    let sized = |bytes| {
+        let mut settings = Settings::default();
+        settings.cache.bytes = bytes;
+        settings.into()
+    };
+    rig.settings.send_replace(sized(8 << 20));
+    assert_eq!(rig.ask(cached()).await.receipt.cache, CacheState::Hit);
+    rig.settings.send_replace(sized(0));
+    assert_eq!(rig.ask(cached()).await.receipt.cache, CacheState::Miss);
+    assert_eq!(rig.sent(), 2);
 }

@@ -198,3 +198,13 @@ async fn nonsense_is_refused_before_anything_is_sent() {
     }
     assert_eq!((rig.sent(), rig.book.rows.lock().unwrap().len()), (0, 6), "each has a row");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_so_is_tried_again_or_left() {
+    for (status, word, sent) in [(500, "false", 1), (400, "true", 3), (409, "", 3), (500, "", 3), (400, "", 1)] {
+        let rig = Rig::new(Settings::default());
+        rig.script([Reply::error(status).with("x-should-retry", word)]);
+        assert!(rig.ask(ask(&[FIRST])).await.failure.is_some());
+        assert_eq!(rig.sent(), sent, "{status} {word}");
+    }
+}

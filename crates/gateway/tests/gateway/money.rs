@@ -114,3 +114,20 @@ async fn no_row_holds_what_was_said() {
     let row = serde_json::to_string(&rig.last_row()).unwrap();
     assert!(!row.contains("hello") && !row.contains("Hello"), "{row}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_counts_what_has_no_price_as_the_dearest() {
+    let budget = Budget { day: Some(Nanodollars::from_dollars(0.05)), ..Budget::default() };
+    let rig = Rig::new(Settings { budget, ..Settings::default() });
+    rig.script([openai_hello()]);
+    let outcome = rig.ask(ask(&[("openai", "brand-new")])).await;
+    let receipt = outcome.receipt;
+    assert!(receipt.is_capped, "at $180 per million, $0.05 are not many tokens");
+    assert!(receipt.is_estimate && receipt.list_cost.is_none() && receipt.cost > Some(Nanodollars(900_000)), "{receipt:?}");
+    let mut spent = 0;
+    while rig.ask(ask(&[("openai", "brand-new")])).await.failure.is_none() {
+        spent += 1;
+        assert!(spent < 100, "the budget is never spent");
+    }
+    assert_eq!(rig.ask(ask(&[("openai", "brand-new")])).await.kind(), Some(FailureKind::Budget));
+}

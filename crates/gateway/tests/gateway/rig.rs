@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use gateway::{
     Ask, DiskCache, Gateway, GatewayOptions, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Nanodollars, Order,
-    Parts, Piece, ProviderId, Purpose, Receipt, Row, Settings, Spent, Target,
+    Parts, Piece, ProviderId, Purpose, Receipt, Row, Settings, Sockets, Spent, Target,
 };
 use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker, Wire};
 use secrecy::{ExposeSecret, SecretString};
@@ -203,6 +203,8 @@ pub(crate) struct Ring {
     pub(crate) has_keys: bool,
     pub(crate) has_token: bool,
     pub(crate) vertex: String,
+    /// Providers without a key all the same.
+    pub(crate) lacking: &'static [&'static str],
 }
 
 impl Keys for Ring {
@@ -211,7 +213,8 @@ impl Keys for Ring {
             "google-vertex" => self.vertex.clone(),
             other => format!("key-of-{other}"),
         };
-        std::future::ready(Ok(self.has_keys.then(|| key.into()))).boxed()
+        let has_key = self.has_keys && !self.lacking.contains(&provider.as_str());
+        std::future::ready(Ok(has_key.then(|| key.into()))).boxed()
     }
 
     fn gateway_token(&self) -> BoxFuture<'_, Result<Option<SecretString>, Failure>> {
@@ -268,16 +271,31 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(settings: Settings) -> Self {
-        let ring = Ring { has_keys: true, has_token: true, vertex: String::new() };
+        let ring = Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
         Self::with(settings, ring, None)
     }
 
     pub(crate) fn with(settings: Settings, ring: Ring, disk: Option<Arc<dyn DiskCache>>) -> Self {
+        Self::made(settings, ring, disk, None)
+    }
+
+    pub(crate) fn with_sockets(settings: Settings, sockets: Arc<dyn Sockets>) -> Self {
+        let ring = Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
+        Self::made(settings, ring, None, Some(sockets))
+    }
+
+    fn made(
+        settings: Settings,
+        ring: Ring,
+        disk: Option<Arc<dyn DiskCache>>,
+        sockets: Option<Arc<dyn Sockets>>,
+    ) -> Self {
         let server = Arc::new(Server::default());
         let book = Arc::new(Book::default());
         let (sender, receiver) = watch::channel(Arc::new(settings));
         let gateway = Gateway::new(Parts {
             http: Arc::clone(&server) as Arc<dyn Http>,
+            sockets,
             keys: Arc::new(ring),
             ledger: Arc::clone(&book) as Arc<dyn Ledger>,
             disk,
@@ -371,6 +389,7 @@ pub(crate) fn ask(targets: &[(&str, &str)]) -> Ask {
             effort: None,
         },
         order: Order::Chain(targets.iter().map(|(provider, model)| target(provider, model)).collect()),
+        spares: Vec::new(),
         purpose: Purpose::Chat,
         profile: "default".to_owned(),
         conversation: Some(1),

@@ -23,7 +23,7 @@ fn account(token_uri: &str) -> String {
 }
 
 fn rig(vertex: String, settings: Settings) -> Rig {
-    Rig::with(settings, Ring { has_keys: true, has_token: true, vertex }, None)
+    Rig::with(settings, Ring { has_keys: true, has_token: true, vertex, lacking: &[] }, None)
 }
 
 fn grant(token: &str) -> Reply {

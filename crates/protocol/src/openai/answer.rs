@@ -53,7 +53,9 @@ impl Realtime {
             }
             return None;
         }
-        let anchor = running.items.last().copied().or_else(|| running.newest_cause());
+        let cause = running.newest_cause();
+        let last = running.items.last().copied();
+        let anchor = last.or_else(|| cause.map(|cause| self.timeline.behind_calls(cause)));
         let id = self.timeline.push(Role::Assistant, kind, Delivery::Arriving, Side::Assistant(Answer::default()));
         if let Some(running) = self.link.slot.active_mut() {
             running.items.push(id);
@@ -314,7 +316,7 @@ pub(super) fn write_caption(item: &mut Item, answer: &mut Answer) {
 }
 
 /// Whole samples (16 bit, little endian) of a piece that may begin or end in the middle of one.
-fn samples(carry: &mut Option<u8>, bytes: &[u8]) -> Vec<i16> {
+pub(crate) fn samples(carry: &mut Option<u8>, bytes: &[u8]) -> Vec<i16> {
     let (first, rest) = match (carry.take(), bytes.split_first()) {
         (Some(low), Some((high, rest))) => (Some(i16::from_le_bytes([low, *high])), rest),
         (held, _) => {

@@ -1,7 +1,8 @@
 //! The settings of a session and their place on the wire.
 
+use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, cascade};
+use crate::{Leg, Place, cascade, deepgram, gemini, gpt_live};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +33,16 @@ pub enum Wire {
     /// OpenAI Realtime, and whoever speaks like it.
     #[default]
     Realtime,
+    /// Deepgram's Voice Agent.
+    DeepgramAgent(deepgram::Setup),
+    /// ElevenLabs Agents.
+    ElevenAgent(elevenlabs::Setup),
     /// An ear, the text model and a mouth.
     Cascade(cascade::Setup),
+    /// Gemini Live.
+    Gemini(gemini::Setup),
+    /// GPT-Live of OpenAI.
+    GptLive(gpt_live::Setup),
 }
 
 impl Wire {
@@ -41,7 +50,11 @@ impl Wire {
     pub(crate) fn interpreter(&self) -> Option<Box<dyn Interpreter>> {
         match self {
             Self::Realtime => None,
+            Self::DeepgramAgent(setup) => Some(Box::new(deepgram::agent::Agent::new(setup.clone()))),
+            Self::ElevenAgent(setup) => Some(Box::new(ElevenAgent::new(setup.clone()))),
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
+            Self::Gemini(setup) => Some(setup.interpreter()),
+            Self::GptLive(setup) => Some(Box::new(gpt_live::Live::new(setup))),
         }
     }
 
@@ -50,15 +63,25 @@ impl Wire {
     pub fn places(&self, config: &Config) -> Vec<Place> {
         match self {
             Self::Realtime => Vec::new(),
+            Self::DeepgramAgent(_) => vec![deepgram::agent::place()],
+            Self::ElevenAgent(setup) => vec![setup.place()],
             Self::Cascade(setup) => cascade::places(setup, config),
+            Self::Gemini(setup) => vec![setup.place()],
+            Self::GptLive(_) => {
+                vec![Place { leg: Leg::Voice, path: gpt_live::PATH.to_owned(), query: Vec::new() }]
+            }
         }
     }
 
     /// The legs whose services are asked over HTTP.
     pub fn services(&self) -> Vec<Leg> {
         match self {
-            Self::Realtime => Vec::new(),
             Self::Cascade(setup) => cascade::services(setup),
+            Self::Realtime
+            | Self::DeepgramAgent(_)
+            | Self::ElevenAgent(_)
+            | Self::Gemini(_)
+            | Self::GptLive(_) => Vec::new(),
         }
     }
 }

@@ -111,6 +111,8 @@ pub(super) struct Link {
     speed: Option<f32>,
     expires_at: Option<u64>,
     model: Option<String>,
+    /// The provider has its memory of the conversation on this connection.
+    pub(super) is_resumed: bool,
     /// The user knows why this connection ends.
     pub(super) has_told: bool,
 }
@@ -160,8 +162,17 @@ impl Realtime {
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
         self.interpreter = self.config.wire.interpreter();
-        let config = self.config.clone();
-        self.interpret(now, |interpreter| interpreter.open(&config, now));
+        if self.interpreter.is_some() {
+            // An interpreter's names are its connection's own.
+            self.finished.clear();
+        }
+        let (config, memory) = (self.config.clone(), self.memory.clone());
+        self.interpret(now, |interpreter| {
+            if let Some(memory) = &memory {
+                interpreter.recall(memory);
+            }
+            interpreter.open(&config, now);
+        });
     }
 
     /// The voice behind an interpreter is ready.
@@ -268,8 +279,12 @@ impl Realtime {
     }
 
     pub(super) fn closed(&mut self, code: Option<u16>, reason: &str) {
+        let meant = self.interpreter.as_deref_mut().and_then(|interpreter| interpreter.closed(code, reason));
+        if let Some(now) = self.now {
+            self.carry_out(now);
+        }
         if !self.state.is_closed() && !self.link.has_told {
-            self.emit(Event::Fault(fault_of_close(code, reason)));
+            self.emit(Event::Fault(meant.unwrap_or_else(|| fault_of_close(code, reason))));
         }
         self.disconnect();
     }
@@ -301,6 +316,9 @@ impl Realtime {
         for id in self.timeline.entries().iter().map(|entry| entry.item.id).collect::<Vec<_>>() {
             let Some((item, utterance)) = self.timeline.utterance_mut(id) else { continue };
             if !matches!(utterance.stage, Stage::Waiting | Stage::OnServer { .. } | Stage::Held) {
+                continue;
+            }
+            if utterance.stage == Stage::Held && utterance.is_restored {
                 continue;
             }
             if utterance.attempts >= ATTEMPTS {

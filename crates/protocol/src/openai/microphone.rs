@@ -22,7 +22,7 @@ const OWN_ANSWER: Duration = Duration::from_secs(5);
 pub(super) struct Speech {
     pub(super) item: ItemId,
     wire: String,
-    start: u64,
+    pub(super) start: u64,
     stop: Option<u64>,
     /// When its end has to be committed.
     pub(super) until: Option<Instant>,

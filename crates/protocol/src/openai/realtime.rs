@@ -18,6 +18,8 @@ pub(crate) struct Realtime {
     pub(super) state: State,
     /// Who translates on this connection; `None`: the provider speaks the Realtime protocol.
     pub(super) interpreter: Option<Box<dyn Interpreter>>,
+    /// What brings the provider's memory of the conversation to its next connection.
+    pub(super) memory: Option<String>,
     /// When the present input came.
     pub(super) now: Option<Instant>,
     pub(super) link: Link,
@@ -42,6 +44,7 @@ impl Realtime {
             config,
             state: State::Closed,
             interpreter: None,
+            memory: None,
             now: None,
             link: Link::default(),
             timeline: Timeline::default(),
@@ -76,6 +79,7 @@ impl Realtime {
             Input::Played(item) => self.played(item),
             Input::Configure(config) => self.configure(config, now),
             Input::Resend => self.resend(now),
+            Input::Restore(said) => self.restore(said),
             Input::Forget(item) => self.forget(item, now),
             Input::Timeout => self.timeout(now),
         }

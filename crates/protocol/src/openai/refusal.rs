@@ -30,11 +30,19 @@ impl Complaint {
             )
     }
 
-    pub(super) fn has_code(&self, code: &str) -> bool {
+    /// Whether the user has to do something about it, whatever was refused.
+    pub(crate) fn is_grave(&self) -> bool {
+        match self.clone().into_fault().cause {
+            Cause::Credential | Cause::Permission | Cause::Quota | Cause::RateLimited | Cause::Expired => true,
+            Cause::Refused | Cause::Server | Cause::Response => false,
+        }
+    }
+
+    pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
-    pub(super) fn into_fault(self) -> Fault {
+    pub(crate) fn into_fault(self) -> Fault {
         let cause = self.code.as_deref().and_then(cause_of_code).unwrap_or_else(|| {
             if self.message.contains("Missing bearer") {
                 return Cause::Credential;
@@ -60,7 +68,7 @@ impl Complaint {
 fn cause_of_code(code: &str) -> Option<Cause> {
     Some(match code {
         "invalid_api_key" | "account_deactivated" | "invalid_organization" | "token_expired" => Cause::Credential,
-        "insufficient_permissions" | "model_not_found" | "unsupported_country_region_territory" => Cause::Permission,
+        "insufficient_permissions" | "forbidden" | "model_not_found" | "unsupported_country_region_territory" => Cause::Permission,
         "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached" => Cause::Quota,
         "rate_limit_exceeded" | "inference_rate_limit_exceeded" => Cause::RateLimited,
         "missing_model"
@@ -72,6 +80,9 @@ fn cause_of_code(code: &str) -> Option<Cause> {
         | "invalid_value"
         | "invalid_json"
         | "invalid_event"
+        | "invalid_parameter"
+        | "invalid_audio"
+        | "immutable_field_update"
         | "integer_below_min_value"
         | "integer_above_max_value"
         | "string_above_max_length" => Cause::Refused,

@@ -24,6 +24,10 @@ impl Realtime {
         let ids: Vec<ItemId> = self.timeline.entries().iter().map(|entry| entry.item.id).collect();
         for id in ids {
             let Some(entry) = self.timeline.find_mut(id) else { continue };
+            if self.link.is_resumed && entry.is_remembered {
+                self.name(id);
+                continue;
+            }
             let is_part = match &entry.side {
                 Side::User(utterance) => utterance.stage == Stage::Settled && entry.item.delivery == Delivery::Answered,
                 Side::Assistant(answer) => !answer.is_superseded && !matches!(entry.item.kind, Kind::ToolCall { .. }),

@@ -4,6 +4,7 @@
 //! server's odd value in one key does not lose the event.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -161,5 +162,6 @@ fn usage(value: &Value) -> Option<Usage> {
         cached_audio: count(cached, "audio_tokens").unwrap_or(0),
         output_text: count(Some(output), "text_tokens")?,
         output_audio: count(Some(output), "audio_tokens")?,
+        session: Duration::ZERO,
     })
 }

@@ -32,6 +32,8 @@ pub(super) struct Utterance {
     pub(super) attempts: u8,
     /// The next caption delta starts the caption anew (it was sent again).
     pub(super) is_caption_stale: bool,
+    /// It was said in an earlier run.
+    pub(super) is_restored: bool,
 }
 
 /// The wire's side of an assistant item.
@@ -77,6 +79,8 @@ pub(super) struct Entry {
     pub(super) wire: Option<String>,
     /// The provider of this connection does not have it and will not.
     pub(super) is_gone: bool,
+    /// It is in what the provider remembers beyond the connection.
+    pub(super) is_remembered: bool,
     pub(super) side: Side,
 }
 
@@ -137,8 +141,17 @@ impl Timeline {
             usage: None,
             fault: None,
         };
-        self.entries.push(Entry { item, wire: None, is_gone: false, side });
+        self.entries.push(Entry { item, wire: None, is_gone: false, is_remembered: false, side });
         id
+    }
+
+    /// Puts the newest item before everything but restored ones.
+    pub(super) fn put_behind_restored(&mut self) {
+        let is_restored = |entry: &Entry| entry.utterance().is_some_and(|utterance| utterance.is_restored);
+        let restored = self.entries.iter().take_while(|entry| is_restored(entry)).count();
+        if restored < self.entries.len() {
+            self.shift(self.entries.len() - 1, restored);
+        }
     }
 
     fn position(&self, id: ItemId) -> Option<usize> {
@@ -233,6 +246,13 @@ impl Timeline {
         let is_in_order =
             between.is_some_and(|between| between.iter().all(|entry| entry.wire.is_none() || entry.is_gone));
         if from == at || is_in_order { false } else { self.put_behind(id, anchor) }
+    }
+
+    /// The last of the tool calls right behind an item, or the item itself.
+    pub(super) fn behind_calls(&self, id: ItemId) -> ItemId {
+        let behind = self.entries.iter().skip_while(|entry| entry.item.id != id).skip(1);
+        let calls = behind.take_while(|entry| matches!(entry.item.kind, Kind::ToolCall { .. }));
+        calls.last().map_or(id, |entry| entry.item.id)
     }
 
     /// Puts an item last.

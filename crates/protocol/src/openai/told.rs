@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::config::TurnTaking;
 use super::realtime::Realtime;
 use super::server::{Form, Frame, WireItem, WireResponse};
-use super::timeline::duration_of;
+use super::timeline::{Side, Stage, duration_of};
 use crate::interpreter::{Deed, Interpreter, Told};
-use crate::{Errand, Event, Leg, Output, Received, Reply, Thought};
+use crate::{Delivery, Errand, Event, Leg, Output, Received, Reply, Thought, Usage};
 
 impl Realtime {
     /// Lets the interpreter of this connection take something in, if there is one, and carries out what it wants.
@@ -55,13 +55,20 @@ impl Realtime {
         match told {
             Told::Ready { model, expires_at } => self.interpreter_ready(model, expires_at, now),
             Told::Expires { at } => self.emit(Event::Ready { expires_at: Some(at), model: None }),
+            Told::Ending { within } => self.emit(Event::Expires { within }),
+            Told::Memory(memory) => self.remember(memory),
+            Told::Resumed => self.link.is_resumed = true,
+            Told::Spent { item, usage } => self.spent(&item, usage),
             Told::SpeechStarted { item, since } => {
                 let at = duration_of(self.link.ring.end()).saturating_sub(since);
                 self.speech_started(&item, Some(at.as_millis() as f64), now);
             }
             Told::SpeechStopped { item } => self.speech_stopped(&item, None, now),
             Told::Committed { item } => self.committed(&item, None, now),
-            Told::UserWords { item, text, is_final: true } => self.user_caption(&item, Some(&text)),
+            Told::UserWords { item, text, is_final: true } => {
+                // Without words, what came is all there will be.
+                self.user_caption(&item, Some(text.as_str()).filter(|text| !text.is_empty()));
+            }
             Told::UserWords { item, text, is_final: false } => self.user_words_so_far(&item, &text),
             Told::Began { response } => self.response_created(Some(&response), now),
             Told::Audio { response, item, pcm } => self.answer_audio(Some(&response), &item, now, |_| Some(pcm)),
@@ -88,6 +95,28 @@ impl Realtime {
                 let purpose = number.and_then(|number| self.link.purpose_of(number));
                 self.refused(purpose, complaint, now);
             }
+        }
+    }
+
+    /// What the provider's memory holds need not be replayed to a connection that has it.
+    fn remember(&mut self, memory: Option<String>) {
+        let is_kept = memory.is_some();
+        for entry in self.timeline.entries_mut() {
+            let is_known = entry.wire.is_some() && !entry.is_gone;
+            let is_over = match &entry.side {
+                Side::User(utterance) => utterance.stage == Stage::Settled,
+                Side::Assistant(answer) => entry.item.delivery != Delivery::Arriving && !answer.is_superseded,
+            };
+            entry.is_remembered = is_kept && is_known && is_over;
+        }
+        self.memory = memory;
+    }
+
+    fn spent(&mut self, item: &str, usage: Usage) {
+        let Some(id) = self.timeline.by_wire(item) else { return };
+        if let Some(entry) = self.timeline.find_mut(id) {
+            entry.item.usage = Some(usage);
+            self.tell(id);
         }
     }
 

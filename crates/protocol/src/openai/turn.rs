@@ -22,7 +22,7 @@ const TOLD_EVERY: usize = SAMPLE_RATE as usize / 4;
 
 impl Utterance {
     pub(super) fn new(stage: Stage, aloud: bool) -> Self {
-        Self { stage, pcm: Vec::new(), aloud, attempts: 0, is_caption_stale: false }
+        Self { stage, pcm: Vec::new(), aloud, attempts: 0, is_caption_stale: false, is_restored: false }
     }
 }
 
@@ -82,7 +82,9 @@ impl Realtime {
     }
 
     fn kept_samples(&self) -> usize {
-        self.timeline.entries().iter().filter_map(|entry| entry.utterance()).map(|utterance| utterance.pcm.len()).sum()
+        // What comes from an earlier run takes nothing of this one's room; the caller bounds it.
+        let said = self.timeline.entries().iter().filter_map(|entry| entry.utterance());
+        said.filter(|utterance| !utterance.is_restored).map(|utterance| utterance.pcm.len()).sum()
     }
 
     /// Sends audio, in pieces far below the 15 MiB that one event may hold.

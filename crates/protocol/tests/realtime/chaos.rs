@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::{Config, Delivery, Detector, Event, Input, ItemId, Leg, Message, Output, Received, Role, TurnTaking};
+use protocol::{
+    Config, Delivery, Detector, Event, Input, ItemId, Leg, Message, Output, Received, Role, Said, TurnTaking,
+};
 use serde_json::{Value, json};
 
 use crate::honest::{Provider, noise};
@@ -28,6 +30,7 @@ enum Deed {
     Say(bool),
     Stop,
     Resend,
+    Restore(bool),
     Forget(usize),
     Played(usize),
     Open,
@@ -51,6 +54,7 @@ fn deed(frames: BoxedStrategy<String>) -> impl Strategy<Value = Deed> {
         2 => any::<bool>().prop_map(Deed::Say),
         1 => Just(Deed::Stop),
         1 => Just(Deed::Resend),
+        1 => any::<bool>().prop_map(Deed::Restore),
         1 => (0_usize..6).prop_map(Deed::Forget),
         1 => (0_usize..6).prop_map(Deed::Played),
         2 => Just(Deed::Open),
@@ -242,6 +246,8 @@ impl Watch {
             Deed::Say(aloud) => self.input(Input::Say { text: "hello", aloud: *aloud }),
             Deed::Stop => self.input(Input::Stop),
             Deed::Resend => self.input(Input::Resend),
+            Deed::Restore(true) => self.input(Input::Restore(Said::Spoken(&[900; 12_000]))),
+            Deed::Restore(false) => self.input(Input::Restore(Said::Typed("earlier"))),
             Deed::Forget(at) => {
                 if let Some(id) = nth(&self.rig, *at) {
                     self.released.remove(&id);

@@ -13,6 +13,7 @@ mod open_microphone;
 mod opening;
 mod push_to_talk;
 mod reconnecting;
+mod restored;
 mod rig;
 mod server;
 mod tools;

@@ -135,3 +135,31 @@ async fn a_spare_connection_that_the_provider_ended_is_not_used() {
     rig.call.say("Hello", &mut rig.board);
     rig.until_answered(0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_can_be_heard_before_the_conversation_and_leaves_nothing_behind() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    let heard = rig.folder.path().join("preview.wav");
+    let card = Card::Files { input: None, output: Some(heard.clone()) };
+    let sound = Sound::new(Some(card), watch::channel(Default::default()).0);
+    let settings = rig.board.settings().clone();
+    let preview = crate::preview::hear(settings, rig.call.exchange(), sound);
+    tokio::time::timeout(LIMIT, preview).await.unwrap().unwrap();
+    assert!(std::fs::metadata(heard).unwrap().len() > 24_000, "something was heard");
+    assert_eq!((rig.now().items.len(), partner.record().audio_bytes), (0, 0), "and nobody listened");
+    assert!(!rig.folder.path().join("data").exists(), "its latency is nobody's concern");
+    partner.wait_for(|seen| seen.live() == 0, LIMIT).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_that_cannot_be_heard_says_why() {
+    let provider = creditless().await;
+    let mut rig = Rig::new(&provider, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    let sound = Sound::new(Some(Card::Files { input: None, output: None }), watch::channel(Default::default()).0);
+    let settings = rig.board.settings().clone();
+    let heard = crate::preview::hear(settings, rig.call.exchange(), sound).await;
+    assert_eq!(heard.unwrap_err().code, Code::Quota);
+    assert_eq!(problem(&rig.now()), None);
+}

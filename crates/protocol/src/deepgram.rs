@@ -1,0 +1,149 @@
+//! Deepgram: two ears (Flux, Nova), a mouth (Aura), and the Voice Agent, which is a whole conversation. The ears and
+//! the mouth also run on Cloudflare Workers AI.
+//!
+//! Sound travels in binary frames, everything else in text frames of JSON that name their `type` (Deepgram API: listen
+//! v1 and v2, speak v1, agent v1; types of the official SDK, 7.17).
+
+pub(crate) mod agent;
+pub(crate) mod aura;
+pub(crate) mod flux;
+pub(crate) mod nova;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cascade::Site;
+use crate::openai::config::TurnTaking;
+use crate::openai::refusal::Complaint;
+use crate::{Config, Leg, Message, Place, SAMPLE_RATE};
+
+/// Who listens, thinks and speaks in a Voice Agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// The ear's model: `flux-…` knows turns and can be told when one ends; others go by silence.
+    pub listen_model: String,
+    /// Maker of the text model, in Deepgram's spelling (`open_ai`, `anthropic`, `google`, `groq`).
+    pub think_provider: String,
+    /// Text model.
+    pub think_model: String,
+    /// The voice: `aura-2-…` or `flux-…`.
+    pub speak_model: String,
+}
+
+/// Samples of a ms.
+const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
+/// Deepgram's recommendation for one frame of sound: 80 ms.
+const FRAME: usize = 80 * PER_MS;
+
+/// 16-bit PCM, little endian (`linear16`).
+fn bytes(pcm: &[i16]) -> Vec<u8> {
+    pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// So much silence.
+fn silence(duration: Duration) -> Message {
+    Message::Binary(vec![0; duration.as_millis() as usize * PER_MS * 2])
+}
+
+/// A control frame without more than its name.
+fn control(kind: &str) -> Message {
+    Message::Text(serde_json::json!({ "type": kind }).to_string())
+}
+
+/// Whole samples of a piece that may begin or end in the middle of one.
+fn samples(carry: &mut Option<u8>, bytes: &[u8]) -> Vec<i16> {
+    let held = carry.take();
+    let whole: Vec<u8> = held.into_iter().chain(bytes.iter().copied()).collect();
+    let pairs = whole.chunks_exact(2);
+    *carry = pairs.remainder().first().copied();
+    pairs.filter_map(|pair| <[u8; 2]>::try_from(pair).ok()).map(i16::from_le_bytes).collect()
+}
+
+/// A text frame; `None`: it is no JSON object.
+fn object(text: &str) -> Option<Value> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if value.is_object() => Some(value),
+        Ok(_) => {
+            tracing::warn!("a frame that is no object ignored");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored");
+            None
+        }
+    }
+}
+
+/// A string in a frame, empty if it is not there.
+fn string<'a>(frame: &'a Value, key: &str) -> &'a str {
+    frame.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What an `Error` frame says. Its codes are an open list; what they ask for can be read from their words.
+fn complaint(frame: &Value) -> Complaint {
+    let code = match string(frame, "code") {
+        "" => string(frame, "variant"),
+        code => code,
+    };
+    let words = code.to_ascii_uppercase();
+    let has = |marks: &[&str]| marks.iter().any(|mark| words.contains(mark));
+    let kind = if has(&["AUTH", "CREDENTIAL"]) {
+        Some("authentication_error")
+    } else if has(&["PAYMENT", "CREDIT", "BALANCE", "QUOTA"]) {
+        Some("insufficient_quota")
+    } else if has(&["RATE_LIMIT", "TOO_MANY"]) {
+        Some("rate_limit_error")
+    } else if has(&["PERMISSION", "FORBIDDEN"]) {
+        Some("permission_error")
+    } else if has(&["INVALID", "UNPARSABLE", "UNSUPPORTED", "UNKNOWN_MODEL"]) {
+        Some("invalid_request_error")
+    } else {
+        None
+    };
+    let message = match string(frame, "description") {
+        "" => string(frame, "message"),
+        description => description,
+    };
+    Complaint {
+        kind: kind.map(str::to_owned),
+        code: Some(code.to_owned()).filter(|code| !code.is_empty()),
+        message: message.to_owned(),
+        event_id: None,
+    }
+}
+
+/// Trouble that Deepgram has not named itself.
+fn trouble(message: &str) -> Complaint {
+    Complaint { message: message.to_owned(), ..Complaint::default() }
+}
+
+fn is_push_to_talk(config: &Config) -> bool {
+    matches!(config.turn_taking, TurnTaking::PushToTalk)
+}
+
+/// 0 = quick, 1 = patient.
+fn patience(config: &Config) -> f32 {
+    match config.turn_taking {
+        TurnTaking::Open { patience, .. } if patience.is_finite() => patience.clamp(0.0, 1.0),
+        TurnTaking::Open { .. } | TurnTaking::PushToTalk => 0.5,
+    }
+}
+
+/// The language that the user speaks, if it was said.
+fn language(config: &Config) -> Option<&str> {
+    config.transcription.as_ref()?.language.as_deref()
+}
+
+/// The place of a model on a site. On Workers AI the model is the path (`@cf/deepgram/flux`).
+fn place(leg: Leg, site: Site, path: &str, model: &str, options: Vec<(&'static str, String)>) -> Place {
+    let (path, model) = match site {
+        Site::Deepgram => (path.to_owned(), Some(("model", model.trim().to_owned()))),
+        Site::Workers => (model.trim().to_owned(), None),
+    };
+    Place { leg, path, query: model.into_iter().chain(options).collect() }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

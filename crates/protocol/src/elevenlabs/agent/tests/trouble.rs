@@ -1,0 +1,152 @@
+//! Errors, and what should never come.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn error(code: i64, kind: &str, message: &str) -> Value {
+    json!({ "type": "error", "error_event": { "code": code, "error_type": kind, "message": message } })
+}
+
+#[test]
+fn errors_are_told_with_their_cause() {
+    let cases = [
+        (1008, "override_error", "Override for field 'prompt' is not allowed by config.", Cause::Refused),
+        (1008, "quota_exceeded", "This request exceeds your quota limit.", Cause::Quota),
+        (1008, "", "Invalid API key", Cause::Credential),
+        (1002, "llm_timeout", "The model did not answer.", Cause::Expired),
+        (1011, "", "Something broke.", Cause::Server),
+    ];
+    for (code, kind, message, cause) in cases {
+        let mut rig = Rig::new(by_key());
+        rig.input(Input::Opened);
+        rig.serve(&error(code, kind, message));
+        rig.input(Input::Closed { code: Some(1008), reason: message });
+        let faults = rig.faults();
+        assert_eq!(faults.iter().map(|fault| fault.cause).collect::<Vec<_>>(), [cause], "{kind} {message}");
+        assert_eq!(faults[0].message, message);
+    }
+}
+
+#[test]
+fn a_close_without_an_error_is_told_by_its_reason() {
+    let mut rig = Rig::new(by_key());
+    rig.input(Input::Opened);
+    rig.input(Input::Closed { code: Some(1008), reason: "The AI agent you are trying to reach does not exist." });
+    let faults = rig.faults();
+    assert_eq!((faults.len(), faults[0].cause), (1, Cause::Refused));
+}
+
+#[test]
+fn a_sound_format_that_is_not_spoken_here_is_told() {
+    let mut rig = Rig::new(by_key());
+    rig.input(Input::Opened);
+    rig.serve(&metadata("opus_48000", "pcm_16000"));
+    let outputs = rig.take();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Event(Event::Fault(fault)) if fault.message.contains("opus_48000"))));
+}
+
+#[test]
+fn pings_and_tools_are_answered_at_once() {
+    let mut rig = Rig::new(by_key());
+    rig.input(Input::Opened);
+    rig.serve(&json!({ "type": "ping", "ping_event": { "event_id": 7, "ping_ms": null } }));
+    rig.serve(&metadata("ulaw_8000", "ulaw_8000"));
+    rig.said();
+    rig.serve(&json!({ "type": "ping", "ping_event": { "event_id": 8, "ping_ms": 20 } }));
+    rig.serve(&json!({ "type": "client_tool_call", "client_tool_call": { "tool_name": "light", "tool_call_id": "t1", "parameters": {}, "event_id": 9 } }));
+    rig.serve(&json!({ "type": "mcp_tool_call", "mcp_tool_call": { "tool_call_id": "t2", "state": "awaiting_approval" } }));
+    rig.serve(&json!({ "type": "mcp_tool_call", "mcp_tool_call": { "tool_call_id": "t2", "state": "loading" } }));
+    let said = rig.said();
+    let told: Vec<_> = said.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    assert_eq!(told, ["pong", "client_tool_result", "mcp_tool_approval_result"]);
+    assert_eq!((&said[0]["event_id"], &said[1]["is_error"], &said[2]["is_approved"]), (&json!(8), &json!(true), &json!(false)));
+}
+
+#[test]
+fn repeated_events_count_once() {
+    let mut rig = Rig::ready(by_key());
+    rig.turn(500, "Hello");
+    for _ in 0..2 {
+        rig.serve(&json!({ "type": "agent_response", "agent_response_event": { "agent_response": "Hi.", "event_id": 1 } }));
+    }
+    for _ in 0..2 {
+        rig.sounds_as(2, 100);
+    }
+    assert!(rig.played().0 <= 2_400);
+    assert_eq!(rig.newest().text, "Hi.");
+}
+
+#[test]
+fn an_agent_that_never_answers_costs_the_connection_not_the_turn() {
+    let mut rig = Rig::ready(by_key());
+    rig.turn(500, "Hello");
+    rig.wait(25_000);
+    assert!(rig.take().iter().any(|output| matches!(output, Output::Reconnect(_))));
+    assert_eq!(rig.newest().delivery, Delivery::Kept);
+}
+
+#[test]
+fn huge_and_senseless_frames_do_no_harm() {
+    let mut rig = Rig::ready(open_microphone());
+    for frame in rig::GARBAGE {
+        rig.frame(frame);
+    }
+    rig.frame(&json!({ "type": "vad_score", "vad_score_event": { "vad_score": 0.9 } }).to_string());
+    rig.frame(&json!({ "type": "audio", "audio_event": { "audio_base_64": "!", "event_id": "x" } }).to_string());
+    rig.frame(&json!({ "type": "x".repeat(1 << 20) }).to_string());
+    rig.sounds(60_000);
+    rig.hear(500, 3_000);
+    rig.transcript("Hello");
+    assert_eq!(rig.session.items()[1].text, "Hello");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_that_comes_breaks_the_conversation(
+        steps in proptest::collection::vec((0..20_usize, 0..6_u64), 0..60),
+        is_open: bool,
+    ) {
+        let mut rig = Rig::ready(if is_open { open_microphone() } else { by_key() });
+        for (step, size) in steps {
+            match step {
+                0 => rig.input(Input::Press),
+                1 => rig.hear(size * 60, 3_000),
+                2 => rig.input(Input::Release),
+                3 => rig.input(Input::Discard),
+                4 => rig.transcript(["", "...", "Hello", "Hi there", "So", "No"][size as usize]),
+                5 => rig.says(["", "Yes.", "Yes. And no.", "Hello", "Hi", "So"][size as usize]),
+                6 | 7 => drop(rig.sounds(size as usize * 50)),
+                8 => rig.sounds_as(size as i64, 50),
+                9 => rig.interrupts(size as i64 * 5),
+                10 => rig.wait(size * 700),
+                11 => rig.input(Input::Say { text: "typed", aloud: size > 2 }),
+                12 => rig.input(Input::BargeIn),
+                13 => rig.input(Input::Stop),
+                14 => rig.input(Input::HoldFloor(size > 2)),
+                15 => rig.frame(rig::GARBAGE[size as usize]),
+                16 => {
+                    rig.input(Input::Closed { code: None, reason: "" });
+                    rig.connect();
+                }
+                17 => rig.serve(&metadata("pcm_24000", "ulaw_8000")),
+                18 => {
+                    let item = rig.session.items().last().map(|item| item.id);
+                    if let Some(item) = item {
+                        rig.input(Input::Interrupted { item, heard: Duration::from_millis(size * 20) });
+                    }
+                }
+                _ => rig.serve(&json!({ "type": "tentative_user_transcript", "tentative_user_transcription_event": { "user_transcript": "He", "event_id": 1 } })),
+            }
+        }
+        let responses = |rig: &mut Rig| {
+            let outputs = rig.take();
+            let count = |event: &Event| outputs.iter().filter(|output| **output == Output::Event(event.clone())).count();
+            (count(&Event::ResponseStarted), count(&Event::ResponseDone))
+        };
+        let (started, done) = responses(&mut rig);
+        prop_assert!(done <= started, "{done} of {started}");
+    }
+}
