@@ -153,39 +153,7 @@ first_sound_ms: number | null,
 /**
  * Utterances and messages that wait for an answer.
  */
-waiting: number, 
-/**
- * How often a connection was there when it was needed, since the app began.
- */
-connections: Connections, 
-/**
- * About what a minute of talking costs with each voice.
- */
-minute_costs: Array<MinuteCost>, };
-
-export type Connections = { 
-/**
- * Calls, turns and messages that needed one.
- */
-turns: number, 
-/**
- * It was in use already.
- */
-reused: number, 
-/**
- * It had been opened ahead.
- */
-warm: number, };
-
-export type MinuteCost = { 
-/**
- * Who answers.
- */
-provider: Provider, 
-/**
- * Nano-dollars (a billion is one US dollar); null: not known.
- */
-nano: number | null, };
+waiting: number, };
 
 export type Provider = "practice" | "openai" | "google" | "cascade" | "elevenlabs" | "deepgram" | "gpt_live";
 
@@ -293,7 +261,11 @@ output_text: number,
 /**
  * Audio tokens generated.
  */
-output_audio: number, };
+output_audio: number, 
+/**
+ * How long the session was open since the response before this one, ms; 0 where tokens count.
+ */
+session_ms: number, };
 
 export type Waterfall = { 
 /**
@@ -509,23 +481,11 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "continued_on", 
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "hung_up", 
 /**
- * Who answers now.
+ * For so long.
  */
-provider: Provider, } | { "note": "stood_in", 
-/**
- * Who failed.
- */
-failed: Provider, 
-/**
- * Who answers now.
- */
-provider: Provider, 
-/**
- * Why.
- */
-code: Code, } | { "note": "speaking_muted" } | { "note": "hands_free", 
+seconds: number, } | { "note": "muted_costs" } | { "note": "speaking_muted" } | { "note": "hands_free", 
 /**
  * Readable name of the headset.
  */
@@ -1101,7 +1061,7 @@ export type Command = { "do": "press" } | { "do": "release" } | { "do": "let_go"
 /**
  * The message.
  */
-text: string, } | { "do": "call" } | { "do": "warm" } | { "do": "preview_voice" } | { "do": "hang_up" } | { "do": "mute", 
+text: string, } | { "do": "call" } | { "do": "hang_up" } | { "do": "mute", 
 /**
  * Wanted state.
  */
@@ -1329,9 +1289,9 @@ route: Route,
  */
 mode: Mode, 
 /**
- * Who answers when that one fails, in this order; empty: nobody. They hear the conversation.
+ * A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
  */
-stand_ins: Array<Provider>, };
+idle_hang_up_s: number, };
 
 export type VoiceSettings = { 
 /**
@@ -1426,172 +1386,6 @@ organization: string,
  * `OpenAI-Project` header; empty = none.
  */
 project: string, };
-
-export type GoogleSettings = { 
-/**
- * Base URL; the path of the Live API is added. `https` means `wss`.
- */
-base_url: string, 
-/**
- * Version in the path: `v1beta`, `v1` or `v1alpha`.
- */
-version: string, 
-/**
- * Model id.
- */
-model: string, 
-/**
- * Voice name.
- */
-voice: string, };
-
-export type DeepgramSettings = { 
-/**
- * Base URL of ears and mouths.
- */
-base_url: string, 
-/**
- * Base URL of the Voice Agent.
- */
-agent_base_url: string, 
-/**
- * Ear that knows turns.
- */
-flux_model: string, 
-/**
- * Ear that does not.
- */
-nova_model: string, 
-/**
- * Mouth: names the voice.
- */
-voice: string, 
-/**
- * The Voice Agent's text model, as `provider/model`.
- */
-agent_model: string, };
-
-export type ElevenlabsSettings = { 
-/**
- * Base URL.
- */
-base_url: string, 
-/**
- * Id of the agent to talk with.
- */
-agent_id: string, 
-/**
- * Ear.
- */
-scribe_model: string, 
-/**
- * Mouth.
- */
-model: string, 
-/**
- * Voice id.
- */
-voice: string, };
-
-export type CartesiaSettings = { 
-/**
- * Base URL.
- */
-base_url: string, 
-/**
- * The API's version date.
- */
-version: string, 
-/**
- * Ear.
- */
-ink_model: string, 
-/**
- * Mouth.
- */
-model: string, 
-/**
- * Voice id.
- */
-voice: string, };
-
-export type WorkersSettings = { 
-/**
- * Base URL; the account and the model are added.
- */
-base_url: string, 
-/**
- * Ear that knows turns.
- */
-flux_model: string, 
-/**
- * Ear that does not.
- */
-nova_model: string, 
-/**
- * Mouth.
- */
-aura_model: string, 
-/**
- * The mouth's voice.
- */
-voice: string, };
-
-export type GptLiveSettings = { 
-/**
- * Model id.
- */
-model: string, 
-/**
- * Voice name.
- */
-voice: string, };
-
-export type CascadeSettings = { 
-/**
- * Speech to text.
- */
-ear: Ear, 
-/**
- * Text to speech.
- */
-mouth: Mouth, 
-/**
- * The text model as `provider/model`; empty = the text pane's.
- */
-brain: string, 
-/**
- * Base URL of the user's own speech server (`http://localhost:8000/v1`).
- */
-local_base_url: string, 
-/**
- * Its model for listening.
- */
-local_ear_model: string, 
-/**
- * Its model for speaking.
- */
-local_mouth_model: string, 
-/**
- * Its voice.
- */
-local_voice: string, 
-/**
- * `OpenAI`'s model for listening.
- */
-openai_ear_model: string, 
-/**
- * `OpenAI`'s model for speaking.
- */
-openai_mouth_model: string, 
-/**
- * `OpenAI`'s voice.
- */
-openai_voice: string, };
-
-export type Ear = "deepgram_flux" | "deepgram_nova" | "workers_flux" | "workers_nova" | "elevenlabs" | "cartesia" | "openai" | "local";
-
-export type Mouth = "deepgram_aura" | "workers_aura" | "elevenlabs" | "cartesia" | "openai" | "local";
 
 export type GatewaySettings = { 
 /**
@@ -1864,8 +1658,6 @@ volume: number,
  * Whether short sounds tell how the call stands.
  */
 cues: boolean, };
-
-export type EchoControl = "automatic" | "speakers" | "headphones" | "pause";
 
 export type AppearanceSettings = { 
 /**

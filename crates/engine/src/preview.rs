@@ -11,6 +11,7 @@ use crate::board::Board;
 use crate::call::{Call, Exchange, Sound};
 use crate::config::Settings;
 use crate::latency::Journal;
+use crate::outbox::Outbox;
 use crate::recording::Recordings;
 
 /// Long enough for a slow provider and a long sentence.
@@ -27,7 +28,9 @@ pub(crate) async fn hear(settings: Settings, exchange: Exchange, sound: Sound) -
     settings.call.stand_ins.clear();
     let (sender, _) = broadcast::channel(1);
     let about = About { version: String::new(), settings: String::new(), log: String::new() };
-    let mut call = Call::new(&settings, exchange, sound, Recordings::new(PathBuf::new()), Journal::none());
+    let outbox = Outbox::none(exchange.credentials.clone());
+    let recordings = Recordings::new(PathBuf::new());
+    let mut call = Call::new(&settings, exchange, sound, recordings, outbox, Journal::none());
     let mut board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
     call.mute(true, &mut board);
     call.start(&mut board);

@@ -2,7 +2,7 @@
 //! the user's choice does the work behind it (client delegation).
 //!
 //! There are no turns on this wire. What the conversation calls turns is made here, of transcripts and of sound: see
-//! [`hearing`] and [`speaking`]. The session's clock is the sound that it is given: see [`pace`].
+//! `hearing` and `speaking`. The session's clock is the sound that it is given: see `pace`.
 
 mod client;
 mod hearing;

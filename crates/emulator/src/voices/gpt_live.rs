@@ -229,7 +229,8 @@ impl GptLive {
         }
         if self.clock() >= self.usage_told + 15_000 {
             self.usage_told = self.clock();
-            let usage = json!({ "usage": { "seconds": self.clock() / 1_000 }, "context_window": { "usage_ratio": 0.01 } });
+            let usage =
+                json!({ "usage": { "seconds": self.clock() / 1_000 }, "context_window": { "usage_ratio": 0.01 } });
             acts.push(self.event("session.usage.updated", usage));
         }
         if self.has("expiry") && self.clock() >= 2_000 {

@@ -190,7 +190,7 @@ impl Live {
     }
 
     /// Whether words from here go on with something, or come late.
-    fn belongs(&mut self, start: u64) -> bool {
+    fn belongs(&self, start: u64) -> bool {
         self.floor.utterances.back().is_some_and(|last| last.stage == Stage::Spoken || start < last.to)
     }
 

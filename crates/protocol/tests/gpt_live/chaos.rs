@@ -30,7 +30,10 @@ fn deed() -> impl Strategy<Value = Deed> {
         "\\PC{0,40}",
         Just(json!({ "type": "session.started", "session": null }).to_string()),
         Just(json!({ "type": "session.delegation.created", "event_id": "e", "delegation": { "id": "x" } }).to_string()),
-        Just(json!({ "type": "session.input_transcript.delta", "delta": "x", "start_ms": -5.0, "end_ms": 1e300 }).to_string()),
+        Just(
+            json!({ "type": "session.input_transcript.delta", "delta": "x", "start_ms": -5.0, "end_ms": 1e300 })
+                .to_string()
+        ),
         Just(json!({ "type": "session.output_transcript.delta", "delta": " y", "start_ms": 1e18 }).to_string()),
         Just(json!({ "type": "session.output_audio.delta", "delta": "AAA" }).to_string()),
         Just(json!({ "type": "error", "error": { "code": 3 } }).to_string()),

@@ -209,13 +209,22 @@ fn what_was_said_without_a_connection_catches_up_in_its_pauses() {
 fn repeated_and_senseless_frames_change_nothing() {
     let mut rig = Rig::ready(config());
     rig.turn(500);
-    let words = r#"{"type":"session.input_transcript.delta","event_id":"evt_x","delta":" hello","start_ms":0,"end_ms":400}"#;
+    let words =
+        r#"{"type":"session.input_transcript.delta","event_id":"evt_x","delta":" hello","start_ms":0,"end_ms":400}"#;
     rig.frame(words);
     rig.frame(words);
-    for frame in ["", "{", "[]", "null", "{\"type\":7}", "{\"type\":\"session.unheard_of\",\"event_id\":\"e\"}",
-        "{\"type\":\"session.output_audio.delta\",\"delta\":\"*\"}", "{\"type\":\"error\"}",
-        "{\"type\":\"session.delegation.created\",\"delegation\":[]}", "{\"type\":\"session.started\",\"event_id\":\"z\"}"]
-    {
+    for frame in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"type\":7}",
+        "{\"type\":\"session.unheard_of\",\"event_id\":\"e\"}",
+        "{\"type\":\"session.output_audio.delta\",\"delta\":\"*\"}",
+        "{\"type\":\"error\"}",
+        "{\"type\":\"session.delegation.created\",\"delegation\":[]}",
+        "{\"type\":\"session.started\",\"event_id\":\"z\"}",
+    ] {
         rig.frame(frame);
     }
     rig.wait(200);

@@ -126,7 +126,8 @@ fn delegations_to_others_are_none_of_ours() {
     let mut rig = Rig::ready(config());
     rig.turn(500);
     rig.understand("look it up", 500);
-    let delegation = serde_json::json!({ "id": "dlg_a", "type": "delegation", "target": "responses", "response_id": "r" });
+    let delegation =
+        serde_json::json!({ "id": "dlg_a", "type": "delegation", "target": "responses", "response_id": "r" });
     rig.serve("session.delegation.created", serde_json::json!({ "offset_ms": 0, "delegation": delegation }));
     rig.wait(2_000);
     assert!(questions(&rig.take()).is_empty());

@@ -162,7 +162,9 @@ fn passing_words(passing: &Note) -> String {
         Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
         Note::RecordingGap { ms } => format!("The disk is too slow: {ms} ms are missing in the recording."),
         Note::Renewed => "Continued on a fresh connection.".into(),
-        Note::HungUp { seconds } => format!("Nobody spoke for {seconds} s: the call was ended, as this voice is paid by the second."),
+        Note::HungUp { seconds } => {
+            format!("Nobody spoke for {seconds} s: the call was ended, as this voice is paid by the second.")
+        }
         Note::MutedCosts => "Muted, this voice costs as much: it is paid by the second.".into(),
         Note::SpeakingMuted => "You speak, but the microphone is muted.".into(),
         Note::HandsFree { name, .. } => {

@@ -22,7 +22,8 @@ async fn a_thousand_conversations_at_once_are_all_answered() {
         async move {
             let sound = Sound::new(None, watch::channel(Default::default()).0);
             let recordings = Recordings::new(std::path::PathBuf::new());
-            let mut call = Call::new(&settings, exchange, sound, recordings, Journal::none());
+            let outbox = Outbox::none(exchange.credentials.clone());
+            let mut call = Call::new(&settings, exchange, sound, recordings, outbox, Journal::none());
             let (sender, _) = broadcast::channel(1);
             let about = About { version: String::new(), settings: String::new(), log: String::new() };
             let mut board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
