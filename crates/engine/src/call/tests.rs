@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cascade;
 mod deepgram;
 mod gemini;
 mod gpt_live;
