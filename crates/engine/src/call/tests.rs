@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod deepgram;
+mod deepgram_cascade;
 mod handover;
 mod key;
 mod latency;
