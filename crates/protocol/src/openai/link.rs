@@ -159,6 +159,8 @@ impl Realtime {
         self.disconnect();
         self.link = Link::default();
         self.state = State::Opening { until: now + GREETING };
+        // An interpreter's names are unique on its connection only.
+        self.finished.clear();
         self.interpreter = self.config.wire.interpreter();
         let config = self.config.clone();
         self.interpret(now, |interpreter| interpreter.open(&config, now));
