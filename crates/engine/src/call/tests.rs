@@ -4,6 +4,7 @@
 
 mod cascade;
 mod deepgram;
+mod deepgram_cascade;
 mod gemini;
 mod gpt_live;
 mod handover;

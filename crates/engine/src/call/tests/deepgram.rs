@@ -107,7 +107,7 @@ async fn a_message_is_answered_and_a_new_connection_knows_of_it() {
     let (agent, mut rig) = call(Plan { cut_after: Some(16), ..Plan::default() }, json!({}), 600).await;
     rig.call.say("Hi", &mut rig.board);
     let now = rig.until_answered(0).await;
-    assert_eq!((now.items[1].text.as_str(), &now.items[1].kind), ("You said: Hi", &Kind::Typed));
+    assert_eq!((now.items[1].text.as_str(), now.items[1].kind.clone()), ("You said: Hi", Kind::Typed));
     rig.call.say("And this is so long that the connection breaks in the middle of it.", &mut rig.board);
     let now = rig.until_answered(2).await;
     assert_eq!((violations(&agent), problem(&now)), (vec![], None));
