@@ -1481,6 +1481,10 @@ base_url: string,
  */
 agent_id: string, 
 /**
+ * The agent's own settings allow that instructions and language are replaced; otherwise it refuses who tries.
+ */
+agent_overrides: boolean, 
+/**
  * Ear.
  */
 scribe_model: string, 

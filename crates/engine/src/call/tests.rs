@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod elevenlabs;
 mod handover;
 mod key;
 mod latency;
