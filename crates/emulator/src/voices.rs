@@ -7,6 +7,7 @@ mod cartesia;
 mod definitions;
 mod elevenlabs;
 mod sound;
+mod speech;
 mod stage;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -96,12 +96,21 @@ impl Stage {
         self.stopped.send_replace(true);
     }
 
-    fn note(&self, seen: Seen) {
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// True once: for faults that happen only the first time.
+    pub(super) fn is_first_time(&self) -> bool {
+        !self.has_cut.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn note(&self, seen: Seen) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
         self.pulse.send_modify(|count| *count += 1);
     }
 
-    fn number(&self) -> usize {
+    pub(super) fn number(&self) -> usize {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         *connections += 1;
         *connections - 1
@@ -110,7 +119,7 @@ impl Stage {
 
 /// All paths: the cast decides.
 pub(super) fn router(stage: &Arc<Stage>) -> Router {
-    Router::new().fallback(get(handshake)).with_state(Arc::clone(stage))
+    super::speech::routes().fallback(get(handshake)).with_state(Arc::clone(stage))
 }
 
 async fn handshake(
@@ -152,7 +161,7 @@ async fn handshake(
 }
 
 /// Headers for the record; keys only as fingerprints.
-fn told(headers: &HeaderMap) -> BTreeMap<String, String> {
+pub(super) fn told(headers: &HeaderMap) -> BTreeMap<String, String> {
     let tell = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
         let text = value.to_str().unwrap_or_default();
         let text = if SECRET.contains(&name.as_str()) { masked(text) } else { text.to_owned() };

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cascade;
+mod ears_and_mouths;
 mod elevenlabs;
 mod handover;
 mod key;
@@ -42,12 +44,17 @@ struct Rig {
 impl Rig {
     /// `practice` is the practice partner; `speech_ms` of a tone are what the microphone hears.
     fn new(practice: &Emulator, settings: Value, speech_ms: u32) -> Self {
+        Self::at(practice.base_url(), settings, speech_ms)
+    }
+
+    /// With the practice partner at this address.
+    fn at(practice: String, settings: Value, speech_ms: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("speech.wav");
         std::fs::write(&input, tone(speech_ms)).unwrap();
         let settings = config::merge(&Settings::default(), &settings).unwrap();
         let credentials = Credentials::without_keychain(|_| None);
-        let (url, practice) = watch::channel(practice.base_url());
+        let (url, practice) = watch::channel(practice);
         let net = Net::new(NetOptions::default()).unwrap();
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
         let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire, elevenlabs};
+use protocol::{Leg, Place, Wire};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -47,12 +47,46 @@ struct Service {
 pub(crate) fn wire(settings: &Settings) -> Wire {
     match settings.call.provider {
         Provider::Practice | Provider::Openai => Wire::Realtime,
-        Provider::Elevenlabs => Wire::ElevenAgent(elevenlabs::Setup {
+        Provider::Cascade => Wire::Cascade(cascade(settings)),
+        Provider::Elevenlabs => Wire::ElevenAgent(protocol::elevenlabs::Setup {
             agent_id: settings.providers.elevenlabs.agent_id.trim().to_owned(),
             overrides: settings.providers.elevenlabs.agent_overrides,
         }),
-        Provider::Google | Provider::Cascade | Provider::Deepgram | Provider::GptLive => Wire::Realtime,
+        Provider::Google | Provider::Deepgram | Provider::GptLive => Wire::Realtime,
     }
+}
+
+/// Who listens and who speaks, by these settings.
+fn cascade(settings: &Settings) -> protocol::cascade::Setup {
+    use protocol::cascade::{Ear, Mouth};
+    let (providers, own) = (&settings.providers, &settings.cascade);
+    let named = |name: &str| name.trim().to_owned();
+    let ear = match own.ear {
+        config::Ear::DeepgramFlux => Ear::DeepgramFlux { model: named(&providers.deepgram.flux_model) },
+        config::Ear::DeepgramNova => Ear::DeepgramNova { model: named(&providers.deepgram.nova_model) },
+        config::Ear::WorkersFlux => Ear::DeepgramFlux { model: named(&providers.workers.flux_model) },
+        config::Ear::WorkersNova => Ear::DeepgramNova { model: named(&providers.workers.nova_model) },
+        config::Ear::Elevenlabs => Ear::ElevenlabsScribe { model: named(&providers.elevenlabs.scribe_model) },
+        config::Ear::Cartesia => {
+            Ear::CartesiaInk { model: named(&providers.cartesia.ink_model), version: named(&providers.cartesia.version) }
+        }
+        config::Ear::Openai => Ear::OpenaiSpeech { model: named(&own.openai_ear_model) },
+        config::Ear::Local => Ear::OpenaiSpeech { model: named(&own.local_ear_model) },
+    };
+    let voice = named(&voice(settings));
+    let mouth = match own.mouth {
+        config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice },
+        config::Mouth::WorkersAura => Mouth::DeepgramAura { model: named(&providers.workers.aura_model) },
+        config::Mouth::Elevenlabs => Mouth::Elevenlabs { model: named(&providers.elevenlabs.model), voice },
+        config::Mouth::Cartesia => Mouth::CartesiaSonic {
+            model: named(&providers.cartesia.model),
+            voice,
+            version: named(&providers.cartesia.version),
+        },
+        config::Mouth::Openai => Mouth::OpenaiSpeech { model: named(&own.openai_mouth_model), voice },
+        config::Mouth::Local => Mouth::OpenaiSpeech { model: named(&own.local_mouth_model), voice },
+    };
+    protocol::cascade::Setup { ear, mouth }
 }
 
 /// The voice that is heard, as users know it.
