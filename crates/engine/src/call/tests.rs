@@ -5,6 +5,8 @@
 mod cascade;
 mod deepgram;
 mod deepgram_cascade;
+mod ears_and_mouths;
+mod elevenlabs;
 mod gemini;
 mod gpt_live;
 mod handover;
