@@ -76,6 +76,8 @@ pub(crate) struct Outbox {
     tell: mpsc::Sender<Kept>,
     inbox: mpsc::Receiver<Kept>,
     entries: BTreeMap<ItemId, Entry>,
+    /// Letters named so far.
+    count: u32,
     /// To be deleted as soon as the queue has room.
     owed: Vec<Name>,
     /// Who is speaking, and when that is written next.
@@ -94,6 +96,7 @@ impl Outbox {
             tell,
             inbox,
             entries: BTreeMap::new(),
+            count: 0,
             owed: Vec::new(),
             speaking: None,
         };
@@ -193,7 +196,11 @@ impl Outbox {
     }
 
     fn entry(&mut self, item: ItemId, at: i64) -> &mut Entry {
-        self.entries.entry(item).or_insert_with(|| Entry { name: Name::new(at), taken: 0, is_whole: false })
+        let Self { entries, count, .. } = self;
+        entries.entry(item).or_insert_with(|| {
+            *count = count.wrapping_add(1);
+            Entry { name: Name::new(at, *count), taken: 0, is_whole: false }
+        })
     }
 
     fn stop_listening(&mut self, item: ItemId) {

@@ -104,7 +104,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut folder = Folder::new(root.path().join("outbox"));
         folder.claim().unwrap();
-        let (new, old) = (Name::new(2), Name::new(1));
+        let (new, old) = (Name::new(2, 0), Name::new(1, 0));
         for name in [new, old] {
             folder.write(name, b"sealed").unwrap();
         }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_a_crash_left_half_written_is_swept() {
         let root = tempfile::tempdir().unwrap();
-        let half = root.path().join(format!("{}.77.new", Name::new(1).file()));
+        let half = root.path().join(format!("{}.77.new", Name::new(1, 0).file()));
         fs::write(&half, b"half").unwrap();
         let mut folder = Folder::new(root.path().to_owned());
         assert!(folder.names().is_empty());

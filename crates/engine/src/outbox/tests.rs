@@ -35,7 +35,7 @@ async fn of_too_many_letters_the_newest_are_listed_in_their_order_and_all_stay()
     let limits = Limits { letters: 3, samples: 24_000 };
     let (orders, _told) = keeper(root.path(), &credentials, limits);
     for at in 1..=5 {
-        orders.send(Order::Words { name: Name::new(at), words: format!("word {at}") }).unwrap();
+        orders.send(Order::Words { name: Name::new(at, 0), words: format!("word {at}") }).unwrap();
     }
     done(&orders).await;
     drop(orders);
@@ -54,7 +54,7 @@ async fn of_too_much_sound_the_newest_is_listed_and_all_stays() {
     let (orders, _told) = keeper(root.path(), &credentials, limits);
     for at in 1..=3 {
         let pcm = vec![500; 11_000 + at as usize];
-        orders.send(Order::Speech { name: Name::new(at), pcm, is_anew: true, is_end: true }).unwrap();
+        orders.send(Order::Speech { name: Name::new(at, 0), pcm, is_anew: true, is_end: true }).unwrap();
     }
     done(&orders).await;
     drop(orders);
@@ -71,7 +71,7 @@ async fn speech_grows_piece_by_piece_and_a_turn_heard_anew_replaces_it() {
     let (root, credentials) = (tempfile::tempdir().unwrap(), Credentials::with_keychain());
     let limits = Limits { letters: 200, samples: usize::MAX };
     let (orders, _told) = keeper(root.path(), &credentials, limits);
-    let (grown, anew) = (Name::new(1), Name::new(2));
+    let (grown, anew) = (Name::new(1, 0), Name::new(2, 0));
     let send = |name, count, is_anew, is_end| {
         orders.send(Order::Speech { name, pcm: vec![500; count], is_anew, is_end }).unwrap();
     };
@@ -94,10 +94,10 @@ async fn what_another_program_has_is_listed_when_that_ends() {
     let (root, credentials) = (tempfile::tempdir().unwrap(), Credentials::with_keychain());
     let limits = Limits { letters: 200, samples: usize::MAX };
     let (first, _told) = keeper(root.path(), &credentials, limits);
-    first.send(Order::Words { name: Name::new(1), words: "mine".into() }).unwrap();
+    first.send(Order::Words { name: Name::new(1, 0), words: "mine".into() }).unwrap();
     done(&first).await;
     let (second, mut told) = keeper(root.path(), &credentials, limits);
-    second.send(Order::Words { name: Name::new(2), words: "other".into() }).unwrap();
+    second.send(Order::Words { name: Name::new(2, 0), words: "other".into() }).unwrap();
     done(&second).await;
     assert_eq!((count(root.path()), told.try_recv().is_err()), (1, true), "the folder is not its own yet");
     drop(first);
