@@ -33,3 +33,4 @@ ready: ## The whole gate before a commit: format, lints, tests, documentation, l
 bench: ## Measure latency, CPU and memory of a release build on a virtual sound card
 	@scripts/setup build test
 	@scripts/bench
+	@scripts/bench-gateway

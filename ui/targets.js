@@ -18,7 +18,7 @@ export function moved(list, at, by) {
 /** @param {App} app @returns {import('./fields.js').Part} */
 export function fallbackList(app) {
   const list = h('ol', { class: 'fallbacks', 'aria-label': 'Fallbacks' });
-  const none = h('p', { class: 'note' }, 'None: when the chosen model fails, you are told.');
+  const none = h('p', { class: 'note' }, 'None. With the switch below, any provider with a key stands in with its usual model; without it you are told when the chosen model fails.');
   const add = h('button', { type: 'button', class: 'button small', onclick: () => app.picker.openFor('Add a fallback', (target) => keep([...app.snapshot.settings.chat.fallback, target])) }, icon('plus'), 'Add');
   const element = h('div', { class: 'row wide' }, h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'Fallbacks'),
     h('p', { class: 'about' }, 'Asked in this order when the one before fails before its first word. The answer tells who gave it.')), list, none, h('div', {}, add));

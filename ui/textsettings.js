@@ -29,6 +29,7 @@ const isGateway = (/** @type {Settings} */ s) => s.chat.way !== 'direct';
 export const textParts = (app) => [
   modelRow(app),
   fallbackList(app),
+  toggle(app, { label: 'Others may stand in', about: 'While the list is empty: every provider that has a key, with its usual model. Never for a server of your own.', path: ['chat', 'stand_in'] }),
   select(app, { label: 'Who is asked', about: (s) => POLICIES[s.chat.policy], path: ['chat', 'policy'], options: [['chain', 'In order'], ['cheapest', 'Cheapest'], ['fastest', 'Fastest'], ['most_reliable', 'Most reliable']] }),
   select(app, { label: 'Way', about: (s) => WAYS[s.chat.way], path: ['chat', 'way'], options: [['direct', 'Direct'], ['gateway', 'Gateway'], ['stored_key', 'Gateway, its key']] }),
   text(app, { label: 'Instructions for new chats', about: 'What the model is told about itself and about you.', path: ['chat', 'system'], lines: 4, placeholder: 'Answer briefly and in British English.' }),
@@ -46,7 +47,8 @@ export const budgetParts = (app) => [
   number(app, { label: 'A day', about: 'Nothing is asked that could pass it. Empty: no limit.', path: ['budget', 'day'], least: 0, most: 1e6, step: 0.5, none: 0, unit: '$', placeholder: 'No limit' }),
   number(app, { label: 'A month', about: 'From the first of the month.', path: ['budget', 'month'], least: 0, most: 1e6, step: 1, none: 0, unit: '$', placeholder: 'No limit' }),
   number(app, { label: 'One conversation', about: 'Each on its own.', path: ['budget', 'conversation'], least: 0, most: 1e6, step: 0.1, none: 0, unit: '$', placeholder: 'No limit' }),
-  number(app, { label: 'Requests a minute', about: 'To each provider; what is over waits. Empty: as many as the provider takes.', path: ['limits', 'requests_per_minute'], least: 0, most: 100_000, step: 1, none: 0, placeholder: 'No limit' }),
+  number(app, { label: 'Requests a minute', about: 'To each provider; what is over waits. Empty: by the hour only.', path: ['limits', 'requests_per_minute'], least: 0, most: 100_000, step: 1, none: 0, placeholder: 'No limit' }),
+  number(app, { label: 'Requests an hour', about: 'Of the pane and of the local API, each; and to each provider without a limit a minute. Empty: no limit.', path: ['limits', 'requests_per_hour'], least: 0, most: 10_000_000, step: 100, none: 0, placeholder: 'No limit' }),
   number(app, { label: 'At once', about: 'As many go out before the limit begins to count.', path: ['limits', 'burst'], least: 1, most: 10_000, step: 1 }),
   number(app, { label: 'Tries', about: 'At one provider, before the next one is asked.', path: ['limits', 'attempts'], least: 1, most: 10, step: 1 }),
   number(app, { label: 'Longest wait', about: 'For the first word of an answer.', path: ['limits', 'timeout_s'], least: 5, most: 3600, step: 5, unit: 's' }),
@@ -73,6 +75,8 @@ export const gatewayParts = (app) => [
   number(app, { label: 'Gateway: tries', about: 'One to five.', path: ['gateway', 'requests', 'attempts'], least: 0, most: 5, step: 1, none: 0, placeholder: 'Its own', when: isGateway }),
   number(app, { label: 'Gateway: between tries', about: 'The first wait.', path: ['gateway', 'requests', 'retry_delay_ms'], least: 0, most: 5000, step: 100, none: 0, unit: 'ms', placeholder: 'Its own', when: isGateway }),
   select(app, { label: 'Gateway: waits grow', about: 'From try to try.', path: ['gateway', 'requests', 'backoff'], options: [['', 'Its own'], ['constant', 'Not at all'], ['linear', 'Evenly'], ['exponential', 'Doubling']], when: isGateway }),
+  toggle(app, { label: 'Gateway: falls back by itself', about: 'It gets the chosen model and the fallbacks at once, and asks the next when one fails.', path: ['gateway', 'requests', 'fallback'], when: isGateway }),
+  toggle(app, { label: 'Gateway: one connection', about: 'Requests share a WebSocket that stays open. Fallbacks of its own go over HTTP.', path: ['gateway', 'requests', 'websocket'], when: isGateway }),
   text(app, { label: 'Gateway: marks for its log', about: 'Up to five, as a JSON object.', path: ['gateway', 'requests', 'metadata'], placeholder: '{"team": "kitchen"}', isCode: true, fault: jsonFault, when: isGateway }),
 ];
 

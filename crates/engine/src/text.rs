@@ -1,5 +1,7 @@
 //! The engine behind written requests, put together: the gateway with this engine's HTTP, keys, store and settings.
 
+#[cfg(test)]
+mod foreign;
 mod keys;
 mod ledger;
 mod settings;

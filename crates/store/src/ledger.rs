@@ -102,6 +102,12 @@ pub struct Row {
     pub cost_nano: Option<i64>,
     /// What it costs by the user's own prices, nano-dollars. Counts instead of the other where there is one.
     pub custom_nano: Option<i64>,
+    /// Whether tokens or costs are estimates: nobody told them, or nobody knows the price.
+    pub is_estimate: bool,
+    /// The id of the gateway's log row; empty without one.
+    pub log_id: String,
+    /// Which step of the gateway's own fallback answered, from 0.
+    pub step: Option<u32>,
 }
 
 /// How to add up.
@@ -141,6 +147,9 @@ pub struct Usage {
     pub list_nano: i64,
     /// Requests whose price is not known.
     pub unpriced: u64,
+    /// Requests of which something is estimated.
+    #[serde(default)]
+    pub estimated: u64,
     /// From the request to the first token, ms; of what was answered, and not from the cache of this program.
     pub first: Option<Quantiles>,
     /// From the request to the end, ms; of the same.
@@ -167,9 +176,9 @@ pub(crate) fn record(connection: &mut Connection, rows: &[Box<Row>]) -> Result<(
             "INSERT INTO ledger (at_ms, purpose, profile, conversation, provider, model, route, is_stream, outcome,
                  failure, finish, cache, attempts, queue_ms, connect_ms, first_ms, total_ms, input, cached,
                  cache_written, output, reasoning, input_audio, output_audio, audio_ms, characters, cost_nano,
-                 custom_nano)
+                 custom_nano, is_estimate, log_id, step)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
         )?;
         for row in rows {
             statement.execute(params![
@@ -201,6 +210,9 @@ pub(crate) fn record(connection: &mut Connection, rows: &[Box<Row>]) -> Result<(
                 signed(row.characters),
                 row.cost_nano,
                 row.custom_nano,
+                row.is_estimate,
+                row.log_id,
+                row.step,
             ])?;
         }
         Ok(())
@@ -242,7 +254,7 @@ pub(crate) fn usage(connection: &Connection, since_ms: i64, group: Group) -> Res
              sum(reasoning), sum(input_audio), sum(output_audio), coalesce(sum({COST}), 0) AS cost,
              coalesce(sum(cost_nano), 0), sum({COST} IS NULL),
              json_group_array(first_ms) FILTER (WHERE {TIMED} AND first_ms IS NOT NULL),
-             json_group_array(total_ms) FILTER (WHERE {TIMED} AND total_ms IS NOT NULL)
+             json_group_array(total_ms) FILTER (WHERE {TIMED} AND total_ms IS NOT NULL), sum(is_estimate)
          FROM ledger WHERE at_ms >= ?1 GROUP BY by_provider, by_model, by_day ORDER BY {order}",
         columns = group.columns(),
         order = group.order(),
@@ -277,6 +289,7 @@ fn sums(row: &rusqlite::Row<'_>) -> rusqlite::Result<Usage> {
         unpriced: count(15)?,
         first: quantiles(16)?,
         total: quantiles(17)?,
+        estimated: count(18)?,
     })
 }
 

@@ -127,7 +127,12 @@ fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Fa
         if provider == PRACTICE {
             settings.chat.model = PRACTICE.into();
         } else if !is_chosen && arguments.model.is_none() {
-            return Err(Failure::usage("Give a --model of this provider; sidetone models lists them."));
+            // Its usual one, where there is such a thing.
+            settings.chat.model.clear();
+            let usual = engine::gateway::provider(&provider.as_str().into()).map_or("", |known| known.usual_model);
+            if usual.is_empty() {
+                return Err(Failure::usage("Give a --model of this provider; sidetone models lists them."));
+            }
         }
     }
     if let Some(model) = &arguments.model {
@@ -136,6 +141,10 @@ fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Fa
     }
     let system = arguments.system.clone().unwrap_or_else(|| settings.chat.system.clone());
     let mut ask = engine::question(&settings, &system, text);
+    if arguments.provider.is_some() || arguments.model.is_some() {
+        // Who is named answers, or nobody.
+        ask.spares.clear();
+    }
     let targets: Vec<Target> = ask.order.targets().to_vec();
     if let Some(policy) = arguments.policy {
         ask.order = match policy {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use gateway::{Circuit, Health, Model, Provider, ProviderId};
-use protocol::chat::Failure;
+use gateway::{Circuit, Health, Keys as _, Model, Provider, ProviderId};
+use protocol::chat::{Failure, FailureKind};
 
 use super::{Desk, Done, failure};
 use crate::api::{Change, ChatProvider, ModelChoice, ProviderHealth};
@@ -79,6 +79,20 @@ async fn look(
     provider: &'static Provider,
 ) -> (&'static Provider, Look) {
     let is_stored = way == crate::api::Way::StoredKey && !provider.gateway_path.is_empty();
+    let is_of_gateway = provider.base_url.is_empty() && !provider.gateway_path.is_empty();
+    if is_of_gateway {
+        // It needs the gateway, and the gateway's token.
+        let has_token = keyring.gateway_token().await.is_ok_and(|token| token.is_some());
+        if !has_token {
+            return (provider, Look::NoKey);
+        }
+        let models = match text.gateway().models(&ProviderId::from(provider.id)).await {
+            Ok(models) => Look::Models(models),
+            Err(failure) if failure.kind == FailureKind::Gateway && failure.status.is_none() => Look::NoKey,
+            Err(failure) => Look::Failed(failure),
+        };
+        return (provider, models);
+    }
     let has_key = match holder(provider.id).filter(|_| !provider.is_local && !is_stored) {
         Some(holder) => keyring.find(holder).await.map(|key| key.is_some()),
         None => Ok(provider.is_local || is_stored),

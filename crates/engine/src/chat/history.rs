@@ -266,6 +266,7 @@ pub(super) fn title(
         let question = question::message(Speaker::User, vec![Part::Text { text: task }]);
         let mut ask = question::ask(&settings, "", vec![question], Some(conversation));
         ask.purpose = Purpose::Title;
+        ask.spares = Vec::new();
         ask.request.max_output = Some(TITLE_TOKENS);
         ask.request.temperature = None;
         let first = ask.order.targets().first().cloned();

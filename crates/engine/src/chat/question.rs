@@ -30,7 +30,7 @@ pub(crate) fn spares(settings: &Settings) -> Vec<gateway::Target> {
     let chosen = target(settings).provider;
     let known = gateway::provider(&ProviderId::from(chosen.as_str()));
     let is_open = known.is_some_and(|known| !known.is_local && !known.base_url.is_empty());
-    if !is_open || !settings.chat.fallback.is_empty() {
+    if !is_open || !settings.chat.stand_in || !settings.chat.fallback.is_empty() {
         return Vec::new();
     }
     let others = gateway::providers().iter().filter(|other| other.id != chosen && !other.usual_model.is_empty());

@@ -17,9 +17,10 @@ pub struct ChatSettings {
     pub way: Way,
     /// Who is asked when several could be.
     pub policy: ChatPolicy,
-    /// Who else may be asked, in this order; empty: all providers with keys, each for its usual model. To have nobody
-    /// else, the first one is named again.
+    /// Who else may be asked, in this order.
     pub fallback: Vec<Target>,
+    /// With nobody in that list, every provider with a key may stand in, with its usual model.
+    pub stand_in: bool,
     /// 0 to 2; below 0: the model's own.
     pub temperature: f32,
     /// Most tokens of an answer; 0: the model's own limit.
@@ -77,6 +78,7 @@ impl Default for ChatSettings {
             way: Way::default(),
             policy: ChatPolicy::default(),
             fallback: Vec::new(),
+            stand_in: true,
             temperature: -1.0,
             max_output: 0,
             effort: String::new(),
@@ -123,6 +125,9 @@ pub struct LimitSettings {
     pub requests_per_minute: u32,
     /// As many may go out at once.
     pub burst: u32,
+    /// Most requests an hour of each profile (the pane, the local API), and to each provider where none a minute are set;
+    /// 0: no limit.
+    pub requests_per_hour: u32,
     /// Tries at one provider before the next one is asked.
     pub attempts: u32,
     /// Longest silence before an answer's first token, seconds.
@@ -131,7 +136,7 @@ pub struct LimitSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { requests_per_minute: 0, burst: 10, attempts: 3, timeout_s: 120 }
+        Self { requests_per_minute: 0, burst: 10, requests_per_hour: 1000, attempts: 3, timeout_s: 120 }
     }
 }
 

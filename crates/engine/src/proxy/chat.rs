@@ -63,7 +63,7 @@ pub(super) async fn answer(hall: &Arc<Hall>, provider: Option<&str>, headers: &H
     };
     let is_known = |name: &String| KNOWN.contains(&name.as_str());
     if !fields.as_object().is_some_and(|fields| fields.keys().all(is_known)) {
-        return passage::same_language(hall, provider, fields).await;
+        return passage::same_language(hall, provider, headers, fields).await;
     }
     let asked: Asked = match serde_json::from_value(fields) {
         Ok(asked) => asked,

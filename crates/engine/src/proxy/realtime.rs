@@ -7,17 +7,19 @@ use axum::extract::ws::{self, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, stream};
 use protocol::chat::Failure;
 use serde::Deserialize;
 
 use super::{Hall, outcome};
-use crate::api::{Holder, Provider};
-use crate::net::{Message, Socket};
-use crate::route::{Keys, Ladder};
+use crate::api::{Holder, Provider, Route};
+use crate::net::{Message, Refusal, Socket};
+use crate::route::{Failure as Rung, Keys, Ladder};
 
 /// To open the provider's socket.
 const LIMIT: Duration = Duration::from_secs(15);
+/// For the first words of a provider.
+const GREETING: Duration = Duration::from_secs(5);
 /// Largest message of a client, bytes.
 const LARGEST: usize = 16 << 20;
 
@@ -41,17 +43,54 @@ pub(super) async fn relay(
         Ok(keys) => keys,
         Err(failure) => return outcome::failed(&failure),
     };
-    let ladder = match Ladder::new(&settings, "", &keys, None) {
+    let mut ladder = match Ladder::new(&settings, "", &keys, None) {
         Ok(ladder) => ladder,
         Err(problem) => return outcome::error(StatusCode::BAD_GATEWAY, "not_set", &problem.detail),
     };
-    match hall.net.connect(&ladder.dial(), LIMIT).await {
-        Ok(socket) => {
+    let has_rungs = settings.call.route == Route::Gateway;
+    match climb(&hall, &mut ladder, has_rungs).await {
+        Ok((socket, said)) => {
             let upgrade = upgrade.protocols(["realtime"]).max_message_size(LARGEST).max_frame_size(LARGEST);
-            upgrade.on_upgrade(move |client| exchange(client, socket))
+            upgrade.on_upgrade(move |client| exchange(client, socket, said))
         }
         Err(refusal) => outcome::error(StatusCode::BAD_GATEWAY, "provider_unreachable", &refusal.to_string()),
     }
+}
+
+/// The first rung that holds, and what the provider said there already.
+async fn climb(hall: &Hall, ladder: &mut Ladder, has_rungs: bool) -> Result<(Socket, Vec<Message>), Refusal> {
+    loop {
+        let mut socket = match hall.net.connect(&ladder.dial(), LIMIT).await {
+            Ok(socket) => socket,
+            Err(refusal) if ladder.step(&Rung::Refused(&refusal)) => continue,
+            Err(refusal) => return Err(refusal),
+        };
+        let (said, code) = if has_rungs { beginning(&mut socket).await } else { (Vec::new(), None) };
+        // A lost key shows only after the upgrade: an error, then the end.
+        if code.is_none() || !ladder.step(&Rung::Closed { code }) {
+            return Ok((socket, said));
+        }
+    }
+}
+
+/// What is said first, and the code of the end if that is an end.
+async fn beginning(socket: &mut Socket) -> (Vec<Message>, Option<u16>) {
+    let mut said = Vec::new();
+    let until = tokio::time::Instant::now() + GREETING;
+    while let Ok(Some(Ok(message))) = tokio::time::timeout_at(until, socket.next()).await {
+        if let Message::Close(frame) = &message {
+            let code = frame.as_ref().map(|frame| frame.code.into());
+            said.push(message);
+            return (said, code);
+        }
+        let is_error = matches!(&message, Message::Text(text) if text.contains("\"type\":\"error\""));
+        let is_sign_of_life = matches!(&message, Message::Ping(_) | Message::Pong(_));
+        said.push(message);
+        if !is_error && !is_sign_of_life {
+            break;
+        }
+    }
+    (said, None)
 }
 
 async fn keys(hall: &Hall) -> Result<Keys, Failure> {
@@ -63,9 +102,10 @@ async fn keys(hall: &Hall) -> Result<Keys, Failure> {
 }
 
 /// Until one side is done; each direction waits for the slower end.
-async fn exchange(client: WebSocket, provider: Socket) {
+async fn exchange(client: WebSocket, provider: Socket, said: Vec<Message>) {
     let (mut to_client, mut from_client) = client.split();
-    let (mut to_provider, mut from_provider) = provider.split();
+    let (mut to_provider, from_provider) = provider.split();
+    let mut from_provider = stream::iter(said.into_iter().map(Ok)).chain(from_provider);
     let up = async {
         while let Some(Ok(message)) = from_client.next().await {
             let message = match message {

@@ -27,7 +27,7 @@ struct Rig {
     url: String,
     token: String,
     fakes: Fakes,
-    _voice: Emulator,
+    voice: Emulator,
     _proxy: Proxy,
     _practice: watch::Sender<String>,
     _settings: watch::Sender<Settings>,
@@ -36,19 +36,33 @@ struct Rig {
 
 impl Rig {
     async fn new(script: Script) -> Self {
+        Self::with(script, &json!({})).await
+    }
+
+    async fn with(script: Script, patch: &Value) -> Self {
+        Self::speaking(script, emulator::Script::default(), patch).await
+    }
+
+    async fn speaking(script: Script, voice: emulator::Script, patch: &Value) -> Self {
         let fakes = Fakes::start(script.key("groq", KEY)).await.unwrap();
-        let voice = Emulator::start(emulator::Script::default()).await.unwrap();
+        let voice = Emulator::start(voice).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let addresses = json!([{ "provider": "groq", "url": fakes.base_url("groq") }]);
-        let patch = json!({
+        let addresses: Vec<Value> = ["groq", "openai"]
+            .map(|provider| json!({ "provider": provider, "url": fakes.base_url(provider) }))
+            .into();
+        let usual = json!({
             "chat": { "provider": "groq", "model": "fake-model", "addresses": addresses },
             "limits": { "attempts": 1 },
             "local_api": { "enabled": true, "port": 0 },
             "call": { "route": "endpoint" },
             "endpoint": { "base_url": voice.base_url() },
+            "gateway": { "base_url": voice.gateway_url(), "account_id": "0123456789abcdef0123456789abcdef",
+                "gateway_id": "home" },
         });
-        let settings = config::merge(&Settings::default(), &patch).unwrap();
-        let credentials = Credentials::without_keychain(|name| (name == "GROQ_API_KEY").then(|| KEY.to_owned()));
+        let settings = config::merge(&Settings::default(), &usual).unwrap();
+        let settings = config::merge(&settings, patch).unwrap();
+        let has_key = |name: &str| ["GROQ_API_KEY", "OPENAI_API_KEY", "CF_AIG_TOKEN"].contains(&name);
+        let credentials = Credentials::without_keychain(move |name| has_key(name).then(|| KEY.to_owned()));
         let net = Net::new(NetOptions::default()).unwrap();
         let (url, practice) = watch::channel(fakes.base_url("practice"));
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
@@ -60,7 +74,7 @@ impl Rig {
         let Change::LocalApi(api) = change else { panic!("{change:?}") };
         let base = api.url.unwrap().trim_end_matches("/v1").to_owned();
         let token = std::fs::read_to_string(api.token_file).unwrap();
-        Self { net, url: base, token, fakes, _voice: voice, _proxy: proxy, _practice: url, _settings: in_force, folder }
+        Self { net, url: base, token, fakes, voice, _proxy: proxy, _practice: url, _settings: in_force, folder }
     }
 
     async fn send(
@@ -238,4 +252,84 @@ async fn voice_goes_through_both_ways() {
         }
     };
     assert!(next().await.contains("session.created"));
+}
+
+async fn rows(rig: &Rig, count: u64) -> store::Usage {
+    let shelf = Shelf::new(rig.folder.path().join("sidetone.db"));
+    for _ in 0..200 {
+        let usage = shelf.store().await.unwrap().usage(0, store::Group::All).await.unwrap();
+        if let Some(usage) = usage.into_iter().next().filter(|usage| usage.requests >= count) {
+            return usage;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("there are no {count} rows");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embeddings_and_responses_pass_with_the_key_and_have_their_rows() {
+    let rig = Rig::with(Script::default(), &json!({ "chat": { "provider": "openai", "model": "gpt-6.1-sol" } })).await;
+    let table = [
+        ("/v1/embeddings", json!({ "model": "openai/text-embedding-3-small", "input": "hello" }), "embedding"),
+        ("/v1/responses", json!({ "model": "openai/gpt-6.1-sol", "input": "hello" }), "output"),
+        ("/v1/responses", json!({ "model": "gpt-6.1-sol", "input": "hello", "stream": true }), "response.completed"),
+        ("/api/v1/ai-gateway/providers/openai/responses", json!({ "model": "gpt-6.1-sol", "input": "hi" }), "output"),
+    ];
+    for (number, (path, body, part)) in table.into_iter().enumerate() {
+        let (status, answer) = rig.post(path, body).await;
+        assert_eq!((status, answer.contains(part)), (200, true), "{path}: {answer}");
+        let usage = rows(&rig, number as u64 + 1).await;
+        assert!(usage.tokens.input > 0 && usage.unpriced == 0 && usage.estimated == 0, "{path}: {usage:?}");
+    }
+    assert!(rig.fakes.record().violations.is_empty(), "{:?}", rig.fakes.record().violations);
+    let (status, answer) = rig.post("/v1/responses", json!({ "model": "groq/fake-model", "input": "x" })).await;
+    assert!(status == 200 || status == 404, "the provider's own word: {status} {answer}");
+    let (status, _) = rig.post("/v1/responses", json!({ "model": "anthropic/claude-sonnet-5-5", "input": "x" })).await;
+    assert_eq!(status, 400, "another language");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_obeys_limits_and_budgets() {
+    let rig = Rig::with(
+        Script::default().fault(Fault::new(FaultKind::RateLimited).at("groq").first(1)),
+        &json!({ "budget": { "day": 0.001 }, "chat": { "provider": "openai", "model": "gpt-6.1-sol" } }),
+    )
+    .await;
+    let (status, body) = rig.post("/v1/responses", json!({ "model": "openai/gpt-6.1-sol", "input": "x" })).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, body["error"]["type"].as_str()), (402, Some("budget_exceeded")), "{body}");
+    let embedded = json!({ "model": "openai/text-embedding-3-small", "input": "hello" });
+    assert_eq!(rig.post("/v1/embeddings", embedded).await.0, 200, "cheap enough");
+    assert_eq!(rig.fakes.record().requests.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_named_means_the_user_s_choice_and_then_whoever_has_a_key() {
+    let fault = Fault::new(FaultKind::Overloaded).at("groq");
+    let rig = Rig::with(Script::default().fault(fault).answer(Answer::say("Me.")), &json!({})).await;
+    let messages = json!([{ "role": "user", "content": "hello" }]);
+    let (status, body) = rig.post("/v1/chat/completions", json!({ "model": "default", "messages": messages })).await;
+    assert_eq!((status, body.contains("Me.")), (200, true), "{body}");
+    let (status, _) = rig.post("/v1/chat/completions", question(&json!({}))).await;
+    assert_eq!(status, 503, "who is named answers or nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relay_of_voice_tries_the_next_way_through_the_gateway() {
+    let tokens = Some(vec![KEY.to_owned()]);
+    for gateway in [
+        emulator::Gateway { tokens: tokens.clone(), forms: emulator::TokenForms::Bare, ..emulator::Gateway::default() },
+        emulator::Gateway { credentials: emulator::GatewayCredentials::Seed003, ..emulator::Gateway::default() },
+    ] {
+        let case = format!("{gateway:?}");
+        let voice = emulator::Script { gateway, ..emulator::Script::default() };
+        let rig = Rig::speaking(Script::default(), voice, &json!({ "call": { "route": "gateway" } })).await;
+        let url: url::Url = format!("{}/v1/realtime?model=any", rig.url).parse().unwrap();
+        let token = secret_header(&format!("Bearer {}", rig.token)).unwrap();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+        let mut socket = rig.net.connect(&Dial { url, headers, subprotocols: Vec::new() }, LIMIT).await.unwrap();
+        let first = tokio::time::timeout(LIMIT, socket.next()).await.unwrap().unwrap().unwrap();
+        assert!(first.to_text().unwrap().contains("session.created"), "{case}: {first}");
+        assert_eq!(rig.voice.record().connections.len(), 2, "{case}: two ways were tried");
+    }
 }

@@ -110,6 +110,9 @@ fn converted(row: Row) -> store::Row {
         audio_ms: 0,
         characters: 0,
         cost_nano: row.list_cost.map(|cost| cost.0),
+        is_estimate: row.is_estimate,
+        log_id: row.gateway.as_ref().and_then(|echo| echo.log_id.clone()).unwrap_or_default(),
+        step: row.gateway.and_then(|echo| echo.step),
         // Only where the user's own price differs.
         custom_nano: row.cost.filter(|_| row.cost != row.list_cost).map(|cost| cost.0),
     }

@@ -102,7 +102,8 @@ fn options(requests: &GatewayRequests) -> GatewayOptions {
 }
 
 fn limits(limits: &LimitSettings) -> Limits {
-    let usual = Limits::default();
+    let hourly = Rate { requests: limits.requests_per_hour, ..Rate::default() };
+    let usual = Limits { provider: hourly, profile: hourly, ..Limits::default() };
     if limits.requests_per_minute == 0 {
         return usual;
     }
