@@ -153,7 +153,39 @@ first_sound_ms: number | null,
 /**
  * Utterances and messages that wait for an answer.
  */
-waiting: number, };
+waiting: number, 
+/**
+ * How often a connection was there when it was needed, since the app began.
+ */
+connections: Connections, 
+/**
+ * About what a minute of talking costs with each voice.
+ */
+minute_costs: Array<MinuteCost>, };
+
+export type Connections = { 
+/**
+ * Calls, turns and messages that needed one.
+ */
+turns: number, 
+/**
+ * It was in use already.
+ */
+reused: number, 
+/**
+ * It had been opened ahead.
+ */
+warm: number, };
+
+export type MinuteCost = { 
+/**
+ * Who answers.
+ */
+provider: Provider, 
+/**
+ * Nano-dollars (a billion is one US dollar); null: not known.
+ */
+nano: number | null, };
 
 export type Provider = "practice" | "openai" | "google" | "cascade" | "elevenlabs" | "deepgram" | "gpt_live";
 
@@ -481,7 +513,23 @@ name: string, } | { "note": "device_back",
 /**
  * Readable name.
  */
-name: string, } | { "note": "insecure_subprotocol" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "hung_up", 
+name: string, } | { "note": "insecure_subprotocol" } | { "note": "past_gateway" } | { "note": "session_only_key" } | { "note": "network_too_slow" } | { "note": "renewed" } | { "note": "continued_on", 
+/**
+ * Who answers now.
+ */
+provider: Provider, } | { "note": "stood_in", 
+/**
+ * Who failed.
+ */
+failed: Provider, 
+/**
+ * Who answers now.
+ */
+provider: Provider, 
+/**
+ * Why.
+ */
+code: Code, } | { "note": "hung_up", 
 /**
  * For so long.
  */
@@ -1061,7 +1109,7 @@ export type Command = { "do": "press" } | { "do": "release" } | { "do": "let_go"
 /**
  * The message.
  */
-text: string, } | { "do": "call" } | { "do": "hang_up" } | { "do": "mute", 
+text: string, } | { "do": "call" } | { "do": "warm" } | { "do": "preview_voice" } | { "do": "hang_up" } | { "do": "mute", 
 /**
  * Wanted state.
  */
@@ -1289,6 +1337,10 @@ route: Route,
  */
 mode: Mode, 
 /**
+ * Who answers when that one fails, in this order; empty: nobody. They hear the conversation.
+ */
+stand_ins: Array<Provider>, 
+/**
  * A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
  */
 idle_hang_up_s: number, };
@@ -1387,6 +1439,184 @@ organization: string,
  */
 project: string, };
 
+export type GoogleSettings = { 
+/**
+ * Base URL; the path of the Live API is added. `https` means `wss`.
+ */
+base_url: string, 
+/**
+ * Version in the path: `v1beta`, `v1` or `v1alpha`.
+ */
+version: string, 
+/**
+ * Model id.
+ */
+model: string, 
+/**
+ * Voice name.
+ */
+voice: string, 
+/**
+ * How long Google keeps a connection, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, 
+/**
+ * Tokens of context at which the oldest go; 0 = Google decides. Less costs less: every turn is billed with all of it.
+ */
+context_tokens: number, };
+
+export type DeepgramSettings = { 
+/**
+ * Base URL of ears and mouths.
+ */
+base_url: string, 
+/**
+ * Base URL of the Voice Agent.
+ */
+agent_base_url: string, 
+/**
+ * Ear that knows turns.
+ */
+flux_model: string, 
+/**
+ * Ear that does not.
+ */
+nova_model: string, 
+/**
+ * Mouth: names the voice.
+ */
+voice: string, 
+/**
+ * The Voice Agent's text model, as `provider/model`.
+ */
+agent_model: string, };
+
+export type ElevenlabsSettings = { 
+/**
+ * Base URL.
+ */
+base_url: string, 
+/**
+ * Id of the agent to talk with.
+ */
+agent_id: string, 
+/**
+ * The agent's own settings allow that instructions and language are replaced; otherwise it refuses who tries.
+ */
+agent_overrides: boolean, 
+/**
+ * Ear.
+ */
+scribe_model: string, 
+/**
+ * Mouth.
+ */
+model: string, 
+/**
+ * Voice id.
+ */
+voice: string, };
+
+export type CartesiaSettings = { 
+/**
+ * Base URL.
+ */
+base_url: string, 
+/**
+ * The API's version date.
+ */
+version: string, 
+/**
+ * Ear.
+ */
+ink_model: string, 
+/**
+ * Mouth.
+ */
+model: string, 
+/**
+ * Voice id.
+ */
+voice: string, };
+
+export type WorkersSettings = { 
+/**
+ * Base URL; the account and the model are added.
+ */
+base_url: string, 
+/**
+ * Ear that knows turns.
+ */
+flux_model: string, 
+/**
+ * Ear that does not.
+ */
+nova_model: string, 
+/**
+ * Mouth.
+ */
+aura_model: string, 
+/**
+ * The mouth's voice.
+ */
+voice: string, };
+
+export type GptLiveSettings = { 
+/**
+ * Model id.
+ */
+model: string, 
+/**
+ * Voice name.
+ */
+voice: string, };
+
+export type CascadeSettings = { 
+/**
+ * Speech to text.
+ */
+ear: Ear, 
+/**
+ * Text to speech.
+ */
+mouth: Mouth, 
+/**
+ * The text model as `provider/model`; empty = the text pane's.
+ */
+brain: string, 
+/**
+ * Base URL of the user's own speech server (`http://localhost:8000/v1`).
+ */
+local_base_url: string, 
+/**
+ * Its model for listening.
+ */
+local_ear_model: string, 
+/**
+ * Its model for speaking.
+ */
+local_mouth_model: string, 
+/**
+ * Its voice.
+ */
+local_voice: string, 
+/**
+ * `OpenAI`'s model for listening.
+ */
+openai_ear_model: string, 
+/**
+ * `OpenAI`'s model for speaking.
+ */
+openai_mouth_model: string, 
+/**
+ * `OpenAI`'s voice.
+ */
+openai_voice: string, };
+
+export type Ear = "deepgram_flux" | "deepgram_nova" | "workers_flux" | "workers_nova" | "elevenlabs" | "cartesia" | "openai" | "local";
+
+export type Mouth = "deepgram_aura" | "workers_aura" | "elevenlabs" | "cartesia" | "openai" | "local";
+
 export type GatewaySettings = { 
 /**
  * Base URL; `/{account_id}/{gateway_id}/openai?model=` is added.
@@ -1444,6 +1674,10 @@ policy: ChatPolicy,
  * Who else may be asked, in this order.
  */
 fallback: Array<Target>, 
+/**
+ * With nobody in that list, every provider with a key may stand in, with its usual model.
+ */
+stand_in: boolean, 
 /**
  * 0 to 2; below 0: the model's own.
  */
@@ -1530,6 +1764,11 @@ requests_per_minute: number,
  * As many may go out at once.
  */
 burst: number, 
+/**
+ * Most requests an hour of each profile (the pane, the local API), and to each provider where none a minute are set;
+ * 0: no limit.
+ */
+requests_per_hour: number, 
 /**
  * Tries at one provider before the next one is asked.
  */
@@ -1627,7 +1866,15 @@ backoff: string,
 /**
  * Up to five marks for its log, as a JSON object.
  */
-metadata: string, };
+metadata: string, 
+/**
+ * It gets all models at once and asks the next by itself when one fails.
+ */
+fallback: boolean, 
+/**
+ * Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.
+ */
+websocket: boolean, };
 
 export type AudioSettings = { 
 /**
@@ -1658,6 +1905,8 @@ volume: number,
  * Whether short sounds tell how the call stands.
  */
 cues: boolean, };
+
+export type EchoControl = "automatic" | "speakers" | "headphones" | "pause";
 
 export type AppearanceSettings = { 
 /**
