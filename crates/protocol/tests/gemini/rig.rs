@@ -203,9 +203,8 @@ impl Rig {
     }
 
     pub(crate) fn played(&self, id: ItemId) -> usize {
-        let played = |output: &Output| match output {
-            Output::Play { item, pcm } if *item == id => pcm.len(),
-            _ => 0,
+        let played = |output: &Output| {
+            if let Output::Play { item, pcm } = output && *item == id { pcm.len() } else { 0 }
         };
         self.outputs.iter().map(played).sum()
     }

@@ -78,7 +78,14 @@ impl Witness {
             Told::UserWords { item, .. } => {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
-            Told::Ready { .. } | Told::ToolCall { .. } | Told::Refused { .. } | Told::Expires { .. } => {}
+            Told::Ready { .. }
+            | Told::ToolCall { .. }
+            | Told::Refused { .. }
+            | Told::Expires { .. }
+            | Told::Ending { .. }
+            | Told::Memory(_)
+            | Told::Resumed
+            | Told::Spent { .. } => {}
         }
     }
 }
