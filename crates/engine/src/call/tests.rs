@@ -52,22 +52,27 @@ struct Rig {
 impl Rig {
     /// `practice` is the practice partner; `speech_ms` of a tone are what the microphone hears.
     fn new(practice: &Emulator, settings: Value, speech_ms: u32) -> Self {
+        Self::at(practice.base_url(), settings, speech_ms)
+    }
+
+    /// With the practice partner at this address.
+    fn at(practice: String, settings: Value, speech_ms: u32) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::at(folder, Credentials::without_keychain(|_| None), practice, settings, speech_ms)
+        Self::within(folder, Credentials::without_keychain(|_| None), practice, settings, speech_ms)
     }
 
     /// With what an earlier run left in this folder, and with these keys.
-    fn at(
+    fn within(
         folder: Arc<tempfile::TempDir>,
         credentials: Credentials,
-        practice: &Emulator,
+        practice: String,
         settings: Value,
         speech_ms: u32,
     ) -> Self {
         let input = folder.path().join("speech.wav");
         std::fs::write(&input, tone(speech_ms)).unwrap();
         let settings = config::merge(&Settings::default(), &settings).unwrap();
-        let (url, practice) = watch::channel(practice.base_url());
+        let (url, practice) = watch::channel(practice);
         let net = Net::new(NetOptions::default()).unwrap();
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
         let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);

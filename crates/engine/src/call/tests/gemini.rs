@@ -161,7 +161,7 @@ async fn trouble_under_way_costs_no_turn() {
             continue;
         }
         let now = rig.until_answered(0).await;
-        let answer = now.items.iter().rfind(|item| item.kind != Kind::ToolCall { name: "look_up".into() }).unwrap();
+        let answer = now.items.iter().rfind(|item| item.kind != Kind::ToolCall("look_up".into())).unwrap();
         assert_eq!((answer.text.as_str(), answer.delivery), (ANSWER, Delivery::Complete), "{what}");
         assert!(violations(&voices.seen()).is_empty(), "{what}: {:?}", violations(&voices.seen()));
     }
