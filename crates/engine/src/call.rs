@@ -40,8 +40,8 @@ use away::Vigil;
 use cues::MutedVoice;
 use devices::is_about_devices;
 use errand::{Errands, News};
-use handover::{Handover, StandIn};
 use gate::Gate;
+use handover::{Handover, StandIn};
 use idle::Idle;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
@@ -49,9 +49,9 @@ use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 use spare::{Grown, Spare};
 use view::Marks;
-use way::Way;
 pub(crate) use view::{millis, session_config, sound_problem, unix_ms};
 use waterfall::Stopwatch;
+use way::Way;
 
 /// The LIVE sign stays on this long after the network last took sound of the microphone.
 const LIVE: Duration = Duration::from_millis(300);

@@ -19,8 +19,8 @@ pub use text::{
     LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
 };
 pub use voices::{
-    CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, GoogleSettings, GptLiveSettings, Mouth,
-    WorkersSettings,
+    CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, GoogleSettings, GptLiveSettings,
+    Mouth, WorkersSettings,
 };
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
@@ -99,7 +99,13 @@ pub struct CallSettings {
 
 impl Default for CallSettings {
     fn default() -> Self {
-        Self { provider: Provider::default(), route: Route::default(), mode: Mode::default(), stand_ins: Vec::new(), idle_hang_up_s: 180 }
+        Self {
+            provider: Provider::default(),
+            route: Route::default(),
+            mode: Mode::default(),
+            stand_ins: Vec::new(),
+            idle_hang_up_s: 180,
+        }
     }
 }
 

@@ -62,7 +62,8 @@ impl Engine {
         let (mut proxy, proxy_told) =
             Proxy::new(text.clone(), net.clone(), keyring.clone(), in_force.subscribe(), &paths.data);
         proxy.configure();
-        let (pane, told) = chat::Desk::start(text.clone(), keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
+        let (pane, told) =
+            chat::Desk::start(text.clone(), keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone(), text };
         let journal = Journal::new(paths.data.clone());

@@ -124,7 +124,8 @@ mod tests {
         for cost in costs(&settings) {
             assert!(cost.nano.is_some(), "{cost:?}");
         }
-        for ear in [Ear::DeepgramNova, Ear::WorkersFlux, Ear::WorkersNova, Ear::Elevenlabs, Ear::Cartesia, Ear::Openai] {
+        for ear in [Ear::DeepgramNova, Ear::WorkersFlux, Ear::WorkersNova, Ear::Elevenlabs, Ear::Cartesia, Ear::Openai]
+        {
             settings.cascade.ear = ear;
             assert!(nano(&settings, Provider::Cascade).is_some(), "{ear:?}");
         }

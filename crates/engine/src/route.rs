@@ -275,7 +275,9 @@ impl Ladder {
     fn offers(&self, form: Form) -> bool {
         let are_tokens = || [&self.key, &self.token].into_iter().flatten().all(|key| is_token(key.expose_secret()));
         match form {
-            _ if self.fixed.is_some() || self.route != Route::Gateway || self.form == Form::StoredKey => form == self.form,
+            _ if self.fixed.is_some() || self.route != Route::Gateway || self.form == Form::StoredKey => {
+                form == self.form
+            }
             Form::Header => true,
             Form::HeaderBare => self.token.is_some(),
             Form::Subprotocol => are_tokens(),

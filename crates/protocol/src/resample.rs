@@ -1,9 +1,7 @@
 //! Other sample rates than [`crate::SAMPLE_RATE`], for providers that have one of their own.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
-};
+use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 /// Taps of the filter: it delays by half of them, 1.3 ms at 24 kHz.
 const LENGTH: usize = 64;

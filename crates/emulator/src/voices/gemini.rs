@@ -196,7 +196,9 @@ impl Gemini {
         }
         session.script.clear();
         let mut acts = vec![self.send(&json!({ "serverContent": { "interrupted": true } }))];
-        acts.extend(self.turn_over(json!({ "serverContent": { "turnComplete": true } })).iter().map(|told| self.send(told)));
+        acts.extend(
+            self.turn_over(json!({ "serverContent": { "turnComplete": true } })).iter().map(|told| self.send(told)),
+        );
         acts
     }
 
@@ -348,7 +350,8 @@ impl Actor for Gemini {
         if key.is_some_and(|key| !key.is_empty()) {
             return Ok(());
         }
-        let message = "Method doesn't allow unregistered callers. Please use API Key or other form of API consumer identity.";
+        let message =
+            "Method doesn't allow unregistered callers. Please use API Key or other form of API consumer identity.";
         let error = json!({ "error": { "code": 403, "message": message, "status": "PERMISSION_DENIED" } });
         Err((403, error.to_string()))
     }

@@ -193,12 +193,8 @@ async fn play(mut actor: Box<dyn Actor>, mut socket: WebSocket, stage: &Stage, c
         let pause = actor.pause().unwrap_or(Duration::MAX);
         acts = match tokio::time::timeout(pause, socket.recv()).await {
             Err(_) => actor.wake(),
-            Ok(Some(Ok(Frame::Text(text)))) => {
-                hear(&mut *actor, Message::Text(text.to_string()), stage, connection)
-            }
-            Ok(Some(Ok(Frame::Binary(bytes)))) => {
-                hear(&mut *actor, Message::Binary(bytes.to_vec()), stage, connection)
-            }
+            Ok(Some(Ok(Frame::Text(text)))) => hear(&mut *actor, Message::Text(text.to_string()), stage, connection),
+            Ok(Some(Ok(Frame::Binary(bytes)))) => hear(&mut *actor, Message::Binary(bytes.to_vec()), stage, connection),
             Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Vec::new(),
             Ok(Some(Ok(Frame::Close(_)) | Err(_)) | None) => return,
         };

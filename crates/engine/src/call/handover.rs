@@ -10,10 +10,10 @@ use crate::api::{Code, Note, Problem, Provider};
 use crate::board::Board;
 use crate::config::Settings;
 
+use super::Call;
 use super::spare::Grown;
 use super::view::session_config;
 use super::way::Way;
-use super::Call;
 
 /// Why the connection changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,10 @@ impl Call {
     /// The moment for it.
     pub(super) fn continue_handover(&mut self, board: &mut Board) {
         let is_quiet = !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio();
-        if is_quiet && self.spare.is_open(&Way::of(board.settings())) && let Some(why) = self.handover.take() {
+        if is_quiet
+            && self.spare.is_open(&Way::of(board.settings()))
+            && let Some(why) = self.handover.take()
+        {
             self.drop_connection(board);
             self.input(Input::Configure(&session_config(board.settings())), board);
             self.dial(board);

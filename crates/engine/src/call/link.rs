@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures_util::stream::SplitStream;
 use futures_util::future::{select_all, try_join_all};
+use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use protocol::Leg;
 use tokio::sync::mpsc::error::TrySendError;
@@ -117,7 +117,7 @@ struct Wire {
 pub(super) type Dialed = Result<(Vec<(Leg, Socket)>, Road), Refused>;
 
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     pub(super) problem: Problem,
     is_transient: bool,
 }
@@ -430,7 +430,12 @@ async fn write(
     }
 }
 
-pub(super) async fn dial(exchange: Exchange, settings: Settings, remembered: Option<Form>, road: Option<Road>) -> Dialed {
+pub(super) async fn dial(
+    exchange: Exchange,
+    settings: Settings,
+    remembered: Option<Form>,
+    road: Option<Road>,
+) -> Dialed {
     let mut road = match road {
         Some(road) => road,
         None => find_road(&exchange, &settings, remembered).await?,

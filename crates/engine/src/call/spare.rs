@@ -48,7 +48,7 @@ pub(super) enum Taken {
 
 /// What became of a spare connection.
 #[derive(Debug)]
-pub(super) enum Grown {
+pub(crate) enum Grown {
     /// It is open.
     Open,
     /// It could not be opened.

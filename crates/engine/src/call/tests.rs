@@ -52,17 +52,17 @@ struct Rig {
 impl Rig {
     /// `practice` is the practice partner; `speech_ms` of a tone are what the microphone hears.
     fn new(practice: &Emulator, settings: Value, speech_ms: u32) -> Self {
-        Self::at(practice.base_url(), settings, speech_ms)
+        Self::beside(practice.base_url(), settings, speech_ms)
     }
 
     /// With the practice partner at this address.
-    fn at(practice: String, settings: Value, speech_ms: u32) -> Self {
+    fn beside(practice: String, settings: Value, speech_ms: u32) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::within(folder, Credentials::without_keychain(|_| None), practice, settings, speech_ms)
+        Self::at(folder, Credentials::without_keychain(|_| None), practice, settings, speech_ms)
     }
 
     /// With what an earlier run left in this folder, and with these keys.
-    fn within(
+    fn at(
         folder: Arc<tempfile::TempDir>,
         credentials: Credentials,
         practice: String,

@@ -102,7 +102,9 @@ impl Refusal {
     fn status_code(&self, status: u16) -> Code {
         match status {
             // Google's words for a bad key and a country come with 400 (AIP-193 errors, read 2026-11).
-            400 if self.has_words(&["API key not valid", "API key expired", "API_KEY_INVALID"]) => Code::CredentialRefused,
+            400 if self.has_words(&["API key not valid", "API key expired", "API_KEY_INVALID"]) => {
+                Code::CredentialRefused
+            }
             400 if self.has_words(&["User location is not supported"]) => Code::NotPermitted,
             401 => Code::CredentialRefused,
             402 => Code::Quota,

@@ -47,9 +47,8 @@ impl Rig {
         let fakes = Fakes::start(script.key("groq", KEY)).await.unwrap();
         let voice = Emulator::start(voice).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let addresses: Vec<Value> = ["groq", "openai"]
-            .map(|provider| json!({ "provider": provider, "url": fakes.base_url(provider) }))
-            .into();
+        let addresses: Vec<Value> =
+            ["groq", "openai"].map(|provider| json!({ "provider": provider, "url": fakes.base_url(provider) })).into();
         let usual = json!({
             "chat": { "provider": "groq", "model": "fake-model", "addresses": addresses },
             "limits": { "attempts": 1 },

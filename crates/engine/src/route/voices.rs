@@ -99,9 +99,10 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
         config::Ear::WorkersFlux => flux(&providers.workers.flux_model, Site::Workers),
         config::Ear::WorkersNova => nova(&providers.workers.nova_model, Site::Workers),
         config::Ear::Elevenlabs => Ear::ElevenlabsScribe { model: named(&providers.elevenlabs.scribe_model) },
-        config::Ear::Cartesia => {
-            Ear::CartesiaInk { model: named(&providers.cartesia.ink_model), version: named(&providers.cartesia.version) }
-        }
+        config::Ear::Cartesia => Ear::CartesiaInk {
+            model: named(&providers.cartesia.ink_model),
+            version: named(&providers.cartesia.version),
+        },
         config::Ear::Openai => Ear::OpenaiSpeech { model: named(&own.openai_ear_model) },
         config::Ear::Local => Ear::OpenaiSpeech { model: named(&own.local_ear_model) },
     };

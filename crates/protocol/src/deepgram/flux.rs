@@ -241,7 +241,9 @@ impl Flux {
         match &self.turn {
             Some(turn) if turn.index > index => return,
             // Its end got lost.
-            Some(turn) if turn.index < index && self.is_push_to_talk => self.said.extend(self.turn.take().map(|turn| turn.text)),
+            Some(turn) if turn.index < index && self.is_push_to_talk => {
+                self.said.extend(self.turn.take().map(|turn| turn.text))
+            }
             Some(turn) if turn.index < index => self.end(),
             Some(_) | None => {}
         }

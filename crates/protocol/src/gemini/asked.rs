@@ -1,8 +1,8 @@
 //! What the conversation asks for: answers, silence, tool outputs.
 
+use super::Gemini;
 use super::message::{self, Said};
 use super::turn::Turn;
-use super::Gemini;
 use crate::interpreter::Told;
 use crate::openai::server::Ending;
 

@@ -77,9 +77,8 @@ pub(super) fn read(message: Value) -> Received {
     read.is_setup_complete = get(message, "setupComplete").is_some();
     read.error = object(message, "error").map(|error| string(error, "message").unwrap_or_default());
     read.usage = object(message, "usageMetadata").and_then(usage);
-    read.time_left = object(message, "goAway").map(|away| {
-        string(away, "timeLeft").and_then(|left| duration(&left)).unwrap_or_default()
-    });
+    read.time_left = object(message, "goAway")
+        .map(|away| string(away, "timeLeft").and_then(|left| duration(&left)).unwrap_or_default());
     if let Some(update) = object(message, "sessionResumptionUpdate") {
         let is_resumable = get(update, "resumable").and_then(Value::as_bool).unwrap_or(false);
         read.handle = string(update, "newHandle").filter(|handle| is_resumable && !handle.is_empty());

@@ -48,12 +48,9 @@ pub(super) fn of_close(code: u16, reason: &str) -> Option<Fault> {
 pub(super) fn may_be_the_handle(fault: &Fault) -> bool {
     match fault.cause {
         Cause::Refused | Cause::Expired => fault.code.as_deref() != Some("model_not_found"),
-        Cause::Credential
-        | Cause::Permission
-        | Cause::Quota
-        | Cause::RateLimited
-        | Cause::Server
-        | Cause::Response => false,
+        Cause::Credential | Cause::Permission | Cause::Quota | Cause::RateLimited | Cause::Server | Cause::Response => {
+            false
+        }
     }
 }
 
@@ -70,7 +67,11 @@ mod tests {
             (1007, "Request contains an invalid argument.", Cause::Refused),
             (1007, "User location is not supported for the API use.", Cause::Permission),
             (1007, "", Cause::Refused),
-            (1008, "models/x is not found for API version v1beta, or is not supported for bidiGenerateContent.", Cause::Refused),
+            (
+                1008,
+                "models/x is not found for API version v1beta, or is not supported for bidiGenerateContent.",
+                Cause::Refused,
+            ),
             (1008, "Your API key was reported as leaked. Please use another API key.", Cause::Credential),
             (1011, "You exceeded your current quota, please check your plan and billing details.", Cause::Quota),
             (1011, "Resource has been exhausted (e.g. check quota).", Cause::Quota),

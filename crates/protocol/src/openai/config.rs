@@ -77,11 +77,9 @@ impl Wire {
     pub fn services(&self) -> Vec<Leg> {
         match self {
             Self::Cascade(setup) => cascade::services(setup),
-            Self::Realtime
-            | Self::DeepgramAgent(_)
-            | Self::ElevenAgent(_)
-            | Self::Gemini(_)
-            | Self::GptLive(_) => Vec::new(),
+            Self::Realtime | Self::DeepgramAgent(_) | Self::ElevenAgent(_) | Self::Gemini(_) | Self::GptLive(_) => {
+                Vec::new()
+            }
         }
     }
 }

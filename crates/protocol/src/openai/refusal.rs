@@ -68,7 +68,9 @@ impl Complaint {
 fn cause_of_code(code: &str) -> Option<Cause> {
     Some(match code {
         "invalid_api_key" | "account_deactivated" | "invalid_organization" | "token_expired" => Cause::Credential,
-        "insufficient_permissions" | "forbidden" | "model_not_found" | "unsupported_country_region_territory" => Cause::Permission,
+        "insufficient_permissions" | "forbidden" | "model_not_found" | "unsupported_country_region_territory" => {
+            Cause::Permission
+        }
         "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached" => Cause::Quota,
         "rate_limit_exceeded" | "inference_rate_limit_exceeded" => Cause::RateLimited,
         "missing_model"

@@ -83,12 +83,12 @@ impl Realtime {
             }
             Told::ToolCall { response, call, name, arguments } => {
                 let form = Form::ToolCall { name, call_id: call.clone(), arguments };
-                let item =
-                    WireItem { id: call, form, text: String::new(), is_completed: true, is_commentary: false };
+                let item = WireItem { id: call, form, text: String::new(), is_completed: true, is_commentary: false };
                 self.item_done(Some(&response), &item, None, now);
             }
             Told::Ended { response, ending, usage, complaint } => {
-                let done = WireResponse { id: Some(response), ending, reason: None, complaint, items: Vec::new(), usage };
+                let done =
+                    WireResponse { id: Some(response), ending, reason: None, complaint, items: Vec::new(), usage };
                 self.response_done(done, now);
             }
             Told::Refused { number, complaint } => {

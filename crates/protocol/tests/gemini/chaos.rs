@@ -107,7 +107,10 @@ fn garbage_between_and_repeated_frames_do_no_harm() {
         rig.frame(bytes.as_bytes());
     }
     let items = rig.items();
-    assert_eq!((items[0].text.as_str(), items[1].text.as_str()), ("A question with many words", "An answer with many words"));
+    assert_eq!(
+        (items[0].text.as_str(), items[1].text.as_str()),
+        ("A question with many words", "An answer with many words")
+    );
     assert_eq!(rig.played(items[1].id), 2_400);
     assert_eq!(items.len(), 2);
     assert!(rig.faults().is_empty());

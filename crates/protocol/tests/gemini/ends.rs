@@ -10,7 +10,12 @@ fn closes_tell_what_is_wrong() {
     for (code, reason, cause, name) in [
         (1007, "API key not valid. Please pass a valid API key.", Cause::Credential, "invalid_api_key"),
         (1008, "models/x is not found for API version v1beta", Cause::Refused, "model_not_found"),
-        (1007, "User location is not supported for the API use.", Cause::Permission, "unsupported_country_region_territory"),
+        (
+            1007,
+            "User location is not supported for the API use.",
+            Cause::Permission,
+            "unsupported_country_region_territory",
+        ),
         (1011, "You exceeded your current quota, please check your plan", Cause::Quota, "insufficient_quota"),
         (1011, "Deadline expired before operation could complete.", Cause::Expired, "session_expired"),
     ] {
@@ -38,10 +43,7 @@ fn an_answer_in_snake_case_and_text_frames_is_the_same() {
     rig.input(Input::Opened);
     let mut serve = |message: serde_json::Value| {
         let text = message.to_string();
-        rig.input(Input::Received {
-            leg: protocol::Leg::Voice,
-            received: protocol::Received::Text(&text),
-        });
+        rig.input(Input::Received { leg: protocol::Leg::Voice, received: protocol::Received::Text(&text) });
     };
     serve(json!({ "setup_complete": {} }));
     rig.speak();

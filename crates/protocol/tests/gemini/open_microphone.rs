@@ -17,7 +17,11 @@ fn patience_becomes_silence_and_sensitivity() {
         (Detector::Silence, 0.0, json!({ "silenceDurationMs": 300 })),
         (Detector::Silence, 1.0, json!({ "silenceDurationMs": 1_200 })),
         (Detector::Meaning, 0.0, json!({ "silenceDurationMs": 300, "endOfSpeechSensitivity": "END_SENSITIVITY_HIGH" })),
-        (Detector::Meaning, 1.0, json!({ "silenceDurationMs": 1_200, "endOfSpeechSensitivity": "END_SENSITIVITY_LOW" })),
+        (
+            Detector::Meaning,
+            1.0,
+            json!({ "silenceDurationMs": 1_200, "endOfSpeechSensitivity": "END_SENSITIVITY_LOW" }),
+        ),
     ] {
         let mut rig = Rig::new(protocol::Config { turn_taking: TurnTaking::Open { detector, patience }, ..config() });
         rig.input(Input::Opened);

@@ -54,7 +54,9 @@ fn a_spoken_turn_is_answered_with_captions_of_both_and_usage() {
     let mut kinds: Vec<String> = sent.iter().map(kind).collect();
     kinds.dedup();
     assert_eq!(kinds, ["activityStart", "audio", "activityEnd"]);
-    let samples: usize = sent.iter().filter_map(|message| message["realtimeInput"]["audio"]["data"].as_str())
+    let samples: usize = sent
+        .iter()
+        .filter_map(|message| message["realtimeInput"]["audio"]["data"].as_str())
         .map(|data| STANDARD.decode(data).unwrap().len() / 2)
         .sum();
     assert!((3_200..3_400).contains(&samples), "200 ms at 16 kHz: {samples}");
@@ -90,10 +92,17 @@ fn an_answer_is_over_when_it_is_made_however_long_it_is_heard() {
     assert!(!rig.reconnects());
     let answer = rig.item(1);
     assert_eq!((answer.delivery, answer.usage), (Delivery::Complete, None));
-    rig.serve(json!({ "serverContent": { "turnComplete": true },
-        "usageMetadata": { "promptTokenCount": "10", "responseTokenCount": "7", "totalTokenCount": "17" } }
-    ).as_object().map(|_| json!({ "serverContent": { "turnComplete": true },
-        "usageMetadata": { "promptTokenCount": 10, "responseTokenCount": 7, "totalTokenCount": 17 } })).unwrap());
+    rig.serve(
+        json!({ "serverContent": { "turnComplete": true },
+            "usageMetadata": { "promptTokenCount": "10", "responseTokenCount": "7", "totalTokenCount": "17" } }
+        )
+        .as_object()
+        .map(|_| {
+            json!({ "serverContent": { "turnComplete": true },
+        "usageMetadata": { "promptTokenCount": 10, "responseTokenCount": 7, "totalTokenCount": 17 } })
+        })
+        .unwrap(),
+    );
     assert_eq!(rig.item(1).usage.unwrap().output_audio, 7);
 }
 

@@ -37,8 +37,15 @@ fn a_turn_is_streamed_committed_and_answered() {
     User Answered: 
     Assistant Complete: Hello there.
     ");
-    let usage =
-        Usage { input_text: 20, input_audio: 100, cached_text: 14, cached_audio: 50, output_text: 2, output_audio: 5, ..Usage::default() };
+    let usage = Usage {
+        input_text: 20,
+        input_audio: 100,
+        cached_text: 14,
+        cached_audio: 50,
+        output_text: 2,
+        output_audio: 5,
+        ..Usage::default()
+    };
     assert_eq!(rig.items()[1].usage, Some(usage));
     assert_eq!(rig.sent(), "");
 }

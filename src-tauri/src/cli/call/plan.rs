@@ -194,7 +194,9 @@ impl Arguments {
         let (model, voice) = (self.model.as_deref(), self.voice.as_deref());
         let mut overrides = match provider {
             Some(Provider::Google) => json!({ "providers": { "google": part([("model", model), ("voice", voice)]) } }),
-            Some(Provider::GptLive) => json!({ "providers": { "gpt_live": part([("model", model), ("voice", voice)]) } }),
+            Some(Provider::GptLive) => {
+                json!({ "providers": { "gpt_live": part([("model", model), ("voice", voice)]) } })
+            }
             Some(Provider::Elevenlabs) => json!({ "providers": { "elevenlabs": part([("agent_id", model)]) } }),
             Some(Provider::Deepgram) => {
                 json!({ "providers": { "deepgram": part([("agent_model", model), ("voice", voice)]) } })
@@ -205,8 +207,7 @@ impl Arguments {
                 "endpoint": part([("base_url", self.endpoint.as_deref()), ("model", model), ("voice", voice)]),
             }),
         };
-        overrides["call"] =
-            part([("provider", provider.map(Provider::name)), ("route", route), ("mode", mode)]).into();
+        overrides["call"] = part([("provider", provider.map(Provider::name)), ("route", route), ("mode", mode)]).into();
         overrides
     }
 }

@@ -159,9 +159,7 @@ fn passing_words(passing: &Note) -> String {
             "This gateway takes the key in the subprotocol only, which proxies may log.".into()
         }
         Note::SessionOnlyKey => "There is no keychain: the key is kept until the end of this call.".into(),
-        Note::PastGateway => {
-            "The gateway does not carry this voice: the call goes to the provider directly.".into()
-        }
+        Note::PastGateway => "The gateway does not carry this voice: the call goes to the provider directly.".into(),
         Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
         Note::RecordingGap { ms } => format!("The disk is too slow: {ms} ms are missing in the recording."),
         Note::Renewed => "Continued on a fresh connection.".into(),

@@ -98,7 +98,8 @@ impl Agent {
         }
         if self.fault == "function" {
             self.calls += 1;
-            let call = json!({ "id": format!("call_{}", self.calls), "name": "f", "arguments": "{}", "client_side": true });
+            let call =
+                json!({ "id": format!("call_{}", self.calls), "name": "f", "arguments": "{}", "client_side": true });
             return self.say(json!({ "type": "FunctionCallRequest", "functions": [call] }));
         }
         self.answer(words);
@@ -141,7 +142,8 @@ impl Agent {
     fn force_end(&mut self) -> Vec<Act> {
         if !self.can_force {
             let description = "the ear does not know turns";
-            let warning = json!({ "type": "Warning", "code": "FORCE_END_TURN_UNSUPPORTED", "description": description });
+            let warning =
+                json!({ "type": "Warning", "code": "FORCE_END_TURN_UNSUPPORTED", "description": description });
             return vec![Act::json(&warning)];
         }
         if self.detector.is_speaking() {

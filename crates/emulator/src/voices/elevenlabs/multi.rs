@@ -80,7 +80,8 @@ impl Multi {
             return vec![Act::Violation(format!("text for the context {name}, which is not open"))];
         }
         if self.fault == "quota" {
-            let error = json!({ "message": "This request exceeds your quota.", "error": "quota_exceeded", "code": 1008 });
+            let error =
+                json!({ "message": "This request exceeds your quota.", "error": "quota_exceeded", "code": 1008 });
             return vec![Act::json(&error), Act::Close(1008, "quota_exceeded".into())];
         }
         let mut acts = Vec::new();

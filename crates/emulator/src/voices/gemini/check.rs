@@ -118,7 +118,8 @@ mod tests {
     fn both_spellings_are_read_and_unknown_names_refused() {
         let (name, body) = read(&json!({ "realtime_input": { "activityStart": {} } })).unwrap();
         assert_eq!((name.as_str(), body), ("realtimeInput", json!({ "activityStart": {} })));
-        let (_, setup) = read(&json!({ "setup": { "generation_config": { "responseModalities": ["AUDIO"] } } })).unwrap();
+        let (_, setup) =
+            read(&json!({ "setup": { "generation_config": { "responseModalities": ["AUDIO"] } } })).unwrap();
         assert_eq!(setup["generationConfig"]["responseModalities"], json!(["AUDIO"]));
         for wrong in [
             json!({ "setup": { "speed": 2 } }),

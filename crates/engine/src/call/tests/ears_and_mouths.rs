@@ -28,7 +28,7 @@ impl Cast {
             "providers": { "elevenlabs": { "base_url": base_url }, "cartesia": { "base_url": base_url } },
         });
         let settings = config::merge(&config::merge(&Settings::default(), &settings).unwrap(), &patch).unwrap();
-        let rig = Rig::at(self.brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
+        let rig = Rig::beside(self.brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
         for holder in [Holder::Elevenlabs, Holder::Cartesia] {
             rig.credentials.store(holder, SecretString::from("own-secret")).await.unwrap();
         }
@@ -79,7 +79,9 @@ async fn a_turn_of_the_key_goes_through_ear_and_mouth() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_microphone_goes_by_the_ears_turns() {
-    for (ear, mouth, plan) in [("elevenlabs", "elevenlabs", fault("doubled")), ("cartesia", "cartesia", fault("resumes"))] {
+    for (ear, mouth, plan) in
+        [("elevenlabs", "elevenlabs", fault("doubled")), ("cartesia", "cartesia", fault("resumes"))]
+    {
         let cast = Cast::new(plan).await;
         let mut rig = cast.rig(ear, mouth, open(), 900).await;
         rig.call.press(&mut rig.board);

@@ -3,7 +3,6 @@
 use emulator::voices::{Message, Plan, Seen, Voices};
 
 use super::*;
-use crate::api::Provider;
 
 const WORDS: &str = "What is the tallest mountain?";
 const ANSWER: &str = "It is Mount Everest in Asia.";
@@ -41,7 +40,9 @@ fn opened(seen: &[Seen]) -> Vec<&emulator::voices::Request> {
 }
 
 fn violations(seen: &[Seen]) -> Vec<&str> {
-    seen.iter().filter_map(|seen| if let Seen::Violation { what, .. } = seen { Some(what.as_str()) } else { None }).collect()
+    seen.iter()
+        .filter_map(|seen| if let Seen::Violation { what, .. } = seen { Some(what.as_str()) } else { None })
+        .collect()
 }
 
 /// Loudness of what the speaker played, in the quiet and loud halves of it together: 0 if it is silent.
@@ -171,9 +172,7 @@ async fn trouble_under_way_costs_no_turn() {
 async fn where_the_gateway_does_not_carry_google_the_call_goes_directly_and_says_so() {
     let (partner, voices) = (practice().await, google(Plan::default()).await);
     let nobody = google(Plan { refusal: Some((400, "no such provider".into())), ..Plan::default() }).await;
-    let gateway = |base: String| {
-        json!({ "call": { "route": "gateway" }, "gateway": { "base_url": base, "account_id": "acc", "gateway_id": "gw" } })
-    };
+    let gateway = |base: String| json!({ "call": { "route": "gateway" }, "gateway": { "base_url": base, "account_id": "acc", "gateway_id": "gw" } });
     let mut direct = rig(&partner, config_of(settings(&voices), gateway(nobody.base_url())), 400).await;
     direct.call.say("Hello", &mut direct.board);
     direct.until_answered(0).await;

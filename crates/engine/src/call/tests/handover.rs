@@ -32,8 +32,10 @@ async fn a_conversation_goes_on_with_another_voice_without_a_pause_or_a_lost_tur
     rig.until_answered(0).await;
     rig.links();
     rig.configure(openai(&provider));
-    rig.until("the other voice has taken over", |now| now.call.provider == Provider::Openai && provider.record().count("session.update") == 1)
-        .await;
+    rig.until("the other voice has taken over", |now| {
+        now.call.provider == Provider::Openai && provider.record().count("session.update") == 1
+    })
+    .await;
     rig.call.say("Which word?", &mut rig.board);
     let now = rig.until_answered(2).await;
     assert!(rig.links().iter().all(|link| *link == Link::Live || *link == Link::Connecting));

@@ -21,7 +21,7 @@ impl Home {
     }
 
     fn run(&self, partner: &Emulator, settings: Value, speech_ms: u32) -> Rig {
-        Rig::within(Arc::clone(&self.folder), self.credentials.clone(), partner.base_url(), settings, speech_ms)
+        Rig::at(Arc::clone(&self.folder), self.credentials.clone(), partner.base_url(), settings, speech_ms)
     }
 
     /// What lies in the outbox, but for its lock.
@@ -196,7 +196,7 @@ async fn with_another_key_a_letter_is_set_aside_and_not_lost() {
 async fn without_a_keychain_nothing_is_written_and_nothing_is_lost() {
     let (home, partner) = (Home::new().await, practice().await);
     let keyless = Credentials::without_keychain(|name| (name == "OPENAI_API_KEY").then(|| "sk-test".into()));
-    let mut rig = Rig::within(Arc::clone(&home.folder), keyless, partner.base_url(), nowhere(), 600);
+    let mut rig = Rig::at(Arc::clone(&home.folder), keyless, partner.base_url(), nowhere(), 600);
     rig.call.press(&mut rig.board);
     rig.until("it is kept", |now| delivery(now, 0) == Some(Delivery::Kept)).await;
     rig.call.say("first", &mut rig.board);

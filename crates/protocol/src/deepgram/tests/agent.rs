@@ -120,7 +120,8 @@ impl Rig {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        let fault = |output: &Output| if let Output::Event(Event::Fault(fault)) = output { Some(fault.clone()) } else { None };
+        let fault =
+            |output: &Output| if let Output::Event(Event::Fault(fault)) = output { Some(fault.clone()) } else { None };
         self.outputs.iter().filter_map(fault).collect()
     }
 
@@ -183,10 +184,7 @@ fn an_open_microphone_is_answered() {
     rig.sound(100);
     assert_eq!(rig.played(), 300);
     rig.tell("AgentAudioDone");
-    assert_eq!(
-        rig.told(),
-        told(&[("What is it?", Delivery::Answered), ("A test. Of course.", Delivery::Complete)])
-    );
+    assert_eq!(rig.told(), told(&[("What is it?", Delivery::Answered), ("A test. Of course.", Delivery::Complete)]));
     assert_eq!(rig.kinds(), ["microphone"]);
     rig.tell("AgentAudioDone");
     rig.sound(100);
@@ -212,10 +210,7 @@ fn speaking_over_the_answer_silences_it() {
     rig.tell("AgentAudioDone");
     let items = rig.items();
     assert_eq!((items[1].text.as_str(), items[1].delivery), ("It is a", Delivery::Interrupted));
-    assert_eq!(
-        rig.told()[2..],
-        told(&[("Stop.", Delivery::Answered), ("Sorry.", Delivery::Complete)])
-    );
+    assert_eq!(rig.told()[2..], told(&[("Stop.", Delivery::Answered), ("Sorry.", Delivery::Complete)]));
 }
 
 #[test]
@@ -443,7 +438,8 @@ fn a_turn_goes_on_over_a_lost_connection() {
     rig.speak(400);
     rig.sent.clear();
     rig.connect();
-    let sent: u64 = rig.sent.iter().filter(|frame| frame["type"] == "microphone").map(|frame| frame["ms"].as_u64().unwrap()).sum();
+    let sent: u64 =
+        rig.sent.iter().filter(|frame| frame["type"] == "microphone").map(|frame| frame["ms"].as_u64().unwrap()).sum();
     assert_eq!(sent, 1_000);
     rig.input(Input::Release);
     rig.says("user", "Still here?");
