@@ -47,7 +47,10 @@ pub(super) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
             let cells = text.split('|').map(spoken).filter(|cell| !cell.is_empty());
             cells.collect::<Vec<_>>().join(", ")
         }
-        Line::Block if is_start => spoken(bullet(text.trim_start_matches('#')).unwrap_or(text.trim_start_matches('#'))),
+        Line::Block if is_start => {
+            let text = text.trim_start_matches('#');
+            spoken(bullet(text).unwrap_or(text))
+        }
         Line::Block | Line::Text => spoken(text),
     };
     let ends = line != Line::Text && (piece.ends_with('\n') || line == Line::Row);

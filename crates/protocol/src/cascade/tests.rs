@@ -247,13 +247,13 @@ fn in_short(told: &Told) -> String {
         Told::Began { .. } => "began".into(),
         Told::Audio { pcm, .. } => format!("sound {}", pcm.len() / 24),
         Told::Words { delta, is_spoken, .. } => format!("{} '{delta}'", if *is_spoken { "says" } else { "writes" }),
-        Told::ToolCall { .. } => "tool".into(),
         Told::Ended { ending, complaint, .. } => {
             let complaint = complaint.as_ref().map(|complaint| format!(" ({})", complaint.message));
             format!("{ending:?}{}", complaint.unwrap_or_default())
         }
         Told::Refused { complaint, .. } => format!("refused ({})", complaint.message),
-        Told::Expires { .. } => "expires".into(),
+        Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } => "not a cascade's".into(),
+        Told::Memory(_) | Told::Resumed | Told::Spent { .. } => "not a cascade's".into(),
     }
 }
 

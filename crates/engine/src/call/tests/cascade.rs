@@ -32,9 +32,7 @@ impl Cast {
             "providers": { "openai": { "base_url": format!("{}/v1", self.ear.base_url()) } },
         });
         let settings = config::merge(&config::merge(&Settings::default(), &settings).unwrap(), &patch).unwrap();
-        let partner = practice().await;
-        let rig = Rig::new(&partner, serde_json::to_value(settings).unwrap(), speech_ms);
-        rig._practice.send_replace(self.brain.base_url("practice"));
+        let rig = Rig::beside(self.brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
         rig.set_key("sk-ear").await;
         rig
     }

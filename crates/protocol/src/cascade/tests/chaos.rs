@@ -78,14 +78,9 @@ impl Witness {
             Told::UserWords { item, .. } => {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
-            Told::Ready { .. }
-            | Told::ToolCall { .. }
-            | Told::Refused { .. }
-            | Told::Expires { .. }
-            | Told::Ending { .. }
-            | Told::Memory(_)
-            | Told::Resumed
-            | Told::Spent { .. } => {}
+            Told::Ready { .. } | Told::Refused { .. } => {}
+            Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => panic!("not a cascade's"),
+            Told::Resumed | Told::Spent { .. } => panic!("not a cascade's"),
         }
     }
 }
