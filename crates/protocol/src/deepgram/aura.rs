@@ -77,8 +77,14 @@ impl Aura {
     fn answer(&mut self, context: Context) -> &mut Answer {
         let at = self.answers.iter().position(|answer| answer.context == context).unwrap_or_else(|| {
             let waiting = String::new();
-            let answer =
-                Answer { context, waiting, is_unflushed: false, is_flushing: false, is_finished: false, has_begun: false };
+            let answer = Answer {
+                context,
+                waiting,
+                is_unflushed: false,
+                is_flushing: false,
+                is_finished: false,
+                has_begun: false,
+            };
             self.answers.push_back(answer);
             self.answers.len() - 1
         });
@@ -232,7 +238,8 @@ impl Mouth for Aura {
 
     fn deadline(&self) -> Option<(Instant, &'static str)> {
         let waits = self.answers.front().is_some_and(|answer| answer.is_unflushed && !answer.is_flushing);
-        let flush = self.flushes.front().filter(|_| waits).map(|first| (*first + MINUTE, "another flush to be allowed"));
+        let flush =
+            self.flushes.front().filter(|_| waits).map(|first| (*first + MINUTE, "another flush to be allowed"));
         self.until.map(|until| (until, "the voice to speak")).into_iter().chain(flush).min()
     }
 

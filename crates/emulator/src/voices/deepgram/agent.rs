@@ -98,7 +98,8 @@ impl Agent {
         }
         if self.fault == "function" {
             self.calls += 1;
-            let call = json!({ "id": format!("call_{}", self.calls), "name": "f", "arguments": "{}", "client_side": true });
+            let call =
+                json!({ "id": format!("call_{}", self.calls), "name": "f", "arguments": "{}", "client_side": true });
             return self.say(json!({ "type": "FunctionCallRequest", "functions": [call] }));
         }
         self.answer(words);
@@ -107,7 +108,7 @@ impl Agent {
     fn answer(&mut self, words: &str) {
         let answer = if self.answer.is_empty() { format!("You said: {words}") } else { self.answer.clone() };
         self.say(json!({ "type": "AgentThinking", "content": "" }));
-        for (at, sentence) in answer.split_inclusive(['.', '!', '?']).enumerate() {
+        for (at, sentence) in answer.split_inclusive(". ").enumerate() {
             self.say(json!({ "type": "ConversationText", "role": "assistant", "content": sentence.trim() }));
             if at == 0 {
                 let latency = json!({ "total_latency": 0.1, "tts_latency": 0.05, "ttt_latency": 0.05 });
@@ -141,7 +142,8 @@ impl Agent {
     fn force_end(&mut self) -> Vec<Act> {
         if !self.can_force {
             let description = "the ear does not know turns";
-            let warning = json!({ "type": "Warning", "code": "FORCE_END_TURN_UNSUPPORTED", "description": description });
+            let warning =
+                json!({ "type": "Warning", "code": "FORCE_END_TURN_UNSUPPORTED", "description": description });
             return vec![Act::json(&warning)];
         }
         if self.detector.is_speaking() {

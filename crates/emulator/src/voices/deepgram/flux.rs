@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::sound::{Detector, Turn, samples};
-use super::{Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, bounded, is_empty, number, read, so_far, unparsable};
+use super::{
+    Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, bounded, is_empty, number, read, so_far,
+    unparsable,
+};
 
 const KNOWN: [&str; 11] = [
     "encoding",
@@ -123,8 +126,7 @@ impl Flux {
             if self.detector.heard >= self.update_at {
                 self.update_at = self.detector.heard + u64::from(self.rate / 4);
                 let spoken = self.detector.spoken * 1_000 / u64::from(self.rate);
-                let text =
-                    if self.detector.is_speaking() { so_far(&self.transcript(), spoken) } else { String::new() };
+                let text = if self.detector.is_speaking() { so_far(&self.transcript(), spoken) } else { String::new() };
                 acts.push(self.info("Update", &text, None));
             }
         }

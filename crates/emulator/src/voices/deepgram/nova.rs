@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::sound::{Detector, Turn, samples};
-use super::{Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, is_empty, number, read, so_far, unparsable};
+use super::{
+    Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, is_empty, number, read, so_far, unparsable,
+};
 
 const KNOWN: [&str; 14] = [
     "language",
@@ -97,7 +99,8 @@ impl Nova {
             for turn in self.detector.hear(piece) {
                 match turn {
                     Turn::Began if self.fault == "error" => {
-                        let error = json!({ "type": "Error", "variant": "INTERNAL_SERVER_ERROR", "description": "it broke" });
+                        let error =
+                            json!({ "type": "Error", "variant": "INTERNAL_SERVER_ERROR", "description": "it broke" });
                         acts.extend([Act::json(&error), Act::Close(1011, "NET-0000".into())]);
                     }
                     Turn::Began => {}
@@ -105,7 +108,9 @@ impl Nova {
                         let text = self.transcript();
                         acts.push(self.results(&text, true, false, false));
                         self.from = self.detector.heard;
-                        acts.push(Act::json(&json!({ "type": "UtteranceEnd", "channel": [0, 1], "last_word_end": -1.0 })));
+                        acts.push(Act::json(
+                            &json!({ "type": "UtteranceEnd", "channel": [0, 1], "last_word_end": -1.0 }),
+                        ));
                     }
                     Turn::Ended => acts.push(self.settle(true, false)),
                 }

@@ -118,7 +118,8 @@ fn on_workers_ai_turns_end_by_silence_alone() {
 #[test]
 fn nova_tells_words_and_finishes_when_asked() {
     let path = "/v1/listen";
-    let query = [("model", "nova-3"), ("interim_results", "true"), ("endpointing", "300"), ("utterance_end_ms", "1000")];
+    let query =
+        [("model", "nova-3"), ("interim_results", "true"), ("endpointing", "300"), ("utterance_end_ms", "1000")];
     let (mut nova, _) = enter(path, &query, &[TOKEN], &Plan { words: "one two three".into(), ..Plan::default() });
     let said = frames(&nova.receive(&sound(600, true)), path);
     assert!(said.len() >= 2 && said.iter().all(|frame| frame["is_final"] == false), "{said:?}");
@@ -127,7 +128,10 @@ fn nova_tells_words_and_finishes_when_asked() {
     assert_eq!((&last["speech_final"], &last["from_finalize"]), (&json!(true), &json!(false)));
     assert_eq!(last["channel"]["alternatives"][0]["transcript"], "one two three");
     let said = frames(&nova.receive(&text(&json!({ "type": "Finalize" }))), path);
-    assert_eq!((&said[0]["from_finalize"], &said[0]["channel"]["alternatives"][0]["transcript"]), (&json!(true), &json!("")));
+    assert_eq!(
+        (&said[0]["from_finalize"], &said[0]["channel"]["alternatives"][0]["transcript"]),
+        (&json!(true), &json!(""))
+    );
     assert_eq!(nova.receive(&text(&json!({ "type": "KeepAlive" }))), []);
     let said = frames(&nova.receive(&text(&json!({ "type": "CloseStream" }))), path);
     assert_eq!(events(&said), ["Results", "Metadata"]);

@@ -8,7 +8,13 @@ use super::*;
 /// Who is asked, over which way, and the paths that are dialled.
 const WAYS: [(&str, &str, &str, &str, [&str; 2]); 6] = [
     ("deepgram_flux", "deepgram_aura", "direct", "ptt", ["/v2/listen", "/v1/speak"]),
-    ("deepgram_nova", "deepgram_aura", "gateway", "ptt", ["/acc/gate/deepgram/v1/listen", "/acc/gate/deepgram/v1/speak"]),
+    (
+        "deepgram_nova",
+        "deepgram_aura",
+        "gateway",
+        "ptt",
+        ["/acc/gate/deepgram/v1/listen", "/acc/gate/deepgram/v1/speak"],
+    ),
     (
         "workers_flux",
         "workers_aura",
@@ -17,7 +23,13 @@ const WAYS: [(&str, &str, &str, &str, [&str; 2]); 6] = [
         ["/accounts/acc/ai/run/@cf/deepgram/flux", "/accounts/acc/ai/run/@cf/deepgram/aura-2-en"],
     ),
     ("workers_nova", "workers_aura", "gateway", "open", ["/acc/gate/workers-ai", "/acc/gate/workers-ai"]),
-    ("deepgram_flux", "deepgram_aura", "gateway", "open", ["/acc/gate/deepgram/v2/listen", "/acc/gate/deepgram/v1/speak"]),
+    (
+        "deepgram_flux",
+        "deepgram_aura",
+        "gateway",
+        "open",
+        ["/acc/gate/deepgram/v2/listen", "/acc/gate/deepgram/v1/speak"],
+    ),
     ("deepgram_nova", "workers_aura", "direct", "open", ["/v1/listen", "/accounts/acc/ai/run/@cf/deepgram/aura-2-en"]),
 ];
 
@@ -53,7 +65,8 @@ fn assert_proper(deepgram: &Voices, name: &str) {
 
 fn count(deepgram: &Voices, kind: &str) -> usize {
     let name = format!("\"{kind}\"");
-    let is_it = |seen: &&Seen| matches!(seen, Seen::Message { message: Message::Text(text), .. } if text.contains(&name));
+    let is_it =
+        |seen: &&Seen| matches!(seen, Seen::Message { message: Message::Text(text), .. } if text.contains(&name));
     deepgram.seen().iter().filter(is_it).count()
 }
 
@@ -62,15 +75,21 @@ async fn a_turn_is_answered_wherever_ear_and_mouth_are() {
     for (ear, mouth, route, mode, paths) in WAYS {
         let name = format!("{ear} {mouth} {route} {mode}");
         let plan = Plan { words: "What is the time?".into(), ..Plan::default() };
-        let (deepgram, _brain, mut rig) = call(plan, (ear, mouth, route, mode), "It is noon. Time for lunch!", 900).await;
-        rig.call.press(&mut rig.board);
+        let (deepgram, _brain, mut rig) =
+            call(plan, (ear, mouth, route, mode), "It is noon. Time for lunch!", 900).await;
+        if mode == "open" {
+            rig.call.start(&mut rig.board);
+        } else {
+            rig.call.press(&mut rig.board);
+        }
         let now = rig.until(&name, |now| delivery(now, 1) == Some(Delivery::Complete) || now.problem.is_some()).await;
         assert_eq!(problem(&now), None, "{name}: {:?}", now.problem);
         let texts: Vec<&str> = now.items.iter().map(|item| item.text.as_str()).collect();
         assert_eq!(texts, ["What is the time?", "It is noon. Time for lunch!"], "{name}");
         assert!(now.items[1].duration_ms >= 800, "{name}: 40 ms for each character");
         assert_proper(&deepgram, &name);
-        let opened = |seen: &Seen| if let Seen::Opened { request, .. } = seen { Some(request.path.clone()) } else { None };
+        let opened =
+            |seen: &Seen| if let Seen::Opened { request, .. } = seen { Some(request.path.clone()) } else { None };
         let mut dialled: Vec<String> = deepgram.seen().iter().filter_map(opened).collect();
         dialled.sort();
         let mut wanted = paths.map(str::to_owned);
@@ -90,7 +109,9 @@ async fn speaking_over_the_answer_clears_the_mouth() {
     let now = rig.now();
     assert_eq!((now.call.talk, delivery(&now, 1)), (Talk::Listening, Some(Delivery::Interrupted)));
     let is_cleared = |seen: &[Seen]| {
-        seen.iter().any(|seen| matches!(seen, Seen::Message { message: Message::Text(text), .. } if text.contains("\"Clear\"")))
+        seen.iter().any(
+            |seen| matches!(seen, Seen::Message { message: Message::Text(text), .. } if text.contains("\"Clear\"")),
+        )
     };
     // A mouth that was through with all it had to say has nothing to clear.
     let is_through = count(&deepgram, "Speak") > 0 && count(&deepgram, "Flush") > 10;
@@ -102,10 +123,9 @@ async fn speaking_over_the_answer_clears_the_mouth() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_ear_tells_why() {
-    for (fault, code, words) in [
-        ("wrong-key", Code::CredentialRefused, "Invalid credentials."),
-        ("no-credit", Code::Quota, "enough credits"),
-    ] {
+    for (fault, code, words) in
+        [("wrong-key", Code::CredentialRefused, "Invalid credentials."), ("no-credit", Code::Quota, "enough credits")]
+    {
         let plan = Plan { fault: Some(fault.into()), ..Plan::default() };
         let way = ("deepgram_flux", "deepgram_aura", "direct", "ptt");
         let (_deepgram, _brain, mut rig) = call(plan, way, "x", 700).await;

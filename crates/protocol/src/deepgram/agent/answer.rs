@@ -26,7 +26,8 @@ impl Agent {
             return true;
         }
         let is_asked = self.question.as_ref().is_some_and(|question| question.is_asked());
-        let is_expected = if self.is_push_to_talk() { is_asked || self.is_answer_due() } else { is_asked || !self.is_late };
+        let is_expected =
+            if self.is_push_to_talk() { is_asked || self.is_answer_due() } else { is_asked || !self.is_late };
         if self.is_late || !is_expected {
             self.is_late = true;
             return false;

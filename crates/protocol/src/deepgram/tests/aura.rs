@@ -194,7 +194,7 @@ proptest! {
                         prop_assert!(!over.contains(&context));
                         over.push(context);
                     }
-                    Said::Ready | Said::Failed { .. } => {}
+                    Said::Ready | Said::Reached { .. } | Said::Failed { .. } => {}
                 }
             }
         }

@@ -43,10 +43,7 @@ fn an_open_microphone_is_listened_to_turn_by_turn() {
     assert_eq!(rig.serve(&info("StartOfTurn", 0, "")), [Heard::Started]);
     assert_eq!(rig.serve(&info("Update", 0, "what")), [words("what")]);
     assert_eq!(rig.serve(&info("Update", 0, "what")), [], "nothing new");
-    assert_eq!(
-        rig.serve(&info("EagerEndOfTurn", 0, "what is")),
-        [words("what is"), Heard::EagerEnd("what is".into())]
-    );
+    assert_eq!(rig.serve(&info("EagerEndOfTurn", 0, "what is")), [words("what is"), Heard::EagerEnd("what is".into())]);
     assert_eq!(rig.serve(&info("TurnResumed", 0, "what is it")), [words("what is it"), Heard::Resumed]);
     assert_eq!(rig.serve(&info("EndOfTurn", 0, "What is it?")), [words("What is it?"), ended("What is it?")]);
     assert_eq!(rig.serve(&info("EndOfTurn", 0, "What is it?")), [], "once");
@@ -166,7 +163,8 @@ fn patience_is_told_while_it_listens_one_change_at_a_time() {
         sent.frames[0]["thresholds"],
         json!({ "eot_threshold": 0.9, "eager_eot_threshold": 0.7, "eot_timeout_ms": 8_000 })
     );
-    let success = json!({ "type": "ConfigureSuccess", "request_id": "r", "sequence_id": 3, "thresholds": {}, "keyterms": [] });
+    let success =
+        json!({ "type": "ConfigureSuccess", "request_id": "r", "sequence_id": 3, "thresholds": {}, "keyterms": [] });
     rig.ear.receive(Received::Text(&success.to_string()), rig.now);
     assert_eq!(rig.sent().frames[0]["thresholds"], json!({ "eot_threshold": 1.0, "eot_timeout_ms": 30_000 }));
     rig.ear.receive(Received::Text(&json!({ "type": "ConfigureFailure" }).to_string()), rig.now);
