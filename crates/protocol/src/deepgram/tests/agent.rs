@@ -49,15 +49,12 @@ impl Rig {
     fn input(&mut self, input: Input<'_>) {
         self.session.handle(input, self.now);
         while let Some(output) = self.session.poll() {
-            match &output {
-                Output::Transmit { message: Message::Text(text), .. } => {
-                    self.sent.push(checked("AgentV1", text));
-                }
-                Output::Transmit { message: Message::Binary(bytes), is_audio, .. } => {
-                    let kind = if *is_audio { "microphone" } else { "silence" };
-                    self.sent.push(json!({ "type": kind, "ms": bytes.len() / 48 }));
-                }
-                _ => {}
+            if let Output::Transmit { message, is_audio, .. } = &output {
+                self.sent.push(match message {
+                    Message::Text(text) => checked("AgentV1", text),
+                    Message::Binary(bytes) if *is_audio => json!({ "type": "microphone", "ms": bytes.len() / 48 }),
+                    Message::Binary(bytes) => json!({ "type": "silence", "ms": bytes.len() / 48 }),
+                });
             }
             self.outputs.push(output);
         }
