@@ -86,6 +86,22 @@ pub enum Provider {
     GptLive,
 }
 
+impl Provider {
+    /// As users know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Practice => "the practice partner",
+            Self::Openai => "OpenAI",
+            Self::Google => "Gemini Live",
+            Self::Cascade => "your own mix",
+            Self::Elevenlabs => "ElevenLabs",
+            Self::Deepgram => "Deepgram",
+            Self::GptLive => "GPT-Live",
+        }
+    }
+}
+
 /// Which way the call goes (not for the practice partner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

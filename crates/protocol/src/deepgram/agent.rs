@@ -315,7 +315,7 @@ impl Interpreter for Agent {
         self.number = number;
         match event {
             Event::Append { pcm } => {
-                self.press.iter_mut().for_each(Press::hear);
+                self.pressed_sound();
                 self.transmit(Message::Binary(bytes(pcm)), true, now);
             }
             Event::Create { item: NewItem::Message { role, content: [content], .. } } => {

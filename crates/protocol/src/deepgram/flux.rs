@@ -3,15 +3,20 @@
 //! It says when a turn begins and ends, and may be told to end one (`ForceEndTurn`). It counts time by the sound it
 //! gets: when none comes, a turn that has begun hangs, so silence is sent in its place.
 
+mod patience;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{FRAME, bytes, complaint, control, is_push_to_talk, object, patience, place, silence, string, trouble};
+pub(crate) use patience::listen_place;
+
+use super::{FRAME, bytes, complaint, control, is_push_to_talk, object, silence, string, trouble};
 use crate::cascade::Site;
 use crate::cascade::ear::{Ear, EarDeed, Heard};
-use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE};
+use crate::{Config, Message, Received, SAMPLE_RATE};
+use patience::Thresholds;
 
 /// `Connected` comes at once, or never when a parameter is disliked.
 const GREETING: Duration = Duration::from_secs(8);
@@ -30,59 +35,6 @@ const LONG_TRAIL: Duration = Duration::from_millis(900);
 const AGAIN: Duration = Duration::from_millis(700);
 /// The end of a turn that was asked for.
 const ENDING: Duration = Duration::from_secs(3);
-
-/// What decides when a turn is over.
-#[derive(Debug, Clone, PartialEq)]
-struct Thresholds {
-    end: f32,
-    eager: Option<f32>,
-    timeout_ms: u32,
-}
-
-impl Thresholds {
-    fn of(config: &Config, site: Site) -> Self {
-        match (is_push_to_talk(config), site) {
-            // 1.0: never by itself.
-            (true, Site::Deepgram) => Self { end: 1.0, eager: None, timeout_ms: 30_000 },
-            // Pieces of a turn are joined, so they may be short.
-            (true, Site::Workers) => Self { end: 0.9, eager: None, timeout_ms: 500 },
-            (false, _) => {
-                let patience = patience(config);
-                let end = 0.6 + 0.3 * patience;
-                Self { end, eager: Some(end - 0.2), timeout_ms: 2_000 + (6_000.0 * patience) as u32 }
-            }
-        }
-    }
-
-    fn json(&self) -> Value {
-        let mut json = json!({ "eot_threshold": rounded(self.end), "eot_timeout_ms": self.timeout_ms });
-        if let (Some(eager), Some(object)) = (self.eager, json.as_object_mut()) {
-            object.insert("eager_eot_threshold".into(), rounded(eager).into());
-        }
-        json
-    }
-}
-
-/// Two places, as a person would write it.
-fn rounded(value: f32) -> f64 {
-    (f64::from(value) * 100.0).round() / 100.0
-}
-
-/// Where Flux listens.
-pub(crate) fn listen_place(model: &str, site: Site, config: &Config) -> Place {
-    let thresholds = Thresholds::of(config, site);
-    let mut options = vec![
-        ("encoding", "linear16".to_owned()),
-        ("sample_rate", SAMPLE_RATE.to_string()),
-        ("eot_threshold", rounded(thresholds.end).to_string()),
-        ("eot_timeout_ms", thresholds.timeout_ms.to_string()),
-    ];
-    options.extend(thresholds.eager.map(|eager| ("eager_eot_threshold", rounded(eager).to_string())));
-    if let Some(language) = super::language(config).filter(|_| site == Site::Deepgram && model.contains("multi")) {
-        options.push(("language_hint", language.to_owned()));
-    }
-    place(Leg::Ears, site, "v2/listen", model, options)
-}
 
 /// The ear.
 #[derive(Debug)]

@@ -177,7 +177,7 @@ impl<M: Mouth> MouthRig<M> {
                 MouthDeed::Transmit(Message::Text(text)) => {
                     let frame = checked("SpeakV1", &text);
                     let kind = frame["type"].as_str().unwrap();
-                    sent.push(frame["text"].as_str().map_or(kind.to_owned(), |text| format!("{kind} {text}")));
+                    sent.push(frame["text"].as_str().map_or_else(|| kind.to_owned(), |text| format!("{kind} {text}")));
                 }
                 MouthDeed::Said(one) => said.push(one),
                 MouthDeed::Transmit(Message::Binary(_)) | MouthDeed::Fetch { .. } | MouthDeed::CallOff(_) => {

@@ -163,6 +163,10 @@ fn passing_words(passing: &Note) -> String {
         Note::NetworkTooSlow => "The network is too slow: some of your words were dropped.".into(),
         Note::RecordingGap { ms } => format!("The disk is too slow: {ms} ms are missing in the recording."),
         Note::Renewed => "Continued on a fresh connection.".into(),
+        Note::ContinuedOn { provider } => format!("The conversation goes on with {}.", provider.name()),
+        Note::StoodIn { failed, provider, .. } => {
+            format!("{} cannot answer now: {} goes on.", failed.name(), provider.name())
+        }
         Note::HungUp { seconds } => {
             format!("Nobody spoke for {seconds} s: the call was ended, as this voice is paid by the second.")
         }

@@ -108,7 +108,7 @@ impl Agent {
     fn answer(&mut self, words: &str) {
         let answer = if self.answer.is_empty() { format!("You said: {words}") } else { self.answer.clone() };
         self.say(json!({ "type": "AgentThinking", "content": "" }));
-        for (at, sentence) in answer.split_inclusive(['.', '!', '?']).enumerate() {
+        for (at, sentence) in answer.split_inclusive(". ").enumerate() {
             self.say(json!({ "type": "ConversationText", "role": "assistant", "content": sentence.trim() }));
             if at == 0 {
                 let latency = json!({ "total_latency": 0.1, "tts_latency": 0.05, "ttt_latency": 0.05 });

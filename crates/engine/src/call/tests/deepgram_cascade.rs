@@ -50,7 +50,7 @@ async fn call(
         "gateway": { "base_url": url, "account_id": "acc", "gateway_id": "gate" },
     });
     let settings = config::merge(&Settings::default(), &settings).unwrap();
-    let rig = Rig::beside(brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
+    let rig = Rig::at(brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
     for (holder, key) in [(Holder::Deepgram, "dg-key"), (Holder::WorkersAi, "wk-key"), (Holder::Gateway, "cf-key")] {
         rig.credentials.store(holder, SecretString::from(key)).await.unwrap();
     }
@@ -77,7 +77,11 @@ async fn a_turn_is_answered_wherever_ear_and_mouth_are() {
         let plan = Plan { words: "What is the time?".into(), ..Plan::default() };
         let (deepgram, _brain, mut rig) =
             call(plan, (ear, mouth, route, mode), "It is noon. Time for lunch!", 900).await;
-        rig.call.press(&mut rig.board);
+        if mode == "open" {
+            rig.call.start(&mut rig.board);
+        } else {
+            rig.call.press(&mut rig.board);
+        }
         let now = rig.until(&name, |now| delivery(now, 1) == Some(Delivery::Complete) || now.problem.is_some()).await;
         assert_eq!(problem(&now), None, "{name}: {:?}", now.problem);
         let texts: Vec<&str> = now.items.iter().map(|item| item.text.as_str()).collect();

@@ -39,10 +39,6 @@ struct Released {
 }
 
 impl Press {
-    pub(super) fn hear(&mut self) {
-        self.has_sound = true;
-    }
-
     /// The key was let go, and the words are awaited.
     pub(super) fn is_released(&self) -> bool {
         self.until().is_some()
@@ -98,6 +94,14 @@ impl Agent {
         }
         if self.is_speaking {
             self.discard(now);
+        }
+    }
+
+    /// Sound of a turn; one that was begun on an earlier connection, or is sent again, comes without a beginning.
+    pub(super) fn pressed_sound(&mut self) {
+        if self.is_push_to_talk() {
+            self.press = self.press.take().filter(|press| press.released.is_none());
+            self.press.get_or_insert_default().has_sound = true;
         }
     }
 

@@ -81,7 +81,7 @@ fn an_answer_that_was_not_begun_is_cancelled_without_a_word() {
     rig.mouth.cancel(TWO, rig.now);
     rig.mouth.cancel(TWO, rig.now);
     rig.mouth.finish(ONE, rig.now);
-    assert_eq!(rig.sent(), [String::new(); 0]);
+    assert_eq!(rig.sent(), Vec::<String>::new());
     assert_eq!(rig.serve(&flushed()), [Said::Done(ONE)]);
 }
 

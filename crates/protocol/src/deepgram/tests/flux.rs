@@ -242,7 +242,7 @@ proptest! {
             }
             for heard in rig.heard() {
                 if is_open {
-                    balance += match heard { Heard::Started => 1, Heard::Ended(_) => -1, _ => 0 };
+                    balance += i32::from(heard == Heard::Started) - i32::from(matches!(heard, Heard::Ended(_)));
                     prop_assert!((0..=1).contains(&balance));
                 }
             }

@@ -159,10 +159,10 @@ proptest! {
                 }
             }
             for heard in rig.heard() {
-                match heard {
-                    Heard::Started => prop_assert!(is_open && !std::mem::replace(&mut is_started, true)),
-                    Heard::Ended(_) if is_open => prop_assert!(std::mem::take(&mut is_started)),
-                    _ => {}
+                if heard == Heard::Started {
+                    prop_assert!(is_open && !std::mem::replace(&mut is_started, true));
+                } else if is_open && matches!(heard, Heard::Ended(_)) {
+                    prop_assert!(std::mem::take(&mut is_started));
                 }
             }
         }
