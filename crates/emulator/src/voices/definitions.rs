@@ -29,7 +29,10 @@ impl Definitions {
     /// What is wrong with a message of this kind.
     pub(crate) fn breach(&self, name: &str, message: &Value) -> Option<String> {
         let Some(validator) = self.0.get(name) else { return Some(format!("no definition of {name}")) };
-        validator.validate(message).err().map(|error| format!("{name}: {} at {}", error.masked(), error.instance_path()))
+        validator
+            .validate(message)
+            .err()
+            .map(|error| format!("{name}: {} at {}", error.masked(), error.instance_path()))
     }
 }
 

@@ -16,7 +16,8 @@ pub(super) fn complaint(frame: &Value) -> Complaint {
         400..500 => "invalid_request_error",
         _ => "server_error",
     };
-    let words: Vec<&str> = ["title", "message", "error"].into_iter().map(text).filter(|text| !text.is_empty()).collect();
+    let words: Vec<&str> =
+        ["title", "message", "error"].into_iter().map(text).filter(|text| !text.is_empty()).collect();
     Complaint {
         kind: Some(kind.to_owned()),
         code: Some(text("error_code").to_owned()).filter(|code| !code.is_empty()),

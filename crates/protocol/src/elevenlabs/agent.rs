@@ -133,7 +133,10 @@ impl ElevenAgent {
             (Err(name), _) | (_, Err(name)) => {
                 let message = format!("This agent is set to the sound format {name}, which is not supported here.");
                 let kind = Some("invalid_request_error".to_owned());
-                self.tell(Told::Refused { number: None, complaint: Complaint { kind, message, ..Complaint::default() } });
+                self.tell(Told::Refused {
+                    number: None,
+                    complaint: Complaint { kind, message, ..Complaint::default() },
+                });
                 self.deeds.push_back(Deed::Abandon("the agent's sound format"));
             }
         }

@@ -73,11 +73,8 @@ impl Decoder {
     /// Samples of the next piece; `None`: it was not sound.
     pub(super) fn decode(&mut self, text: &str) -> Option<Vec<i16>> {
         let bytes = pcm::decoded(text)?;
-        let samples = if self.format.is_ulaw {
-            bytes.into_iter().map(of_ulaw).collect()
-        } else {
-            self.pieces.samples(&bytes)
-        };
+        let samples =
+            if self.format.is_ulaw { bytes.into_iter().map(of_ulaw).collect() } else { self.pieces.samples(&bytes) };
         Some(self.resampler.convert(&samples))
     }
 }

@@ -57,7 +57,9 @@ enum Stage {
     /// All text is there; the sound of it comes.
     Closing,
     /// Nobody listens. `until`: then it is taken for gone.
-    Cancelled { until: Instant },
+    Cancelled {
+        until: Instant,
+    },
 }
 
 impl Multi {

@@ -81,10 +81,7 @@ impl Actor for Key {
             }
             Message::Text(text) if text == "finalize" => self.finalize(),
             Message::Text(text) if text == "close" => {
-                vec![
-                    Act::json(&json!({ "type": "done", "request_id": "request_1" })),
-                    Act::Close(1000, String::new()),
-                ]
+                vec![Act::json(&json!({ "type": "done", "request_id": "request_1" })), Act::Close(1000, String::new())]
             }
             Message::Text(text) => vec![Act::Violation(format!("no command {text}"))],
         }

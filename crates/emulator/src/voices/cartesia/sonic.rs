@@ -68,12 +68,10 @@ impl Sonic {
     }
 
     fn end(&mut self, name: &str) -> Vec<Act> {
-        match self.contexts.get_mut(name) {
-            Some(context) if context.take().is_some() => {
-                vec![Act::json(&json!({ "type": "done", "context_id": name, "done": true, "status_code": 200 }))]
-            }
-            Some(_) | None => Vec::new(),
+        if self.contexts.get_mut(name).and_then(Option::take).is_none() {
+            return Vec::new();
         }
+        vec![Act::json(&json!({ "type": "done", "context_id": name, "done": true, "status_code": 200 }))]
     }
 }
 

@@ -51,7 +51,8 @@ const INK: [(&str, &str); 3] = [("model", "ink-2"), ("encoding", "pcm_s16le"), (
 #[test]
 fn keys_and_the_version_are_wanted() {
     let mut request = request("/tts/websocket", &[]);
-    let admit = |request: &Request| cast(request, &Plan::default()).unwrap().admit(request).map_err(|(status, _)| status);
+    let admit =
+        |request: &Request| cast(request, &Plan::default()).unwrap().admit(request).map_err(|(status, _)| status);
     assert_eq!(admit(&request), Ok(()));
     request.query.clear();
     assert_eq!(admit(&request), Err(400));
@@ -98,10 +99,14 @@ fn sonic_tells_what_its_schema_says() {
     let (mut actor, _) = play("/tts/websocket", &[], "");
     let mut ask = |model: &str, text: &str, goes_on: bool, speed: f64| {
         let format = json!({ "container": "raw", "encoding": "pcm_s16le", "sample_rate": 24_000 });
-        tell(&mut *actor, &json!({
-            "model_id": model, "transcript": text, "voice": { "mode": "id", "id": "v" }, "context_id": "c",
-            "output_format": format, "continue": goes_on, "generation_config": { "speed": speed },
-        }).to_string())
+        tell(
+            &mut *actor,
+            &json!({
+                "model_id": model, "transcript": text, "voice": { "mode": "id", "id": "v" }, "context_id": "c",
+                "output_format": format, "continue": goes_on, "generation_config": { "speed": speed },
+            })
+            .to_string(),
+        )
     };
     let error = sent(&ask("other", "Hi. ", true, 1.0));
     assert_eq!(schema.breach("Error", &error[0]), None);

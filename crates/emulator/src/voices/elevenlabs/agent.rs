@@ -123,7 +123,8 @@ impl Agent {
     }
 
     fn audio(&self, pcm: &[i16], event_id: i64) -> Act {
-        let sound = if self.fault == "telephone" { pcm.iter().map(|sample| ulaw(*sample)).collect() } else { bytes(pcm) };
+        let sound =
+            if self.fault == "telephone" { pcm.iter().map(|sample| ulaw(*sample)).collect() } else { bytes(pcm) };
         let event = json!({ "audio_base_64": BASE64_STANDARD.encode(sound), "event_id": event_id });
         Act::json(&json!({ "type": "audio", "audio_event": event }))
     }
@@ -181,7 +182,8 @@ impl Agent {
             return Vec::new();
         }
         if self.fault == "tool" {
-            let call = json!({ "tool_name": "light", "tool_call_id": "call_1", "parameters": {}, "event_id": self.event() });
+            let call =
+                json!({ "tool_name": "light", "tool_call_id": "call_1", "parameters": {}, "event_id": self.event() });
             return vec![Act::json(&json!({ "type": "client_tool_call", "client_tool_call": call }))];
         }
         let answer = if self.answer.is_empty() { format!("You said: {words}") } else { self.answer.clone() };
@@ -239,7 +241,9 @@ impl Actor for Agent {
             Some("pong") if frame.get("event_id").and_then(Value::as_i64) != self.pinged.take() => {
                 vec![Act::Violation("a pong for no ping".into())]
             }
-            Some("user_message") => self.reply(&frame.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()),
+            Some("user_message") => {
+                self.reply(&frame.get("text").and_then(Value::as_str).unwrap_or_default().to_owned())
+            }
             Some("client_tool_result") => self.say("I could not do that."),
             Some(_) => Vec::new(),
         }

@@ -65,10 +65,11 @@ impl Multi {
     }
 
     fn begin(&mut self, name: &str) -> Vec<Act> {
-        let mut acts = Vec::new();
-        if self.contexts.insert(name.to_owned(), true).is_some() {
-            acts.push(Act::Violation(format!("the context {name} is used again")));
+        if self.contexts.contains_key(name) {
+            return vec![Act::Violation(format!("the context {name} is used again"))];
         }
+        self.contexts.insert(name.to_owned(), true);
+        let mut acts = Vec::new();
         if self.contexts.values().filter(|is_open| **is_open).count() > MOST {
             acts.push(Act::Violation("more than five contexts".into()));
         }
@@ -80,7 +81,8 @@ impl Multi {
             return vec![Act::Violation(format!("text for the context {name}, which is not open"))];
         }
         if self.fault == "quota" {
-            let error = json!({ "message": "This request exceeds your quota.", "error": "quota_exceeded", "code": 1008 });
+            let error =
+                json!({ "message": "This request exceeds your quota.", "error": "quota_exceeded", "code": 1008 });
             return vec![Act::json(&error), Act::Close(1008, "quota_exceeded".into())];
         }
         let mut acts = Vec::new();

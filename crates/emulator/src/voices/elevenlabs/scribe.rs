@@ -12,7 +12,10 @@ use crate::voices::sound::{Detector, Turn, samples};
 use crate::voices::{Act, Actor, Message, Plan, Request};
 
 static SCHEMA: LazyLock<Definitions> = LazyLock::new(|| {
-    Definitions::new(include_str!("../../../schemas/elevenlabs-scribe-realtime.schema.json"), &["InputAudioChunkPayload"])
+    Definitions::new(
+        include_str!("../../../schemas/elevenlabs-scribe-realtime.schema.json"),
+        &["InputAudioChunkPayload"],
+    )
 });
 
 /// See the module.

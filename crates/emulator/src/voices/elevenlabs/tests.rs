@@ -66,7 +66,12 @@ fn keys_and_formats_are_wanted() {
 
 #[test]
 fn scribe_tells_what_its_schema_says() {
-    let names = ["SessionStartedPayload", "PartialTranscriptPayload", "CommittedTranscriptPayload", "CommittedTranscriptWithTimestampsPayload"];
+    let names = [
+        "SessionStartedPayload",
+        "PartialTranscriptPayload",
+        "CommittedTranscriptPayload",
+        "CommittedTranscriptWithTimestampsPayload",
+    ];
     let schema = Definitions::new(include_str!("../../../schemas/elevenlabs-scribe-realtime.schema.json"), &names);
     let query = [("audio_format", "pcm_24000"), ("commit_strategy", "vad"), ("vad_silence_threshold_secs", "0.5")];
     let (mut actor, mut acts) = play(SCRIBE, &query, "doubled");

@@ -79,7 +79,9 @@ async fn a_turn_of_the_key_goes_through_ear_and_mouth() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_microphone_goes_by_the_ears_turns() {
-    for (ear, mouth, plan) in [("elevenlabs", "elevenlabs", fault("doubled")), ("cartesia", "cartesia", fault("resumes"))] {
+    for (ear, mouth, plan) in
+        [("elevenlabs", "elevenlabs", fault("doubled")), ("cartesia", "cartesia", fault("resumes"))]
+    {
         let cast = Cast::new(plan).await;
         let mut rig = cast.rig(ear, mouth, open(), 900).await;
         rig.call.press(&mut rig.board);

@@ -35,7 +35,8 @@ fn assert_orderly(voices: &Voices) {
     let seen = voices.seen();
     let broken: Vec<_> = seen.iter().filter(|seen| matches!(seen, Seen::Violation { .. })).collect();
     assert!(broken.is_empty(), "{broken:?}");
-    let requests = seen.iter().filter_map(|seen| if let Seen::Opened { request, .. } = seen { Some(request) } else { None });
+    let requests =
+        seen.iter().filter_map(|seen| if let Seen::Opened { request, .. } = seen { Some(request) } else { None });
     for request in requests {
         assert_eq!(request.headers["xi-api-key"], emulator::fingerprint("el-secret"));
         assert_eq!(request.query["agent_id"], "agent_1");
@@ -133,7 +134,8 @@ async fn a_broken_connection_tells_the_agent_what_was_said() {
     rig.call.say("And who am I?", &mut rig.board);
     rig.until_answered(2).await;
     let now = rig.until("the connection broke and is there again", |now| {
-        now.call.link == Link::Live && voices.seen().iter().filter(|seen| matches!(seen, Seen::Opened { .. })).count() == 2
+        now.call.link == Link::Live
+            && voices.seen().iter().filter(|seen| matches!(seen, Seen::Opened { .. })).count() == 2
     });
     now.await;
     rig.call.say("Really?", &mut rig.board);

@@ -164,9 +164,10 @@ fn a_turn_can_be_ended_or_forgotten_from_here() {
 #[test]
 fn patience_changes_within_the_connection() {
     let mut rig = by_turns();
-    for (patience, expected) in
-        [(0.0, r#"{"end_threshold":0.3,"end_timeout_ms":3000}"#), (1.0, r#"{"end_threshold":0.1,"end_timeout_ms":8200}"#)]
-    {
+    for (patience, expected) in [
+        (0.0, r#"{"end_threshold":0.3,"end_timeout_ms":3000}"#),
+        (1.0, r#"{"end_threshold":0.1,"end_timeout_ms":8200}"#),
+    ] {
         rig.ear.configure(&open(patience), rig.now);
         rig.clear();
         assert_eq!(sent(&mut rig), expected);
@@ -193,7 +194,8 @@ fn errors_end_the_connection_with_their_cause() {
 
 #[test]
 fn the_address_depends_on_who_ends_turns() {
-    let query = |place: &Place| place.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let query =
+        |place: &Place| place.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
     let key = place("ink-2", "2026-08-14", &in_language("en-GB"));
     let expected = "cartesia_version=2026-08-14&model=ink-2&encoding=pcm_s16le&sample_rate=24000&language=en";
     assert_eq!((key.path.as_str(), query(&key).as_str()), ("stt/websocket", expected));

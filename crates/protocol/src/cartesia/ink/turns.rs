@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Line;
-use crate::cascade::ear::Heard;
 use crate::cartesia::PIECE;
+use crate::cascade::ear::Heard;
 
 /// The greeting is not waited for longer: sound may go out before it.
 const GREETING: Duration = Duration::from_secs(2);

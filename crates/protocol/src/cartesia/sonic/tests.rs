@@ -26,7 +26,10 @@ fn sent(rig: &mut MouthRig<Sonic>) -> String {
         }
         SCHEMA.check("GenerationRequest", &frame);
         assert_eq!((&frame["model_id"], &frame["voice"]["id"]), (&json!("sonic-3.5"), &json!("VOICE")));
-        assert_eq!((&frame["output_format"]["sample_rate"], &frame["max_buffer_delay_ms"]), (&json!(24_000), &json!(0)));
+        assert_eq!(
+            (&frame["output_format"]["sample_rate"], &frame["max_buffer_delay_ms"]),
+            (&json!(24_000), &json!(0))
+        );
         let goes_on = if frame["continue"] == true { "…" } else { "" };
         words.push(format!("{context} {:?}{goes_on}", frame["transcript"].as_str().unwrap()));
     }
@@ -54,7 +57,9 @@ fn an_answer_is_a_context_that_goes_on_until_it_is_finished() {
     assert_eq!(sent(&mut rig), r#"answer-1 "Hello there. "…, answer-1 "How are you?"…, answer-1 """#);
     rig.serve(&chunk("answer-1", 90));
     rig.serve(&json!({ "type": "timestamps", "context_id": "answer-1", "done": false, "status_code": 206 }));
-    rig.serve(&json!({ "type": "flush_done", "context_id": "answer-1", "done": false, "flush_done": true, "flush_id": 1 }));
+    rig.serve(
+        &json!({ "type": "flush_done", "context_id": "answer-1", "done": false, "flush_done": true, "flush_id": 1 }),
+    );
     rig.serve(&done("answer-1"));
     rig.serve(&done("answer-1"));
     assert_eq!(rig.said(), [heard(1, 90), Said::Done(Context(1))]);

@@ -212,7 +212,8 @@ impl ElevenAgent {
             decoder.reset();
         }
         let words = String::new();
-        let answer = Answer { response: response.clone(), item, is_written, words, until: now + LONGEST, plays_until: now };
+        let answer =
+            Answer { response: response.clone(), item, is_written, words, until: now + LONGEST, plays_until: now };
         self.voice.answer = Some(answer);
         self.tell(Told::Began { response });
     }

@@ -32,9 +32,7 @@ impl Past {
             return None;
         }
         self.has_been = true;
-        let line = |(is_by_user, text): (bool, String)| {
-            format!("{}: {text}", if is_by_user { "User" } else { "You" })
-        };
+        let line = |(is_by_user, text): (bool, String)| format!("{}: {text}", if is_by_user { "User" } else { "You" });
         let lines: Vec<String> = std::mem::take(&mut self.messages).into_iter().map(line).collect();
         let mut whole = lines.join("\n");
         let excess = whole.chars().count().saturating_sub(MOST);

@@ -177,7 +177,9 @@ fn a_context_that_the_service_closed_early_is_opened_again() {
 fn errors_concern_an_answer_or_all() {
     let mut rig = mouth();
     rig.speak(1, "One. ");
-    rig.serve(&json!({ "message": "No such voice.", "error": "voice_id_does_not_exist", "code": 1008, "contextId": "c1" }));
+    rig.serve(
+        &json!({ "message": "No such voice.", "error": "voice_id_does_not_exist", "code": 1008, "contextId": "c1" }),
+    );
     rig.speak(2, "Two. ");
     rig.cancel(2);
     rig.serve(&json!({ "message": "Gone.", "error": "context", "code": 1008, "contextId": "c2" }));

@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::elevenlabs::rig::{EarRig, GARBAGE, Schema, config, in_language, open};
 
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    Schema::new(include_str!("../../../../emulator/schemas/elevenlabs-scribe-realtime.schema.json"))
-});
+static SCHEMA: LazyLock<Schema> =
+    LazyLock::new(|| Schema::new(include_str!("../../../../emulator/schemas/elevenlabs-scribe-realtime.schema.json")));
 
 fn ear(config: &Config) -> EarRig<Scribe> {
     let mut rig = EarRig::new(Scribe::new(), config);
@@ -208,7 +207,8 @@ fn errors_end_the_connection_with_their_cause() {
 fn the_address_says_how_turns_end() {
     let place = place("scribe_v2_realtime", &in_language("ru-RU"));
     assert_eq!((place.leg, place.path.as_str()), (Leg::Ears, "v1/speech-to-text/realtime"));
-    let query = |place: &Place| place.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let query =
+        |place: &Place| place.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
     let expected = "model_id=scribe_v2_realtime&audio_format=pcm_24000&commit_strategy=manual&language_code=ru";
     assert_eq!(query(&place), expected);
     let silence = |patience| {

@@ -238,7 +238,10 @@ fn instructions_replace_the_prompt_where_they_may() {
     let instructions = "Be brief.".to_owned();
     let mut rig = Rig::new(Config { instructions: instructions.clone(), ..by_key() });
     rig.connect();
-    assert_eq!(rig.sent(), "conversation_initiation_client_data, contextual_update Instructions of the user: Be brief.");
+    assert_eq!(
+        rig.sent(),
+        "conversation_initiation_client_data, contextual_update Instructions of the user: Be brief."
+    );
 
     let wire = Wire::ElevenAgent(Setup { overrides: true, ..setup() });
     let mut rig = Rig::new(Config { wire, instructions, ..rig::in_language("pt-BR") });

@@ -43,7 +43,11 @@ fn a_sound_format_that_is_not_spoken_here_is_told() {
     rig.input(Input::Opened);
     rig.serve(&metadata("opus_48000", "pcm_16000"));
     let outputs = rig.take();
-    assert!(outputs.iter().any(|output| matches!(output, Output::Event(Event::Fault(fault)) if fault.message.contains("opus_48000"))));
+    assert!(
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::Event(Event::Fault(fault)) if fault.message.contains("opus_48000")))
+    );
 }
 
 #[test]
@@ -55,12 +59,17 @@ fn pings_and_tools_are_answered_at_once() {
     rig.said();
     rig.serve(&json!({ "type": "ping", "ping_event": { "event_id": 8, "ping_ms": 20 } }));
     rig.serve(&json!({ "type": "client_tool_call", "client_tool_call": { "tool_name": "light", "tool_call_id": "t1", "parameters": {}, "event_id": 9 } }));
-    rig.serve(&json!({ "type": "mcp_tool_call", "mcp_tool_call": { "tool_call_id": "t2", "state": "awaiting_approval" } }));
+    rig.serve(
+        &json!({ "type": "mcp_tool_call", "mcp_tool_call": { "tool_call_id": "t2", "state": "awaiting_approval" } }),
+    );
     rig.serve(&json!({ "type": "mcp_tool_call", "mcp_tool_call": { "tool_call_id": "t2", "state": "loading" } }));
     let said = rig.said();
     let told: Vec<_> = said.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
     assert_eq!(told, ["pong", "client_tool_result", "mcp_tool_approval_result"]);
-    assert_eq!((&said[0]["event_id"], &said[1]["is_error"], &said[2]["is_approved"]), (&json!(8), &json!(true), &json!(false)));
+    assert_eq!(
+        (&said[0]["event_id"], &said[1]["is_error"], &said[2]["is_approved"]),
+        (&json!(8), &json!(true), &json!(false))
+    );
 }
 
 #[test]
@@ -68,7 +77,9 @@ fn repeated_events_count_once() {
     let mut rig = Rig::ready(by_key());
     rig.turn(500, "Hello");
     for _ in 0..2 {
-        rig.serve(&json!({ "type": "agent_response", "agent_response_event": { "agent_response": "Hi.", "event_id": 1 } }));
+        rig.serve(
+            &json!({ "type": "agent_response", "agent_response_event": { "agent_response": "Hi.", "event_id": 1 } }),
+        );
     }
     for _ in 0..2 {
         rig.sounds_as(2, 100);
