@@ -76,7 +76,7 @@ impl Multi {
         acts
     }
 
-    fn say(&mut self, name: &str, text: &str, is_flushed: bool) -> Vec<Act> {
+    fn say(&self, name: &str, text: &str, is_flushed: bool) -> Vec<Act> {
         if self.contexts.get(name) != Some(&true) {
             return vec![Act::Violation(format!("text for the context {name}, which is not open"))];
         }
