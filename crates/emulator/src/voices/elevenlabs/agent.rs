@@ -241,9 +241,7 @@ impl Actor for Agent {
             Some("pong") if frame.get("event_id").and_then(Value::as_i64) != self.pinged.take() => {
                 vec![Act::Violation("a pong for no ping".into())]
             }
-            Some("user_message") => {
-                self.reply(&frame.get("text").and_then(Value::as_str).unwrap_or_default().to_owned())
-            }
+            Some("user_message") => self.reply(frame.get("text").and_then(Value::as_str).unwrap_or_default()),
             Some("client_tool_result") => self.say("I could not do that."),
             Some(_) => Vec::new(),
         }

@@ -65,17 +65,18 @@ impl Multi {
     }
 
     fn begin(&mut self, name: &str) -> Vec<Act> {
-        let mut acts = Vec::new();
-        if self.contexts.insert(name.to_owned(), true).is_some() {
-            acts.push(Act::Violation(format!("the context {name} is used again")));
+        if self.contexts.contains_key(name) {
+            return vec![Act::Violation(format!("the context {name} is used again"))];
         }
+        self.contexts.insert(name.to_owned(), true);
+        let mut acts = Vec::new();
         if self.contexts.values().filter(|is_open| **is_open).count() > MOST {
             acts.push(Act::Violation("more than five contexts".into()));
         }
         acts
     }
 
-    fn say(&mut self, name: &str, text: &str, is_flushed: bool) -> Vec<Act> {
+    fn say(&self, name: &str, text: &str, is_flushed: bool) -> Vec<Act> {
         if self.contexts.get(name) != Some(&true) {
             return vec![Act::Violation(format!("text for the context {name}, which is not open"))];
         }

@@ -143,7 +143,7 @@ impl Rig {
     fn sent(&mut self) -> String {
         let mut words: Vec<String> = Vec::new();
         let mut sums: Option<(u64, bool)> = None;
-        let mut flush = |sum: &mut Option<(u64, bool)>, words: &mut Vec<String>| {
+        let flush = |sum: &mut Option<(u64, bool)>, words: &mut Vec<String>| {
             if let Some((samples, is_audio)) = sum.take() {
                 words.push(format!("{}{}", samples / 16, if is_audio { "" } else { "*" }));
             }
