@@ -1433,6 +1433,10 @@ policy: ChatPolicy,
  */
 fallback: Array<Target>, 
 /**
+ * With nobody in that list, every provider with a key may stand in, with its usual model.
+ */
+stand_in: boolean, 
+/**
  * 0 to 2; below 0: the model's own.
  */
 temperature: number, 
@@ -1518,6 +1522,11 @@ requests_per_minute: number,
  * As many may go out at once.
  */
 burst: number, 
+/**
+ * Most requests an hour of each profile (the pane, the local API), and to each provider where none a minute are set;
+ * 0: no limit.
+ */
+requests_per_hour: number, 
 /**
  * Tries at one provider before the next one is asked.
  */
@@ -1615,7 +1624,15 @@ backoff: string,
 /**
  * Up to five marks for its log, as a JSON object.
  */
-metadata: string, };
+metadata: string, 
+/**
+ * It gets all models at once and asks the next by itself when one fails.
+ */
+fallback: boolean, 
+/**
+ * Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.
+ */
+websocket: boolean, };
 
 export type AudioSettings = { 
 /**

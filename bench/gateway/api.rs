@@ -84,7 +84,8 @@ pub(crate) fn measure(time: Duration) -> Vec<Line> {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let most = memory(child.id());
         let streams = streams.await.expect("the streams");
-        let figure = format!("{} whole, {} failed, first: {}", streams.requests, streams.failures, spread(&streams.first));
+        let figure =
+            format!("{} whole, {} failed, first: {}", streams.requests, streams.failures, spread(&streams.first));
         lines.push(line(&format!("{STREAMS} streams of 1 s at once"), figure, "goal: all"));
         lines.push(line("memory meanwhile", format!("{:+.1} MB", most - idle), ""));
     });

@@ -60,9 +60,8 @@ pub(crate) async fn run(door: &Door, connections: usize, is_stream: bool, time: 
 
 async fn client(door: Door, is_stream: bool, until: Instant) -> Figures {
     let mut figures = Figures::new();
-    let body = format!(
-        r#"{{"model":"custom/m","messages":[{{"role":"user","content":"Say hello."}}],"stream":{is_stream}}}"#
-    );
+    let body =
+        format!(r#"{{"model":"custom/m","messages":[{{"role":"user","content":"Say hello."}}],"stream":{is_stream}}}"#);
     let Door { port, token } = door;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\n\

@@ -27,10 +27,8 @@ pub(crate) async fn start() -> u16 {
 
 async fn serve(mut stream: TcpStream) -> Option<()> {
     let mut held = Vec::with_capacity(4096);
-    let whole = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{WHOLE}",
-        WHOLE.len()
-    );
+    let whole =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{WHOLE}", WHOLE.len());
     loop {
         let request = request(&mut stream, &mut held).await?;
         if find(&request, b"\"stream\":true").is_none() {

@@ -6,7 +6,9 @@ mod service_account;
 use protocol::chat::{Failure, FailureKind};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Auth, GatewayOptions, Header, Http, Keys, Price, Provider, ProviderId, Settings, Target, Vertex, Way, address};
+use crate::{
+    Auth, GatewayOptions, Header, Http, Keys, Price, Provider, ProviderId, Settings, Target, Vertex, Way, address,
+};
 
 pub(crate) use service_account::Tokens;
 

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{Reserve, Wish};
 use crate::cache::{self, Key};
+use crate::choice::gone_on;
 use crate::credential::{Office, Passport};
 use crate::health::{Pass, milliseconds};
 use crate::outlet::Outlet;
@@ -17,9 +18,8 @@ use crate::receipt::echo;
 use crate::retry::{Proof, Schedule, hint, may_fall_back};
 use crate::socket::Terms;
 use crate::transport::{self, Reply, first_byte};
-use crate::wire::{self, Reader};
-use crate::choice::gone_on;
 use crate::universal::Candidate;
+use crate::wire::{self, Reader};
 use crate::{
     Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
     Transport, Way, address, provider,
@@ -233,7 +233,8 @@ impl Exchange {
         }
         // Half as much again: the count is ours.
         let input = input_tokens(&self.ask.request) * 3 / 2;
-        let price = |one: &Candidate| effective(&self.settings, &one.target).unwrap_or_else(|| assumed(&one.target, input));
+        let price =
+            |one: &Candidate| effective(&self.settings, &one.target).unwrap_or_else(|| assumed(&one.target, input));
         let prices = candidates.iter().map(price);
         let Some(price) = prices.reduce(|one, other| one.dearest(&other, input)) else { return Ok(()) };
         let longest = |one: &Candidate| listed(one.target.provider.as_str(), &one.target.model)?.most;
@@ -257,8 +258,7 @@ impl Exchange {
         let (http, keys) = (&*self.shared.parts.http, &*self.shared.parts.keys);
         let office = Office { http, keys, tokens: &self.shared.tokens, settings: &self.settings };
         let price = own(&self.settings, target);
-        let Passport { base, mut headers } =
-            office.issue(provider, target, *way, &self.ask.options, price).await?;
+        let Passport { base, mut headers } = office.issue(provider, target, *way, &self.ask.options, price).await?;
         self.ask.request.model.clone_from(&target.model);
         let (path, body) = wire::write(provider, &self.ask.request, self.ask.is_stream)?;
         let accept = if self.ask.is_stream { "text/event-stream" } else { "application/json" };

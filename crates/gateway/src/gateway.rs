@@ -8,9 +8,7 @@ use tokio::time::Instant;
 
 use crate::pipeline::{self, Shared, unix_ms};
 use crate::price::input_tokens;
-use crate::{
-    Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, models, passage, route,
-};
+use crate::{Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, models, passage, route};
 
 /// Pieces on their way; a reader that is slower makes the provider wait.
 const PIECES: usize = 64;

@@ -41,7 +41,9 @@ pub use ledger::{Outcome, Row};
 pub use models::Model;
 pub use money::Nanodollars;
 pub use options::{Backoff, GatewayOptions};
-pub use parts::{DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent};
+pub use parts::{
+    DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
+};
 pub use passage::Passage;
 pub use price::{Price, Quantity, Tier, price};
 pub use provider::{Auth, Provider, ProviderId, provider, provider_of, providers};

@@ -215,7 +215,9 @@ pub(crate) fn prompt_tokens(fields: &Value) -> u64 {
         Value::String(text) if text.len() > LONGEST_WORD && !text.contains(' ') => FILE_TOKENS,
         Value::String(text) => text_tokens(text.len()),
         Value::Array(list) => list.iter().map(prompt_tokens).sum(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| text_tokens(name.len()) + prompt_tokens(value)).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| text_tokens(name.len()) + prompt_tokens(value)).sum()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
@@ -239,7 +241,8 @@ mod tests {
         let chat = r#"{"model":"m-1","choices":[{"index":0,"finish_reason":"stop","message":{"content":"Hello"}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4}}}"#;
         let stream = "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m-1\",\"usage\":{\"input_tokens\":6,\"cache_read_input_tokens\":4,\"output_tokens\":1}}}\r\n\r\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":5}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
         let google = r#"{"modelVersion":"m-1","candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"cachedContentTokenCount":4}}"#;
-        let embeddings = r#"{"model":"m-1","data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":10,"total_tokens":10}}"#;
+        let embeddings =
+            r#"{"model":"m-1","data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":10,"total_tokens":10}}"#;
         let transcript = "data: {\"type\":\"transcript.done\",\"model\":\"m-1\",\"usage\":{\"input_tokens\":10,\"output_tokens\":5}}\n\n";
         for (path, kind, body, cached, output) in [
             ("/chat/completions", "application/json", chat, 4, 5),
@@ -261,7 +264,12 @@ mod tests {
     fn what_is_no_answer_in_text_is_not_guessed_at() {
         let told = read("/audio/speech", "audio/mpeg", "ID3 and so on", 4);
         assert_eq!((told.tokens, told.guess(10)), (None, None));
-        let told = read("/chat/completions", "text/event-stream", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello, you\"}}]}\n\n", 9);
+        let told = read(
+            "/chat/completions",
+            "text/event-stream",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello, you\"}}]}\n\n",
+            9,
+        );
         assert_eq!(told.guess(7), Some(Tokens { input: 7, output: 4, ..Tokens::default() }));
         assert_eq!(read("/responses", "application/json", "{nonsense", 3).tokens, None);
     }

@@ -58,10 +58,7 @@ impl Known {
         let told = models.get(&target.provider).and_then(|models| models.get(&target.model));
         let told = told.copied().unwrap_or_default();
         let listed = listed(target.provider.as_str(), &target.model);
-        Told {
-            images: told.images.or_else(|| listed?.images),
-            context: told.context.or_else(|| listed?.context),
-        }
+        Told { images: told.images.or_else(|| listed?.images), context: told.context.or_else(|| listed?.context) }
     }
 }
 
@@ -77,7 +74,9 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     }
     let (http, keys) = (&*shared.parts.http, &*shared.parts.keys);
     let office = Office { http, keys, tokens: &shared.tokens, settings: &settings };
-    let Passport { base, mut headers } = office.issue(provider, &Target { provider: id.clone(), model: String::new() }, way, &GatewayOptions::default(), None).await?;
+    let Passport { base, mut headers } = office
+        .issue(provider, &Target { provider: id.clone(), model: String::new() }, way, &GatewayOptions::default(), None)
+        .await?;
     headers.push(("accept", Header::Plain("application/json".to_owned())));
     let url = base + provider.models_path;
     let request = HttpRequest { method: Method::Get, url, headers, body: bytes::Bytes::new() };

@@ -55,7 +55,8 @@ impl fmt::Debug for Passage {
 
 /// Sends it. The answer is the provider's, whatever its status; a failure is ours.
 pub(crate) async fn run(shared: &Arc<Shared>, passage: Passage) -> Result<HttpResponse, Failure> {
-    let unknown = || Failure::new(FailureKind::Model, format!("There is no provider called {}.", passage.target.provider));
+    let unknown =
+        || Failure::new(FailureKind::Model, format!("There is no provider called {}.", passage.target.provider));
     let provider = provider(&passage.target.provider).ok_or_else(unknown)?;
     let settings = shared.settings();
     let mut account = Account::new(shared, settings, provider, &passage);

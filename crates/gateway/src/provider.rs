@@ -287,7 +287,9 @@ pub fn providers() -> &'static [Provider] {
 /// The provider of this name; `custom-{slug}` are the user's own at the gateway.
 pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
     let slug = id.0.strip_prefix(AT_GATEWAY.id);
-    if slug.is_some_and(|slug| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')) {
+    if slug
+        .is_some_and(|slug| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+    {
         return Some(&AT_GATEWAY);
     }
     PROVIDERS.iter().find(|provider| provider.id == id.0)

@@ -46,7 +46,8 @@ pub(crate) fn order(
     let needs =
         Needs { images: parts.clone().any(|part| matches!(part, Part::Image { .. })), input: input_tokens(request) };
     let targets = order.targets();
-    let facts: Vec<_> = targets.iter().map(|target| facts(target, request, needs.input, settings, (board, known))).collect();
+    let facts: Vec<_> =
+        targets.iter().map(|target| facts(target, request, needs.input, settings, (board, known))).collect();
     let policy = match order {
         Order::Chain(_) => None,
         Order::Policy(policy, _) => Some(*policy),

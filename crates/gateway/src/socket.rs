@@ -284,7 +284,10 @@ mod tests {
     #[test]
     fn chunks_become_the_events_that_they_were() {
         assert_eq!(&event(&json!({ "id": 1 }))[..], b"data: {\"id\":1}\n\n");
-        assert_eq!(&event(&json!({ "type": "message_stop" }))[..], b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+        assert_eq!(
+            &event(&json!({ "type": "message_stop" }))[..],
+            b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+        );
         assert_eq!(&event(&json!("[DONE]"))[..], b"data: [DONE]\n\n");
     }
 }

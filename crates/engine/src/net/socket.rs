@@ -36,11 +36,7 @@ impl Sockets for Net {
 }
 
 /// Until either side is done.
-async fn carry(
-    mut socket: Socket,
-    mut outbox: mpsc::Receiver<String>,
-    inbox: mpsc::Sender<Result<String, Failure>>,
-) {
+async fn carry(mut socket: Socket, mut outbox: mpsc::Receiver<String>, inbox: mpsc::Sender<Result<String, Failure>>) {
     let mut alive = interval(ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

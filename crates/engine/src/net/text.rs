@@ -79,9 +79,8 @@ pub(super) fn headers(pairs: &[(&'static str, Header)]) -> Result<HeaderMap, Fai
 /// Status, headers, and the body as it comes.
 fn whole(response: Response) -> HttpResponse {
     let status = response.status().as_u16();
-    let text = |(name, value): (&HeaderName, &HeaderValue)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    };
+    let text =
+        |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
     let headers = response.headers().iter().filter_map(text).collect();
     HttpResponse { status, headers, body: body(response).boxed() }
 }

@@ -69,9 +69,7 @@ impl Foreign {
 
     /// Answer, end and failure of a question to this provider, as if it were there.
     async fn ask(&self, provider: &str, model: &str, words: &str, is_stream: bool, key: &'static str) -> Told {
-        let at = |provider: &str, base: &str| {
-            json!({ "provider": provider, "url": format!("http://127.0.0.1:{}{base}", self.port) })
-        };
+        let at = |provider: &str, base: &str| json!({ "provider": provider, "url": format!("http://127.0.0.1:{}{base}", self.port) });
         let addresses: Value = [
             at("openai", "/v1"),
             at("perplexity", "/v1"),

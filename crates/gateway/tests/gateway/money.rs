@@ -123,7 +123,10 @@ async fn a_budget_counts_what_has_no_price_as_the_dearest() {
     let outcome = rig.ask(ask(&[("openai", "brand-new")])).await;
     let receipt = outcome.receipt;
     assert!(receipt.is_capped, "at $180 per million, $0.05 are not many tokens");
-    assert!(receipt.is_estimate && receipt.list_cost.is_none() && receipt.cost > Some(Nanodollars(900_000)), "{receipt:?}");
+    assert!(
+        receipt.is_estimate && receipt.list_cost.is_none() && receipt.cost > Some(Nanodollars(900_000)),
+        "{receipt:?}"
+    );
     let mut spent = 0;
     while rig.ask(ask(&[("openai", "brand-new")])).await.failure.is_none() {
         spent += 1;

@@ -48,7 +48,14 @@ async fn each_has_a_row_with_what_it_cost() {
         ("openai", "gpt-6.1-sol", "/responses", hello(Wire::OpenaiResponses, true), (10, 5), Some(62_400)),
         ("openai", "gpt-6.1-sol", "/chat/completions", hello(Wire::OpenaiChat, false), (10, 5), Some(62_400)),
         ("anthropic", "claude-haiku-5-5", "/messages", hello(Wire::AnthropicMessages, true), (10, 5), Some(3_140)),
-        ("openai", "brand-new", "/embeddings", Reply::json(200, &json!({ "usage": { "prompt_tokens": 3 } })), (3, 0), None),
+        (
+            "openai",
+            "brand-new",
+            "/embeddings",
+            Reply::json(200, &json!({ "usage": { "prompt_tokens": 3 } })),
+            (3, 0),
+            None,
+        ),
         ("ollama", "llama", "/embeddings", Reply::json(200, &embeddings()), (1000, 0), Some(0)),
     ];
     for (provider, model, path, reply, (input, output), cost) in table {
@@ -56,7 +63,11 @@ async fn each_has_a_row_with_what_it_cost() {
         rig.script([reply]);
         let (status, _) = read(rig.gateway.pass(passage(provider, model, path, &question)).await).await.unwrap();
         let row = rig.last_row();
-        assert_eq!((status, row.outcome, row.tokens.input, row.tokens.output), (200, Outcome::Done, input, output), "{row:?}");
+        assert_eq!(
+            (status, row.outcome, row.tokens.input, row.tokens.output),
+            (200, Outcome::Done, input, output),
+            "{row:?}"
+        );
         assert_eq!((row.cost, row.is_estimate, row.attempts), (cost.map(Nanodollars), false, 1), "{row:?}");
         assert_eq!((row.purpose, row.profile.as_str(), row.way), (Purpose::Api, "local-api", Way::Direct));
         let seen = rig.server.seen.lock().unwrap();
@@ -77,7 +88,9 @@ async fn clients_may_add_headers_but_no_keys() {
     passage.headers.push(("x-api-key", "somebody".to_owned()));
     read(rig.gateway.pass(passage).await).await.unwrap();
     let seen = rig.server.seen.lock().unwrap();
-    for (name, value) in [("anthropic-version", "2024-01-01"), ("anthropic-beta", "files"), ("x-api-key", "key-of-anthropic")] {
+    for (name, value) in
+        [("anthropic-version", "2024-01-01"), ("anthropic-beta", "files"), ("x-api-key", "key-of-anthropic")]
+    {
         let all: Vec<_> = seen[0].headers.iter().filter(|(found, _)| *found == name).collect();
         assert_eq!((all.len(), header(&seen[0], name).as_deref()), (1, Some(value)));
     }
@@ -168,7 +181,10 @@ async fn what_breaks_off_or_is_stopped_is_written_down_as_that() {
     let rig = Rig::new(Settings::default());
     let half = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half an ans\"}}]}\n\n";
     let start = || Step::Bytes(half.into());
-    rig.script([Reply::steps(vec![start(), Step::Break]), Reply::steps(vec![start(), Step::Pause(Duration::from_secs(9))])]);
+    rig.script([
+        Reply::steps(vec![start(), Step::Break]),
+        Reply::steps(vec![start(), Step::Pause(Duration::from_secs(9))]),
+    ]);
     let ask = || passage("openai", "gpt-6.1-sol", "/chat/completions", &json!({ "messages": "hello" }));
     assert_eq!(read(rig.gateway.pass(ask()).await).await.unwrap_err().kind, FailureKind::Broken);
     let row = rig.last_row();

@@ -88,8 +88,14 @@ async fn pictures_and_long_conversations_go_to_models_that_take_them() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_provider_s_own_list_says_of_a_model_counts() {
-    let rig = rig(&[], [Reply::json(200, &json!({ "data": [
-        { "id": "brand-new", "architecture": { "input_modalities": ["text"] }, "context_length": 1000 }] }))]);
+    let rig = rig(
+        &[],
+        [Reply::json(
+            200,
+            &json!({ "data": [
+        { "id": "brand-new", "architecture": { "input_modalities": ["text"] }, "context_length": 1000 }] }),
+        )],
+    );
     rig.gateway.models(&"openrouter".into()).await.unwrap();
     let mut question = ask(&[("openrouter", "brand-new"), ("openrouter", "another")]);
     let picture = Part::Image { mime: "image/png".to_owned(), data: "AAAA".to_owned() };

@@ -56,7 +56,8 @@ async fn the_step_that_answers_is_read_priced_and_written_down() {
         assert_eq!(outcome.receipt.cost, Some(Nanodollars(cost)), "{headers:?}");
         let row = rig.last_row();
         assert_eq!((row.target.provider.as_str(), row.way, row.attempts), (winner, Way::Gateway, 1));
-        let fell_back = if winner == "openai" { vec![] } else { vec![("anthropic".to_owned(), FailureKind::Unavailable)] };
+        let fell_back =
+            if winner == "openai" { vec![] } else { vec![("anthropic".to_owned(), FailureKind::Unavailable)] };
         assert_eq!(outcome.fell_back(), fell_back, "{headers:?}");
 
         assert_eq!(rig.sent(), 1);

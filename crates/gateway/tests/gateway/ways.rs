@@ -25,7 +25,8 @@ async fn every_provider_answers_on_every_way_with_the_right_keys_and_no_others()
         for way in [Way::Direct, Way::Gateway, Way::StoredKey] {
             for (has_keys, has_token) in [(true, true), (true, false), (false, true), (false, false)] {
                 for is_stream in [true, false] {
-                    let rig = Rig::with(settings(), Ring { has_keys, has_token, vertex: String::new(), lacking: &[] }, None);
+                    let rig =
+                        Rig::with(settings(), Ring { has_keys, has_token, vertex: String::new(), lacking: &[] }, None);
                     rig.script([hello(provider.wire, is_stream)]);
                     let mut ask = ask(&[(provider.id, "org/some-model")]);
                     (ask.route, ask.is_stream) = (Some(way), is_stream);
