@@ -73,7 +73,8 @@ impl Exchange {
         let mut candidates: Vec<Candidate> = Vec::new();
         for target in self.rest.iter().take(if falls_back { MOST_STEPS } else { 1 }) {
             let next = of(target)?;
-            if !candidates.is_empty() && !(can(&next) && candidates.iter().all(can)) {
+            let goes_along = candidates.is_empty() || can(&next) && candidates.iter().all(can);
+            if !goes_along {
                 break;
             }
             candidates.push(next);

@@ -295,7 +295,7 @@ impl Account {
             return;
         }
         self.row.is_estimate = told.tokens.is_none();
-        self.row.tokens = told.tokens.or(told.guess(self.input)).unwrap_or_default();
+        self.row.tokens = told.tokens.or_else(|| told.guess(self.input)).unwrap_or_default();
         let quantity = Quantity::from(self.row.tokens);
         self.row.answered_by = told.model;
         let at = |model: &String| price(&Target { model: model.clone(), ..self.row.target.clone() });

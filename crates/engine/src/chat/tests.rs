@@ -266,7 +266,7 @@ async fn a_spent_budget_stops_before_the_request() {
 async fn no_key_ever_shows_in_an_event() {
     let script = Script::default().fault(Fault::new(FaultKind::InvalidKey).at("groq").on(1));
     let fakes = fakes(script).await;
-    let mut rig = Rig::new(&fakes, &json!({}));
+    let mut rig = Rig::new(&fakes, &json!({ "chat": { "stand_in": false } }));
     rig.ask("Refused?").await;
     let refused = rig.until_quiet(2).await[1].clone();
     assert_eq!(kind(&refused), Some(FailureKind::Credential));

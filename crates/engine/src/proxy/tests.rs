@@ -27,6 +27,7 @@ struct Rig {
     url: String,
     token: String,
     fakes: Fakes,
+    shelf: Shelf,
     voice: Emulator,
     _proxy: Proxy,
     _practice: watch::Sender<String>,
@@ -65,7 +66,7 @@ impl Rig {
         let net = Net::new(NetOptions::default()).unwrap();
         let (url, practice) = watch::channel(fakes.base_url("practice"));
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
-        let (text, keyring, _) = text::start(&net, &credentials, shelf, practice, &settings);
+        let (text, keyring, _) = text::start(&net, &credentials, shelf.clone(), practice, &settings);
         let in_force = watch::Sender::new(settings);
         let (mut proxy, mut told) = Proxy::new(text, net.clone(), keyring, in_force.subscribe(), folder.path());
         proxy.configure();
@@ -73,7 +74,7 @@ impl Rig {
         let Change::LocalApi(api) = change else { panic!("{change:?}") };
         let base = api.url.unwrap().trim_end_matches("/v1").to_owned();
         let token = std::fs::read_to_string(api.token_file).unwrap();
-        Self { net, url: base, token, fakes, voice, _proxy: proxy, _practice: url, _settings: in_force, folder }
+        Self { net, url: base, token, fakes, shelf, voice, _proxy: proxy, _practice: url, _settings: in_force, folder }
     }
 
     async fn send(
@@ -254,9 +255,8 @@ async fn voice_goes_through_both_ways() {
 }
 
 async fn rows(rig: &Rig, count: u64) -> store::Usage {
-    let shelf = Shelf::new(rig.folder.path().join("sidetone.db"));
-    for _ in 0..200 {
-        let usage = shelf.store().await.unwrap().usage(0, store::Group::All).await.unwrap();
+    for _ in 0..1000 {
+        let usage = rig.shelf.store().await.unwrap().usage(0, store::Group::All).await.unwrap();
         if let Some(usage) = usage.into_iter().next().filter(|usage| usage.requests >= count) {
             return usage;
         }

@@ -50,7 +50,7 @@ async fn call(
         "gateway": { "base_url": url, "account_id": "acc", "gateway_id": "gate" },
     });
     let settings = config::merge(&Settings::default(), &settings).unwrap();
-    let rig = Rig::at(brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
+    let rig = Rig::beside(brain.base_url("practice"), serde_json::to_value(settings).unwrap(), speech_ms);
     for (holder, key) in [(Holder::Deepgram, "dg-key"), (Holder::WorkersAi, "wk-key"), (Holder::Gateway, "cf-key")] {
         rig.credentials.store(holder, SecretString::from(key)).await.unwrap();
     }
