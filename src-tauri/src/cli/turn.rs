@@ -173,6 +173,8 @@ mod tests {
             started_at: None,
             first_sound_ms: None,
             waiting,
+            connections: engine::api::Connections::default(),
+            minute_costs: Vec::new(),
         }
     }
 
