@@ -35,9 +35,11 @@ fn main() {
         _ => panic!("usage: bench-gateway [--seconds N]"),
     };
     let time = Duration::from_secs(seconds);
-    let mut lines = inside::measure(time / 4);
     #[cfg(feature = "api")]
-    lines.extend(api::measure(time));
+    let api = api::measure(time);
+    #[cfg(not(feature = "api"))]
+    let api = Vec::new();
+    let lines: Vec<Line> = inside::measure(time / 4).into_iter().chain(api).collect();
     let wide = lines.iter().map(|line| line.what.len()).max().unwrap_or_default();
     for Line { what, figure, goal } in lines {
         println!("{what:wide$}  {figure:62}  {goal}");

@@ -94,7 +94,6 @@ pub enum Said<'a> {
 }
 
 /// What the session wants done, in order.
-#[expect(clippy::large_enum_variant, reason = "an event is as large as the item it tells of; both are short-lived")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send this frame.

@@ -122,7 +122,7 @@ impl Call {
     }
 
     /// Continues on a fresh connection before the provider ends this one, between turns.
-    pub(super) fn renew(&mut self, board: &mut Board) {
+    pub(super) fn renew(&mut self, board: &Board) {
         self.renew_at = None;
         self.hand_over(Handover::Renewal, board);
     }

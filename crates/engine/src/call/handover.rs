@@ -42,7 +42,7 @@ impl Call {
     }
 
     /// Another connection takes over as soon as it is there and nothing is going on.
-    pub(super) fn hand_over(&mut self, why: Handover, board: &mut Board) {
+    pub(super) fn hand_over(&mut self, why: Handover, board: &Board) {
         self.handover = Some(why);
         if why == Handover::Renewal {
             self.spare.discard(); // it is as old as the one that expires

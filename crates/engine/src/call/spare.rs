@@ -63,7 +63,7 @@ impl Spare {
         if self.is_for(&way) {
             return;
         }
-        let Some(keep) = voices::idle_limit(settings).or(is_needed.then_some(voices::SHORT)) else { return };
+        let Some(keep) = voices::idle_limit(settings).or_else(|| is_needed.then_some(voices::SHORT)) else { return };
         let mut dials = JoinSet::new();
         dials.spawn(dial(exchange.clone(), settings.clone(), None, None));
         self.state = State::Dialing { way: Box::new(way), dials, keep };

@@ -43,7 +43,7 @@ impl Sockets for Door {
                 let id = frame["request"]["eventId"].as_str().unwrap().to_owned();
                 let number = asked.lock().unwrap().len();
                 asked.lock().unwrap().push(frame);
-                for step in scripts.get(number).or(scripts.last()).into_iter().flatten() {
+                for step in scripts.get(number).or_else(|| scripts.last()).into_iter().flatten() {
                     match *step {
                         "close" => break 'open,
                         "silent" => outbox.closed_by_peer().await,

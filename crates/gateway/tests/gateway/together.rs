@@ -34,7 +34,8 @@ fn answered(outcome: &Outcome) -> &str {
 
 #[tokio::test(start_paused = true)]
 async fn the_step_that_answers_is_read_priced_and_written_down() {
-    let table: [(&[(&str, &str)], Wire, &str, i64); 4] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], Wire, &'a str, i64);
+    let table: [Case<'_>; 4] = [
         // 6 × $2 + 4 × $0.1 + 5 × $10 per million.
         (&[("cf-aig-step", "0")], Wire::OpenaiChat, "openai", 62_400),
         // 6 × $0.1 + 4 × $0.01 + 5 × $0.5 per million.
@@ -97,8 +98,8 @@ async fn who_gives_up_before_the_winner_counts_as_a_failure_of_its_own() {
 async fn only_what_goes_through_the_gateway_is_asked_together() {
     let direct_last = [FIRST, SECOND, ("ollama", "llama3.2:3b")];
     let route_first = [("cloudflare-route", "dynamic/x"), FIRST, SECOND];
-    let table: [(&[(&str, &str)], &[usize]); 3] =
-        [(&direct_last, &[2, 0]), (&route_first, &[0, 2]), (&[FIRST, ("custom-mine", "m")], &[2])];
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [usize]);
+    let table: [Case<'_>; 3] = [(&direct_last, &[2, 0]), (&route_first, &[0, 2]), (&[FIRST, ("custom-mine", "m")], &[2])];
     for (targets, requests) in table {
         let mut terms = settings();
         terms.patience.attempts = 1;

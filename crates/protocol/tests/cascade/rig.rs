@@ -67,7 +67,11 @@ impl Rig {
                 Output::Think { errand, question } => self.questions.push((errand, question)),
                 Output::CallOff(errand) => self.called_off.push(errand),
                 Output::Transmit { .. } => panic!("there is no socket"),
-                output => self.outputs.push(output),
+                output @ (Output::Play { .. }
+                | Output::PlayEnd(_)
+                | Output::Flush
+                | Output::Event(_)
+                | Output::Reconnect(_)) => self.outputs.push(output),
             }
         }
     }

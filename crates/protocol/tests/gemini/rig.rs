@@ -204,7 +204,13 @@ impl Rig {
 
     pub(crate) fn played(&self, id: ItemId) -> usize {
         let played = |output: &Output| {
-            if let Output::Play { item, pcm } = output && *item == id { pcm.len() } else { 0 }
+            if let Output::Play { item, pcm } = output
+                && *item == id
+            {
+                pcm.len()
+            } else {
+                0
+            }
         };
         self.outputs.iter().map(played).sum()
     }

@@ -207,7 +207,7 @@ impl Arguments {
                 "endpoint": part([("base_url", self.endpoint.as_deref()), ("model", model), ("voice", voice)]),
             }),
         };
-        overrides["call"] = part([("provider", provider.map(Provider::name)), ("route", route), ("mode", mode)]).into();
+        overrides["call"] = part([("provider", provider.map(Provider::name)), ("route", route), ("mode", mode)]);
         overrides
     }
 }

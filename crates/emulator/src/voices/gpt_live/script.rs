@@ -57,7 +57,7 @@ impl Script {
     }
 
     /// The ids of appends that were not put into the session.
-    pub(super) fn pending(&mut self) -> Vec<Value> {
+    pub(super) fn pending(&self) -> Vec<Value> {
         let pending = self.coming.iter().filter(|(_, kind, _)| kind.ends_with(".appended"));
         pending.filter_map(|(.., fields)| fields.get("client_event_id").cloned()).collect()
     }

@@ -30,7 +30,7 @@ fn messages(seen: &[Seen], of: usize) -> Vec<Value> {
         Seen::Message { connection, message: Message::Text(text) } if *connection == of => {
             Some(serde_json::from_str(text).unwrap())
         }
-        _ => None,
+        Seen::Opened { .. } | Seen::Message { .. } | Seen::Violation { .. } | Seen::Closed { .. } => None,
     };
     seen.iter().filter_map(message).collect()
 }

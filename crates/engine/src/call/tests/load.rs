@@ -38,7 +38,7 @@ async fn a_thousand_conversations_at_once_are_all_answered() {
         }
     };
     let all = join_all((0..CALLS).map(|number| tokio::spawn(one(number))));
-    let answered = tokio::time::timeout(LIMIT * 4, all).await.expect("all are answered in time");
+    let answered = tokio::time::timeout(LIMIT * 4, all).await.unwrap();
     assert_eq!(partner.record().live(), CALLS, "all of them are still connected");
     for outcome in answered {
         let (question, answer, _call) = outcome.unwrap();

@@ -79,7 +79,9 @@ impl Witness {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
             Told::Ready { .. } | Told::Refused { .. } => {}
-            Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => panic!("not a cascade's"),
+            Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => {
+                panic!("not a cascade's")
+            }
             Told::Resumed | Told::Spent { .. } => panic!("not a cascade's"),
         }
     }
