@@ -116,7 +116,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Names from outside that only these files and folders may use.
 const OWNERS: &[(&str, &[&str])] = &[
     ("cpal::", &["crates/audio/src"]),
-    ("rubato::", &["crates/audio/src", "crates/protocol/src/resample.rs"]),
+    ("rubato::", &["crates/audio/src", "crates/protocol/src/pcm/rate.rs"]),
     ("wsola::", &["crates/audio/src/stretch.rs"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),
     ("tokio_tungstenite::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),

@@ -3,7 +3,7 @@
 /** @import {Call, Holder, Provider, Settings, Snapshot} from './types' */
 import { h, say } from './dom.js';
 import { addressFault } from './faults.js';
-import { select, text } from './fields.js';
+import { number, select, text, toggle } from './fields.js';
 import { about } from './money.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -27,6 +27,9 @@ const EARS = { deepgram_flux: 'Deepgram Flux', deepgram_nova: 'Deepgram Nova', w
 const MOUTHS = { deepgram_aura: 'Deepgram Aura', workers_aura: 'Aura on Workers AI', elevenlabs: 'ElevenLabs', cartesia: 'Cartesia Sonic', openai: 'OpenAI speech', local: 'My own server' };
 const GEMINI_VOICES = ['Kore', 'Puck', 'Charon', 'Fenrir', 'Aoede', 'Leda', 'Orus', 'Zephyr'];
 const LIVE_VOICES = ['marin', 'cedar', 'alloy', 'ash', 'ballad', 'beacon', 'cinder', 'coral', 'delta', 'echo', 'gleam', 'meridian', 'quartz', 'ripple', 'sage', 'shimmer', 'stone', 'tempo', 'verse', 'vesper', 'willow'];
+
+/** Every open second counts. @type {Set<Provider>} */
+const PAID_BY_TIME = new Set(/** @type {Provider[]} */ (['gpt_live', 'elevenlabs', 'deepgram']));
 
 /** The name of a voice. @param {Provider} provider */
 export const voiceName = (provider) => VOICES[provider].name;
@@ -102,6 +105,7 @@ export const voiceSettings = (app) => [
   text(app, { label: 'GPT-Live model', about: 'Work that it hands on is done by your text model.', path: ['providers', 'gpt_live', 'model'], when: of('gpt_live'), isCode: true }),
   select(app, { label: 'GPT-Live voice', about: 'How the answer sounds, from the next connection on.', path: ['providers', 'gpt_live', 'voice'], when: of('gpt_live'), options: LIVE_VOICES.map((name) => [name, name[0].toUpperCase() + name.slice(1)]) }),
   text(app, { label: 'Agent id', about: 'From your ElevenLabs workspace. Voice and model are set there.', path: ['providers', 'elevenlabs', 'agent_id'], when: of('elevenlabs'), isCode: true }),
+  toggle(app, { label: 'Give the agent my instructions', about: 'Only if its own settings at ElevenLabs allow that; else it refuses the call.', path: ['providers', 'elevenlabs', 'agent_overrides'], when: of('elevenlabs') }),
   text(app, { label: 'Agent’s text model', about: 'Provider and model as Deepgram names them.', path: ['providers', 'deepgram', 'agent_model'], when: of('deepgram'), isCode: true }),
   text(app, { label: 'Agent’s voice', about: 'An Aura voice of Deepgram.', path: ['providers', 'deepgram', 'voice'], when: of('deepgram'), isCode: true }),
   select(app, { label: 'Ears', about: 'What turns your words into text.', path: ['cascade', 'ear'], when: of('cascade'), options: Object.entries(EARS) }),
@@ -116,6 +120,7 @@ export const voiceSettings = (app) => [
   text(app, { label: 'Address of my speech server', about: 'Speaks OpenAI’s /v1/audio. It gets no key.', path: ['cascade', 'local_base_url'], when: (s) => of('cascade')(s) && (s.cascade.ear === 'local' || s.cascade.mouth === 'local'), placeholder: 'http://localhost:8000/v1', isCode: true, fault: addressFault }),
   text(app, { label: 'Its ears', about: 'Model that listens.', path: ['cascade', 'local_ear_model'], when: cascade('ear', 'local'), isCode: true }),
   text(app, { label: 'Its voice', about: 'Name of the voice.', path: ['cascade', 'local_voice'], when: cascade('mouth', 'local'), isCode: true }),
+  number(app, { label: 'Hang up when nobody speaks', about: 'This voice is paid by the second or minute, silent or muted ones too. Empty: never.', path: ['call', 'idle_hang_up_s'], when: (s) => PAID_BY_TIME.has(s.call.provider), least: 30, most: 7200, step: 30, none: 0, unit: 'seconds', placeholder: 'Never' }),
   previewRow(app),
 ];
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
-use crate::resample::Resampler;
+use crate::pcm::Resampler;
 use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE, TurnTaking};
 
 use ear::Ear;

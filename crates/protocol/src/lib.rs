@@ -19,7 +19,6 @@ pub mod gpt_live;
 mod interpreter;
 mod openai;
 mod pcm;
-mod resample;
 mod session;
 mod usage;
 mod voice;

@@ -3,7 +3,6 @@
 
 mod detector;
 mod form;
-mod narrow;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,130 +1,131 @@
-//! Another sample rate, piece by piece: a windowed sinc for the ratio of two whole numbers.
+//! Other sample rates than [`crate::SAMPLE_RATE`], for providers that have one of their own.
 
-use std::f32::consts::PI;
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
-/// Zero crossings of the sinc on either side.
-const CROSSINGS: usize = 16;
-/// Share of the narrower band that is kept.
-const BAND: f32 = 0.92;
+/// Taps of the filter: it delays by half of them, 1.3 ms at 24 kHz.
+const LENGTH: usize = 64;
 
-/// Converts a stream of samples; it lags by less than 2 ms.
-#[derive(Debug)]
+/// A windowed-sinc converter of a live signal in pieces of any length.
 pub(crate) struct Resampler {
-    up: usize,
-    down: usize,
-    /// Samples of the input on either side of a sample of the output.
-    reach: usize,
-    /// Coefficients of each of the `up` phases, `2 * reach` of them.
-    phases: Vec<Vec<f32>>,
-    /// The input that is still needed.
-    input: Vec<f32>,
-    /// Place of the next sample of the output in `input`, in parts of `up`.
-    place: usize,
+    sinc: Option<Async<f32>>,
+    chunk: usize,
+    pending: Vec<f32>,
+    buffer: Vec<f32>,
+}
+
+impl std::fmt::Debug for Resampler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Resampler").field("chunk", &self.chunk).finish_non_exhaustive()
+    }
 }
 
 impl Resampler {
-    /// From so many Hz to so many; equal rates pass through.
+    /// Converts from `from` to `to` samples per second, in steps of 5 ms. Equal rates pass through.
     pub(crate) fn new(from: u32, to: u32) -> Self {
-        let (from, to) = (from.max(1), to.max(1));
-        let common = divisor(from, to);
-        let (up, down) = ((to / common) as usize, (from / common) as usize);
-        let narrow = (to as f32 / from as f32).min(1.0);
-        let reach = (CROSSINGS as f32 / narrow).ceil() as usize;
-        let phases = if up == down { Vec::new() } else { (0..up).map(|at| phase(at, up, reach, narrow)).collect() };
-        Self { up, down, reach, phases, input: vec![0.0; reach.saturating_sub(1)], place: 0 }
+        let chunk = (from as usize / 200).max(16);
+        let parameters = SincInterpolationParameters::new(LENGTH, WindowFunction::BlackmanHarris2)
+            .interpolation(SincInterpolationType::Linear);
+        let ratio = f64::from(to) / f64::from(from.max(1));
+        // Two positive rates always give a usable ratio.
+        let make = || Async::new_sinc(ratio, 1.0, &parameters, chunk, 1, FixedAsync::Input).ok();
+        let sinc = if from == to { None } else { make() };
+        let buffer = vec![0.0; sinc.as_ref().map_or(0, rubato::Resampler::output_frames_max)];
+        Self { sinc, chunk, pending: Vec::new(), buffer }
+    }
+
+    /// Converts `pcm` and appends to `out`; less than 5 ms stay inside.
+    pub(crate) fn push(&mut self, pcm: &[i16], out: &mut Vec<i16>) {
+        let Some(sinc) = &mut self.sinc else { return out.extend_from_slice(pcm) };
+        self.pending.extend(pcm.iter().map(|sample| f32::from(*sample) / 32_768.0));
+        let whole = self.pending.len() - self.pending.len() % self.chunk;
+        for chunk in self.pending.get(..whole).unwrap_or_default().chunks(self.chunk) {
+            convert(sinc, chunk, &mut self.buffer, out);
+        }
+        self.pending.drain(..whole);
+    }
+
+    /// The same as samples of their own.
+    pub(crate) fn convert(&mut self, pcm: &[i16]) -> Vec<i16> {
+        let mut out = Vec::with_capacity(pcm.len());
+        self.push(pcm, &mut out);
+        out
     }
 
     /// Forgets what came before.
     pub(crate) fn reset(&mut self) {
-        self.input = vec![0.0; self.reach.saturating_sub(1)];
-        self.place = 0;
+        self.pending.clear();
+        if let Some(sinc) = &mut self.sinc {
+            sinc.reset();
+        }
     }
 
-    /// The output that the input so far makes certain.
-    pub(crate) fn convert(&mut self, pcm: &[i16]) -> Vec<i16> {
-        if self.phases.is_empty() {
-            return pcm.to_vec();
+    /// Appends what is still inside, filled up with silence; the next piece begins anew.
+    pub(crate) fn finish(&mut self, out: &mut Vec<i16>) {
+        if self.sinc.is_none() {
+            return;
         }
-        self.input.extend(pcm.iter().map(|sample| f32::from(*sample)));
-        let mut output = Vec::with_capacity(pcm.len() * self.up / self.down + 1);
-        while let Some(window) = self.input.get(self.place / self.up..self.place / self.up + 2 * self.reach) {
-            let Some(phase) = self.phases.get(self.place % self.up) else { break };
-            let sum: f32 = window.iter().zip(phase).map(|(sample, weight)| sample * weight).sum();
-            output.push(sum.round() as i16); // saturates
-            self.place += self.down;
-        }
-        let used = (self.place / self.up).min(self.input.len());
-        self.input.drain(..used);
-        self.place -= used * self.up;
-        output
+        let missing = self.chunk - self.pending.len() % self.chunk;
+        self.push(&vec![0; missing.max(LENGTH)], out);
+        self.reset();
     }
 }
 
-fn divisor(one: u32, other: u32) -> u32 {
-    if other == 0 { one } else { divisor(other, one % other) }
-}
-
-/// The weights of the input around a point that lies `at / up` samples behind the middle of the window.
-fn phase(at: usize, up: usize, reach: usize, narrow: f32) -> Vec<f32> {
-    let middle = (reach - 1) as f32 + at as f32 / up as f32;
-    let weight = |index: usize| {
-        let distance = index as f32 - middle;
-        let turn = PI * distance / reach as f32;
-        let window = if turn.abs() >= PI { 0.0 } else { 0.42 + 0.5 * turn.cos() + 0.08 * (2.0 * turn).cos() };
-        sinc(distance * narrow * BAND) * window
+fn convert(sinc: &mut Async<f32>, chunk: &[f32], buffer: &mut [f32], out: &mut Vec<i16>) {
+    let room = buffer.len();
+    let (Ok(input), Ok(mut output)) =
+        (InterleavedSlice::new(chunk, 1, chunk.len()), InterleavedSlice::new_mut(buffer, 1, room))
+    else {
+        return;
     };
-    let weights: Vec<f32> = (0..2 * reach).map(weight).collect();
-    let sum: f32 = weights.iter().sum();
-    weights.into_iter().map(|weight| weight / sum).collect()
-}
-
-fn sinc(x: f32) -> f32 {
-    if x.abs() < 1e-6 { 1.0 } else { (PI * x).sin() / (PI * x) }
+    if let Ok((_, count)) = sinc.process_into_buffer(&input, &mut output, None) {
+        let samples = buffer.get(..count).unwrap_or_default();
+        out.extend(samples.iter().map(|sample| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SECOND: usize = 24_000;
-
-    fn tone(hz: f32, rate: u32) -> Vec<i16> {
-        (0..rate).map(|at| ((at as f32 * 2.0 * PI * hz / rate as f32).sin() * 10_000.0) as i16).collect()
+    fn sine(rate: u32, hertz: f64, count: usize) -> Vec<i16> {
+        let sample = |at: usize| (at as f64 * hertz * std::f64::consts::TAU / f64::from(rate)).sin() * 12_000.0;
+        (0..count).map(|at| sample(at) as i16).collect()
     }
 
-    fn power(pcm: &[i16]) -> f32 {
-        let middle = &pcm[pcm.len() / 4..pcm.len() * 3 / 4];
-        (middle.iter().map(|sample| f32::from(*sample).powi(2)).sum::<f32>() / middle.len() as f32).sqrt()
+    fn loudness(pcm: &[i16]) -> f64 {
+        (pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / pcm.len() as f64).sqrt()
     }
 
-    fn in_pieces(resampler: &mut Resampler, pcm: &[i16], piece: usize) -> Vec<i16> {
-        pcm.chunks(piece).flat_map(|piece| resampler.convert(piece)).collect()
-    }
-
-    #[test]
-    fn a_tone_keeps_its_length_and_loudness_at_every_rate() {
-        for rate in [8_000, 16_000, 22_050, 44_100, 48_000] {
-            for (from, to) in [(24_000, rate), (rate, 24_000)] {
-                let there = in_pieces(&mut Resampler::new(from, to), &tone(440.0, from), 480);
-                assert!((there.len() as i64 - i64::from(to)).abs() < i64::from(to) / 250, "{from} to {to}");
-                assert!((power(&there) / 7_071.0 - 1.0).abs() < 0.02, "{from} to {to}: {}", power(&there));
-            }
+    fn converted(hertz: f64) -> Vec<i16> {
+        let (mut resampler, mut out) = (Resampler::new(24_000, 16_000), Vec::new());
+        for piece in sine(24_000, hertz, 24_000).chunks(337) {
+            resampler.push(piece, &mut out);
         }
+        resampler.finish(&mut out);
+        out
     }
 
     #[test]
-    fn what_the_lower_rate_cannot_hold_is_gone() {
-        let there = Resampler::new(24_000, 16_000).convert(&tone(10_500.0, 24_000));
-        assert!(power(&there) < 20.0, "{}", power(&there));
+    fn a_tone_keeps_its_length_pitch_and_loudness() {
+        let out = converted(440.0);
+        assert!((16_000..16_200).contains(&out.len()), "{}", out.len());
+        let middle = &out[1_000..15_000];
+        assert!((loudness(middle) - 12_000.0 / 2.0_f64.sqrt()).abs() < 200.0);
+        let crossings = middle.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        assert!(crossings.abs_diff(440 * 14 / 16) <= 1, "{crossings}");
     }
 
     #[test]
-    fn pieces_make_no_difference_and_a_reset_begins_anew() {
-        let tone = tone(700.0, 24_000);
-        let mut resampler = Resampler::new(24_000, 16_000);
-        let whole = resampler.convert(&tone);
-        resampler.reset();
-        assert_eq!(in_pieces(&mut resampler, &tone, 7), whole);
-        assert_eq!(Resampler::new(24_000, 24_000).convert(&tone).len(), SECOND);
+    fn what_the_lower_rate_cannot_hold_is_left_out() {
+        assert!(loudness(&converted(10_000.0)[1_000..15_000]) < 120.0);
+    }
+
+    #[test]
+    fn equal_rates_pass_through() {
+        let (mut resampler, mut out) = (Resampler::new(24_000, 24_000), Vec::new());
+        resampler.push(&[1, 2, 3], &mut out);
+        resampler.finish(&mut out);
+        assert_eq!(out, [1, 2, 3]);
     }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::narrow::narrowed;
+use crate::SAMPLE_RATE;
+use crate::pcm::Resampler;
 
-/// Samples per second of the file.
+/// Samples per second of the file: what speech recognition works with. A third less to send, and twenty minutes fit in.
 const RATE: u32 = 16_000;
 /// Whisper takes nothing shorter than 100 ms: silence fills it up.
 const SHORTEST: usize = RATE as usize / 5;
@@ -18,7 +19,10 @@ pub(super) struct Form {
 
 /// The request for the words of `pcm` (24 kHz).
 pub(super) fn transcription(model: &str, language: Option<&str>, pcm: &[i16]) -> Form {
-    let file = wav(&narrowed(pcm));
+    let mut resampler = Resampler::new(SAMPLE_RATE, RATE);
+    let mut narrow = resampler.convert(pcm);
+    resampler.finish(&mut narrow);
+    let file = wav(&narrow);
     let boundary = boundary(&file);
     let mut body = Vec::with_capacity(file.len() + 1_024);
     let mut fields = vec![("model", model), ("response_format", "json")];
