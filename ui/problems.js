@@ -2,7 +2,7 @@
 // What stands in the way, in plain words: what happened, what to do, one button.
 /** @import {Code, Note, Problem, Snapshot} from './types' */
 import { byId, fill, h, icon } from './dom.js';
-import { keyTitle } from './keycard.js';
+import { keyTitle } from './holders.js';
 import { keyHolder, voiceName } from './voices.js';
 import { capital, isMac } from './words.js';
 

@@ -9,7 +9,7 @@ import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
 import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
-import { standInRow, voicePicker, voiceSettings } from './voices.js';
+import { standInRow, voicePicker, voiceSettings } from './voicesettings.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */

@@ -1,20 +1,21 @@
 //! The engine's task: one owner of settings, keys, devices and the call.
 
+mod check;
+mod devices;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audio::Card;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
-    About, Change, CheckPhase, Code, Command, Credential, Device, Devices, Holder, KeyTest, Note, Place, Problem,
-    SoundCheck,
+    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, SoundCheck,
 };
 use crate::board::Board;
 use crate::calibration::Calibrations;
-use crate::call::{Call, Exchange, Sound as CallSound, system_card};
+use crate::call::{Call, Exchange, Sound as CallSound};
 use crate::config::{self, Settings};
 use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
@@ -25,11 +26,12 @@ use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
 use crate::text::{self, Keyring, Shelf};
-use crate::{chat, hands_free, key_test, preview, sound_check};
+use crate::{chat, key_test};
+
+use check::{Check, check_step};
 
 const REQUESTS: usize = 32;
 const EVENTS: usize = 1024;
-const CHECK_STEPS: usize = 16;
 /// Closing devices may block; the app does not wait longer than this.
 const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 
@@ -133,12 +135,6 @@ struct Core {
     told: mpsc::Receiver<Change>,
     proxy: Proxy,
     proxy_told: mpsc::Receiver<Change>,
-}
-
-/// A sound check under way.
-struct Check {
-    steps: mpsc::Receiver<SoundCheck>,
-    task: tokio::task::AbortHandle,
 }
 
 /// What a job found out.
@@ -382,55 +378,6 @@ impl Core {
         });
     }
 
-    fn preview(&mut self) {
-        let (card, meters, _) = self.prepare_check();
-        let sound = CallSound::new(Some(card), meters);
-        let hearing = preview::hear(self.board.settings().clone(), self.call.exchange(), sound);
-        self.jobs.spawn(async move { Done::Previewed(hearing.await) });
-    }
-
-    fn start_check(&mut self) {
-        let (card, meters, (tell, steps)) = self.prepare_check();
-        let check = sound_check::run(card, meters, tell);
-        let task = self.jobs.spawn(async move { Done::Checked(check.await.map(|check| (check, None))) });
-        self.check = Some(Check { steps, task });
-    }
-
-    fn start_measuring(&mut self) {
-        let spoken = self.board.sound_check().filter(|check| check.phase == CheckPhase::Done).cloned();
-        let volume = self.board.settings().audio.volume;
-        let (card, meters, (tell, steps)) = self.prepare_check();
-        let check = sound_check::run_room(card, volume, spoken, meters, tell);
-        let task = self.jobs.spawn(async move { Done::Checked(check.await) });
-        self.check = Some(Check { steps, task });
-    }
-
-    /// Frees the devices for a check.
-    fn prepare_check(
-        &mut self,
-    ) -> (Card, watch::Sender<Sound>, (mpsc::Sender<SoundCheck>, mpsc::Receiver<SoundCheck>)) {
-        self.end_check();
-        self.hang_up();
-        let card = self.options.card.clone().unwrap_or_else(|| system_card(self.board.settings()));
-        (card, self.meters.clone(), mpsc::channel(CHECK_STEPS))
-    }
-
-    fn keep(&mut self, keep: Keep) {
-        if let Err(error) = self.calibrations.keep(&keep.input, &keep.output, keep.kept) {
-            let detail = format!("the sound check could not be saved: {error}");
-            self.board.set_problem(Some(Problem { code: Code::Internal, detail }));
-        }
-        self.command(Command::FindDevices);
-    }
-
-    fn end_check(&mut self) {
-        if let Some(check) = self.check.take() {
-            check.task.abort();
-            self.meters.send_replace(Sound::default());
-        }
-        self.board.set_sound_check(None);
-    }
-
     fn done(&mut self, done: Done) {
         match done {
             Done::Previewed(heard) => {
@@ -479,84 +426,6 @@ impl Core {
             }
         }
     }
-
-    /// Another microphone is in use: what kind it is, the list of devices tells.
-    fn look_at_microphone(&mut self) {
-        let in_use = &self.board.devices().input_in_use;
-        if self.microphone == *in_use {
-            return;
-        }
-        self.microphone.clone_from(in_use);
-        self.is_advised = false;
-        if self.microphone.is_some() && self.options.card.is_none() {
-            self.command(Command::FindDevices);
-        }
-    }
-
-    /// Another pair of devices is in use: what a sound check found of it, the list of devices tells.
-    fn look_at_pair(&mut self) {
-        let Devices { input_in_use, output_in_use, .. } = self.board.devices();
-        if self.pair.0 == *input_in_use && self.pair.1 == *output_in_use {
-            return;
-        }
-        self.pair = (input_in_use.clone(), output_in_use.clone());
-        if self.pair.0.is_some() && self.pair.1.is_some() && self.options.card.is_none() {
-            self.command(Command::FindDevices);
-        }
-    }
-
-    fn calibrate(&mut self, devices: &[audio::Device]) {
-        let id = |direction, in_use: &Option<String>| {
-            let is_it =
-                |device: &&audio::Device| device.direction == direction && Some(&device.name) == in_use.as_ref();
-            devices.iter().find(is_it).map(|device| device.id.0.as_str())
-        };
-        let input = id(audio::Direction::Input, &self.pair.0);
-        let output = id(audio::Direction::Output, &self.pair.1);
-        let known = input.zip(output).and_then(|(input, output)| self.calibrations.of(input, output));
-        self.call.calibrate(known, self.board.settings());
-    }
-
-    fn advise(&mut self, devices: &[audio::Device]) {
-        let Some(in_use) = self.microphone.as_deref().filter(|_| !self.is_advised) else { return };
-        if let Some(note) = hands_free::advice(devices, in_use) {
-            self.is_advised = true;
-            self.board.note(note);
-        }
-    }
-
-    fn found_devices(&mut self, found: Result<Vec<audio::Device>, audio::Error>) {
-        let found = found.unwrap_or_else(|error| {
-            tracing::info!(%error, "no devices");
-            Vec::new()
-        });
-        self.advise(&found);
-        self.calibrate(&found);
-        self.board.set_devices(|devices| {
-            let in_use = (devices.input_in_use.take(), devices.output_in_use.take());
-            *devices = Devices {
-                inputs: side(&found, audio::Direction::Input),
-                outputs: side(&found, audio::Direction::Output),
-                input_in_use: in_use.0,
-                output_in_use: in_use.1,
-            };
-        });
-    }
-}
-
-async fn check_step(check: &mut Option<Check>) -> Option<SoundCheck> {
-    match check {
-        Some(check) => check.steps.recv().await,
-        None => None,
-    }
-}
-
-fn side(devices: &[audio::Device], direction: audio::Direction) -> Vec<Device> {
-    devices
-        .iter()
-        .filter(|device| device.direction == direction && !device.is_monitor)
-        .map(|device| Device { id: device.id.0.clone(), name: device.name.clone(), is_default: device.is_default })
-        .collect()
 }
 
 fn credential(holder: Holder, found: &Found) -> Credential {

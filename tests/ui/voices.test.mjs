@@ -1,0 +1,50 @@
+// The picker of voices: prices, names, and whose key is missing.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VOICES, keyHolder, minuteWords, missingKey, voiceName } from '../../ui/voices.js';
+
+// Older Node has no navigator, which names of keys depend on.
+globalThis.navigator ??= { platform: '' };
+const { wording } = await import('../../ui/problems.js');
+
+/** A snapshot with a voice, its mix, and where keys are. */
+const snapshot = (provider, { route = 'direct', ear = 'deepgram_flux', mouth = 'cartesia', places = {} } = {}) => ({
+  call: { provider, route, waiting: 0, model: 'm', minute_costs: [{ provider: 'openai', nano: 49_500_000 }, { provider: 'practice', nano: 0 }, { provider: 'google', nano: null }] },
+  settings: { cascade: { ear, mouth }, gateway: {}, endpoint: { base_url: '' } },
+  credentials: Object.entries(places).map(([holder, place]) => ({ holder, place })),
+});
+
+test('a minute has a price, no price, or none that is known', () => {
+  const { call } = snapshot('openai');
+  assert.equal(minuteWords(call, 'openai'), 'about $0.05 a minute');
+  assert.equal(minuteWords(call, 'practice'), 'no cost');
+  assert.equal(minuteWords(call, 'google'), 'price not known');
+  assert.equal(minuteWords(call, 'cascade'), 'price not known');
+});
+
+test('every voice has a name', () => {
+  for (const provider of Object.keys(VOICES)) assert.ok(voiceName(provider).length > 2, provider);
+});
+
+test('the key of the present voice is asked for, of a mix the first that is missing', () => {
+  assert.equal(keyHolder(snapshot('google')), 'google');
+  assert.equal(keyHolder(snapshot('gpt_live')), 'openai');
+  assert.equal(keyHolder(snapshot('openai', { route: 'endpoint' })), 'endpoint');
+  assert.equal(keyHolder(snapshot('cascade')), 'deepgram');
+  assert.equal(keyHolder(snapshot('cascade', { places: { deepgram: 'stored', cartesia: 'missing' } })), 'cartesia');
+  assert.equal(keyHolder(snapshot('cascade', { ear: 'local', mouth: 'workers_aura' })), 'workers_ai');
+});
+
+test('a card says that its key is missing only when that is known', () => {
+  assert.equal(missingKey(snapshot('openai', { places: { google: 'missing' } }), 'google'), true);
+  assert.equal(missingKey(snapshot('openai', { places: { google: 'unknown' } }), 'google'), false);
+  assert.equal(missingKey(snapshot('openai'), 'practice'), false);
+});
+
+test('problems name the voice that has them', () => {
+  const words = (provider, code, more) => wording({ code, detail: '' }, snapshot(provider, more));
+  assert.equal(words('google', 'no_credential').what, 'There is no key for Google AI Studio yet.');
+  assert.equal(words('elevenlabs', 'credential_refused').what, 'ElevenLabs agent did not accept this key.');
+  assert.match(words('deepgram', 'quota').what, /Deepgram agent: no credit left/);
+  assert.match(words('openai', 'quota').what, /OpenAI account has no credit/);
+});
