@@ -10,7 +10,7 @@ const KEY: &str = "key-of-a-test";
 /// Groq is asked first, Mistral stands in.
 fn stage(fakes: &Fakes, fallback: &str) -> Stage {
     let settings = format!(
-        "[chat]\nprovider = 'groq'\nmodel = 'fake-model'\nfallback = [{fallback}]\n\
+        "[chat]\nprovider = 'groq'\nmodel = 'fake-model'\nfallback = [{fallback}]\nstand_in = false\n\
          addresses = [{{ provider = 'groq', url = '{}' }}, {{ provider = 'mistral', url = '{}' }}]\n[limits]\nattempts = 1",
         fakes.base_url("groq"),
         fakes.base_url("mistral"),

@@ -5,9 +5,9 @@ pub(crate) mod agent;
 mod format;
 pub(crate) mod multi;
 mod refusal;
-#[cfg(test)]
-pub(crate) mod rig;
 pub(crate) mod scribe;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::{Config, Leg, Place};
 

@@ -51,7 +51,8 @@ impl Cast {
 }
 
 fn says(text: &str) -> chat::Script {
-    chat::Script::default().answer(chat::Answer::say(text))
+    // Whatever is asked again has the same answer.
+    (0..4).fold(chat::Script::default(), |script, _| script.answer(chat::Answer::say(text)))
 }
 
 fn fault(name: &str) -> Plan {

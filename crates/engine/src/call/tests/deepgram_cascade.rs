@@ -40,7 +40,9 @@ async fn call(
     speech_ms: u32,
 ) -> (Voices, Fakes, Rig) {
     let deepgram = Voices::start(plan).await.unwrap();
-    let brain = Fakes::start(chat::Script::default().answer(chat::Answer::say(answer))).await.unwrap();
+    // Whatever is asked again, because an ear changed its mind, has the same answer.
+    let script = (0..4).fold(chat::Script::default(), |script, _| script.answer(chat::Answer::say(answer)));
+    let brain = Fakes::start(script).await.unwrap();
     let url = deepgram.base_url();
     let settings = json!({
         "call": { "provider": "cascade", "route": route, "mode": mode },

@@ -16,7 +16,9 @@ struct Cast {
 impl Cast {
     async fn new(plan: Plan) -> Self {
         let voices = Voices::start(Plan { words: WORDS.into(), ..plan }).await.unwrap();
-        let brain = Fakes::start(chat::Script::default().answer(chat::Answer::say(ANSWER))).await.unwrap();
+        // Whatever is asked again, because an ear changed its mind, has the same answer.
+        let script = (0..4).fold(chat::Script::default(), |script, _| script.answer(chat::Answer::say(ANSWER)));
+        let brain = Fakes::start(script).await.unwrap();
         Self { voices, brain }
     }
 

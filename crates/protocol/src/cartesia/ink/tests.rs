@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::elevenlabs::rig::{EarRig, GARBAGE, Schema, config, in_language, open};
+use crate::elevenlabs::tests::rig::{EarRig, GARBAGE, Schema, config, in_language, open};
 
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(include_str!("../../../../emulator/schemas/cartesia-stt-ws.schema.json")));

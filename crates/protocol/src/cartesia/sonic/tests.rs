@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::elevenlabs::rig::{GARBAGE, MouthRig, Schema, config, in_language, sound};
+use crate::elevenlabs::tests::rig::{GARBAGE, MouthRig, Schema, config, in_language, sound};
 
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(include_str!("../../../../emulator/schemas/cartesia-tts-ws.schema.json")));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::elevenlabs::Setup;
-use crate::elevenlabs::rig::{self, Schema};
+use crate::elevenlabs::tests::rig::{self, Schema};
 use crate::{Cause, Config, Delivery, Event, Fault, Input, Item, Leg, Message, Output, Received, Session, Wire};
 
 static SCHEMA: LazyLock<Schema> =

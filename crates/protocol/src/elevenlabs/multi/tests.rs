@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::Leg;
-use crate::elevenlabs::rig::{GARBAGE, MouthRig, Schema, config, in_language, sound};
+use crate::elevenlabs::tests::rig::{GARBAGE, MouthRig, Schema, config, in_language, sound};
 
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(include_str!("../../../../emulator/schemas/elevenlabs-tts-ws.schema.json")));

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::elevenlabs::rig::{EarRig, GARBAGE, Schema, config, in_language, open};
+use crate::elevenlabs::tests::rig::{EarRig, GARBAGE, Schema, config, in_language, open};
 
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(include_str!("../../../../emulator/schemas/elevenlabs-scribe-realtime.schema.json")));

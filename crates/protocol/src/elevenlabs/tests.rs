@@ -1,0 +1,3 @@
+//! What the tests of ears, mouths and agents share.
+
+pub(crate) mod rig;
