@@ -44,8 +44,7 @@ async fn choose(window: &Window, name: &str, id: &str, picture: Option<&str>) {
 async fn one_conversation_goes_over_every_voice() {
     let plan = Plan { words: "What is the time?".into(), answer: "It is noon.".into(), ..Plan::default() };
     let voices = Voices::start(plan).await.unwrap();
-    let keys =
-        ["GEMINI_API_KEY", "OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVENLABS_API_KEY", "CARTESIA_API_KEY"];
+    let keys = ["GEMINI_API_KEY", "OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVENLABS_API_KEY", "CARTESIA_API_KEY"];
     let stage = Stage::new().with_sound_card().with_settings(&settings(&voices.base_url()));
     let stage = keys.iter().fold(stage, |stage, name| stage.with_env(name, "key-of-a-test"));
     let window = Window::open(&stage).await;

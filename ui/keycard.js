@@ -1,7 +1,7 @@
 // @ts-check
 // One key: where it is, paste, test, delete. The key goes into the engine and never comes back.
 /** @import {Credential, Holder, KeyTest} from './types' */
-import { fill, h, icon } from './dom.js';
+import { fill, h, icon, say } from './dom.js';
 import { HOLDERS } from './holders.js';
 import { setKey } from './ipc.js';
 
@@ -97,7 +97,8 @@ export function keyCard(app, holder, { isBare = false } = {}) {
       test.hidden = !isThere;
       test.disabled = credential?.test?.is_running ?? false;
       remove.hidden = !['stored', 'session_only'].includes(credential?.place ?? '');
-      save.textContent = ['stored', 'session_only'].includes(credential?.place ?? '') ? 'Replace' : 'Save';
+      // Only when they change: words that are replaced under the pointer swallow its click.
+      say(save, ['stored', 'session_only'].includes(credential?.place ?? '') ? 'Replace' : 'Save');
       input.placeholder = credential?.place === 'environment' ? 'Paste a key to use it instead' : placeholder;
       const signature = JSON.stringify(credential?.test ?? null);
       if (results.dataset.test !== signature) fill(results, ...resultsOf(credential?.test ?? null, holder));

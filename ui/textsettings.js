@@ -1,7 +1,7 @@
 // @ts-check
 // Settings of text: who answers, what it may cost, what is kept, who else may ask.
 /** @import {Settings} from './types' */
-import { fill, h } from './dom.js';
+import { fill, h, say } from './dom.js';
 import { addressFault, jsonFault } from './faults.js';
 import { choice, number, select, text, toggle } from './fields.js';
 import { latency } from './words.js';
@@ -107,8 +107,8 @@ function modelRow(app) {
     draw() {
       const { provider, model } = app.snapshot.settings.chat;
       const isPractice = provider === 'practice' || !model;
-      button.textContent = isPractice ? 'Choose a model' : shortName(model);
-      about.textContent = isPractice ? 'The practice partner answers until you choose one: no key, no network, no cost.' : `${providerName(app.snapshot, provider)} answers what you write outside of a call.`;
+      say(button, isPractice ? 'Choose a model' : shortName(model));
+      say(about, isPractice ? 'The practice partner answers until you choose one: no key, no network, no cost.' : `${providerName(app.snapshot, provider)} answers what you write outside of a call.`);
     },
   };
 }

@@ -10,9 +10,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::api::{
-    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, SoundCheck,
-};
+use crate::api::{About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, SoundCheck};
 use crate::board::Board;
 use crate::calibration::Calibrations;
 use crate::call::{Call, Exchange, Sound as CallSound};

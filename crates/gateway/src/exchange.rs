@@ -213,7 +213,7 @@ impl Exchange {
         let rate = limits.providers.get(id).copied().unwrap_or(limits.provider);
         while let Err(until) = self.shared.limiter.provider(id, rate, Instant::now()) {
             // Nobody was named in its place: a limit, which is often the user's own, is waited for.
-            if has_others {
+            if has_others || !self.rest.is_empty() {
                 let wait = until.saturating_duration_since(Instant::now());
                 let failure = Failure::new(FailureKind::RateLimited, "The limit of requests is reached.");
                 return Err(Failure { retry_after: Some(wait), ..failure });

@@ -99,7 +99,8 @@ async fn only_what_goes_through_the_gateway_is_asked_together() {
     let direct_last = [FIRST, SECOND, ("ollama", "llama3.2:3b")];
     let route_first = [("cloudflare-route", "dynamic/x"), FIRST, SECOND];
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [usize]);
-    let table: [Case<'_>; 3] = [(&direct_last, &[2, 0]), (&route_first, &[0, 2]), (&[FIRST, ("custom-mine", "m")], &[2])];
+    let table: [Case<'_>; 3] =
+        [(&direct_last, &[2, 0]), (&route_first, &[0, 2]), (&[FIRST, ("custom-mine", "m")], &[2])];
     for (targets, requests) in table {
         let mut terms = settings();
         terms.patience.attempts = 1;
