@@ -47,7 +47,7 @@ const nameOf = (voice) => {
 export function route(call) {
   if (call.provider === 'practice') return ['Practice partner', 'on this computer'];
   const ways = { direct: 'direct', gateway: 'via gateway', endpoint: 'on my server' };
-  return [call.model, ways[call.route]];
+  return [call.provider === 'cascade' ? `Your own mix, ${call.model}` : call.model, ways[call.route]];
 }
 
 /** @param {Usage} usage */

@@ -208,7 +208,7 @@ impl Exchange {
     }
 
     /// Takes from the provider's bucket. When another target is ready, this one is not waited for.
-    async fn admit(&mut self, id: &ProviderId, has_others: bool) -> Result<(), Failure> {
+    async fn admit(&self, id: &ProviderId, has_others: bool) -> Result<(), Failure> {
         let limits = &self.settings.limits;
         let rate = limits.providers.get(id).copied().unwrap_or(limits.provider);
         while let Err(until) = self.shared.limiter.provider(id, rate, Instant::now()) {

@@ -3,7 +3,7 @@
 //! Wire: Google's Live API reference and the types of google-genai 3.4.0, read 2026-11. JSON in text frames to the
 //! server, in binary or text frames from it. The first message is `setup`; nothing else may be sent before
 //! `setupComplete`. There is no event for the begin or the end of the user's speech, none to cancel an answer and none
-//! to say how much of it was heard: [`turn`] tells what is known of them.
+//! to say how much of it was heard: the turn tells what is known of them.
 
 mod answer;
 mod asked;

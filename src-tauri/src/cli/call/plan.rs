@@ -67,7 +67,7 @@ enum Provider {
     Openai,
     /// Gemini Live
     Google,
-    /// Any ear, any text model, any mouth: see [cascade] in the settings
+    /// Any ear, any text model, any mouth: see the part cascade of the settings
     Cascade,
     /// An ElevenLabs agent
     Elevenlabs,
