@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KEY: &str = "sk-test-of-nobody";
 const WORDS: &str = "Words of somebody else's server, in pieces: zażółć.";
 
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools")
+}
+
 struct Foreign {
     child: Child,
     port: u16,
@@ -36,8 +40,7 @@ impl Drop for Foreign {
 
 impl Foreign {
     fn start() -> Self {
-        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
-        let program = tools.join("aimock/node_modules/@copilotkit/aimock/dist/cli.js");
+        let program = tools().join("aimock/dist/cli.js");
         assert!(program.exists(), "aimock is not installed: run scripts/setup test");
         let folder = tempfile::tempdir().unwrap();
         let fixtures = json!({ "fixtures": [
@@ -109,6 +112,10 @@ struct Told {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_somebody_else_s_is_understood_in_every_language() {
+    if let Ok(why) = std::fs::read_to_string(tools().join("aimock/left-out")) {
+        eprintln!("left out by scripts/setup: {why}");
+        return;
+    }
     let foreign = Foreign::start();
     let all = [
         ("openai", "gpt-6-luna"),
