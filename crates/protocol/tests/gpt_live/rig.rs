@@ -107,6 +107,7 @@ impl Rig {
     pub(crate) fn connect(&mut self) {
         self.input(Input::Opened);
         self.begin();
+        self.heard_at = self.now; // what was said before goes on from here
     }
 
     /// `session.started`.
