@@ -1,6 +1,6 @@
 //! Written requests to a server that nobody here wrote: aimock, which `scripts/setup test` installs.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
