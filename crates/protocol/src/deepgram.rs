@@ -36,11 +36,6 @@ const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
 /// Deepgram's recommendation for one frame of sound: 80 ms.
 const FRAME: usize = 80 * PER_MS;
 
-/// 16-bit PCM, little endian (`linear16`).
-fn bytes(pcm: &[i16]) -> Vec<u8> {
-    pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect()
-}
-
 /// So much silence.
 fn silence(duration: Duration) -> Message {
     Message::Binary(vec![0; duration.as_millis() as usize * PER_MS * 2])
@@ -49,30 +44,6 @@ fn silence(duration: Duration) -> Message {
 /// A control frame without more than its name.
 fn control(kind: &str) -> Message {
     Message::Text(serde_json::json!({ "type": kind }).to_string())
-}
-
-/// Whole samples of a piece that may begin or end in the middle of one.
-fn samples(carry: &mut Option<u8>, bytes: &[u8]) -> Vec<i16> {
-    let held = carry.take();
-    let whole: Vec<u8> = held.into_iter().chain(bytes.iter().copied()).collect();
-    let pairs = whole.chunks_exact(2);
-    *carry = pairs.remainder().first().copied();
-    pairs.filter_map(|pair| <[u8; 2]>::try_from(pair).ok()).map(i16::from_le_bytes).collect()
-}
-
-/// A text frame; `None`: it is no JSON object.
-fn object(text: &str) -> Option<Value> {
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) if value.is_object() => Some(value),
-        Ok(_) => {
-            tracing::warn!("a frame that is no object ignored");
-            None
-        }
-        Err(error) => {
-            tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored");
-            None
-        }
-    }
 }
 
 /// A string in a frame, empty if it is not there.
@@ -119,7 +90,7 @@ fn trouble(message: &str) -> Complaint {
 }
 
 fn is_push_to_talk(config: &Config) -> bool {
-    matches!(config.turn_taking, TurnTaking::PushToTalk)
+    !config.turn_taking.is_open()
 }
 
 /// 0 = quick, 1 = patient.

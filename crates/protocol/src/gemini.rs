@@ -17,10 +17,11 @@ mod turn;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::pcm::Resampler;
-use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE, TurnTaking};
+use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE};
 
 use ear::Ear;
 use message::Said;
@@ -191,7 +192,7 @@ impl Interpreter for Gemini {
     fn open(&mut self, config: &Config, _now: Instant) {
         let setup = message::setup(&self.setup, config, None);
         self.agreed = setup.to_string();
-        self.is_manual = config.turn_taking == TurnTaking::PushToTalk;
+        self.is_manual = !config.turn_taking.is_open();
         self.wants_manual = self.is_manual;
         self.has_captions = config.transcription.is_some();
         self.silence_ms = message::silence_ms(config.turn_taking);
@@ -201,7 +202,7 @@ impl Interpreter for Gemini {
 
     fn configure(&mut self, config: &Config, answers: bool, now: Instant) {
         self.has_captions = config.transcription.is_some();
-        self.wants_manual = config.turn_taking == TurnTaking::PushToTalk;
+        self.wants_manual = !config.turn_taking.is_open();
         self.hold_floor(!answers, now);
         let setup = message::setup(&self.setup, config, None).to_string();
         if setup != self.agreed {
@@ -243,7 +244,7 @@ impl Interpreter for Gemini {
                     self.take(message, now);
                 }
             }
-            Err(error) => tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored"),
+            Err(error) => malformed(&error),
         }
     }
 

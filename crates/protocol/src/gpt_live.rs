@@ -17,9 +17,9 @@ mod work;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client as wanted;
-use crate::openai::config::TurnTaking;
 use crate::openai::refusal::Complaint;
 use crate::{Config, Errand, Leg, Message, Received, Role, Thought};
 
@@ -283,10 +283,7 @@ impl Live {
     fn event(&mut self, text: &str, now: Instant) {
         let frame = match serde_json::from_str::<server::Frame<'_>>(text) {
             Ok(frame) => frame,
-            Err(error) => {
-                tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored");
-                return;
-            }
+            Err(error) => return malformed(&error),
         };
         if frame.event_id.as_deref().is_some_and(|id| !id.is_empty()) {
             if self.newest == text {
@@ -304,10 +301,11 @@ impl Live {
             "session.closed" => self.closed(frame.reason.as_ref().and_then(|reason| reason.as_str())),
             // A server that does as if the session had started could make us work for it.
             _ if !self.is_started() => tracing::trace!("event of no interest before the session has started"),
-            "session.output_audio.delta" => match frame.pcm() {
-                Some(pcm) => self.sounds(&pcm, now),
-                None => tracing::warn!("audio that is not base64 ignored"),
-            },
+            "session.output_audio.delta" => {
+                if let Some(pcm) = frame.pcm() {
+                    self.sounds(&pcm, now);
+                }
+            }
             "session.input_transcript.delta" => self.heard(frame.fragment(), now),
             "session.output_transcript.delta" => self.says(frame.fragment(), now),
             "session.delegation.created" => {
@@ -352,7 +350,7 @@ impl Interpreter for Live {
         self.now = Some(now);
         self.pace = Some(Pace::new(now));
         config.instructions.clone_into(&mut self.instructions);
-        self.is_open_microphone = matches!(config.turn_taking, TurnTaking::Open { .. });
+        self.is_open_microphone = config.turn_taking.is_open();
         // The history goes into the very first command, so the conversation has to tell it before: it does so at once
         // when it hears that we are ready. Sound and texts wait for `session.started`.
         self.tell(Told::Ready { model: Some(self.setup.model.clone()), expires_at: None });
@@ -360,7 +358,7 @@ impl Interpreter for Live {
 
     fn configure(&mut self, config: &Config, answers: bool, now: Instant) {
         self.now = Some(now);
-        self.is_open_microphone = matches!(config.turn_taking, TurnTaking::Open { .. });
+        self.is_open_microphone = config.turn_taking.is_open();
         self.is_floor_held = !answers && self.is_open_microphone;
         if self.instructions != config.instructions {
             // The instructions of a session are fixed; it can be given more of them.

@@ -14,6 +14,7 @@ mod conversation;
 pub mod deepgram;
 pub mod elevenlabs;
 mod fault;
+mod frame;
 pub mod gemini;
 pub mod gpt_live;
 mod interpreter;

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::refusal::{complaint, object};
+use super::refusal::complaint;
 use super::{PIECE, language, versioned};
 use crate::cascade::ear::{Ear, EarDeed, Heard};
+use crate::frame::object;
 use crate::openai::config::TurnTaking;
 use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE, pcm};
 
@@ -172,7 +173,7 @@ impl Ear for Ink {
 
 /// Where the ear's socket is. `version`: date of the API's version.
 pub(crate) fn place(model: &str, version: &str, config: &Config) -> Place {
-    let is_open = matches!(config.turn_taking, TurnTaking::Open { .. });
+    let is_open = config.turn_taking.is_open();
     let mut query = versioned(version);
     query.push(("model", model.trim().to_owned()));
     query.push(("encoding", "pcm_s16le".to_owned()));

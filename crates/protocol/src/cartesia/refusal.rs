@@ -26,21 +26,6 @@ pub(super) fn complaint(frame: &Value) -> Complaint {
     }
 }
 
-/// A text frame; `None`: it is no JSON object.
-pub(super) fn object(text: &str) -> Option<Value> {
-    match serde_json::from_str::<Value>(text) {
-        Ok(frame) if frame.is_object() => Some(frame),
-        Ok(_) => {
-            tracing::warn!("a frame that is no object ignored");
-            None
-        }
-        Err(error) => {
-            tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored");
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::refusal::{complaint, object};
+use super::refusal::complaint;
 use super::{language, versioned};
 use crate::cascade::mouth::{Context, Mouth, MouthDeed, Said};
+use crate::frame::object;
 use crate::pcm::Pieces;
 use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE};
 

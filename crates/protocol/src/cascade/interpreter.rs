@@ -14,7 +14,7 @@ use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
-use crate::{Config, Errand, Leg, Received, Reply, Role, Thought, TurnTaking};
+use crate::{Config, Errand, Leg, Received, Reply, Role, Thought};
 
 /// Errands of the text model count from here; those of ears and mouths are small numbers.
 const FIRST_THOUGHT: u64 = 1 << 32;
@@ -56,7 +56,7 @@ impl Terms {
         Self {
             instructions: config.instructions.clone(),
             language: language.unwrap_or_default(),
-            is_hands_free: matches!(config.turn_taking, TurnTaking::Open { .. }),
+            is_hands_free: config.turn_taking.is_open(),
             answers,
             speed: config.speed.filter(|speed| speed.is_finite() && *speed > 0.0).unwrap_or(1.0),
         }
@@ -192,6 +192,7 @@ impl Cascade {
 impl Interpreter for Cascade {
     fn open(&mut self, config: &Config, now: Instant) {
         self.terms = Terms::of(config, true);
+        self.turns.open(config);
         self.ear.open(config, now);
         self.mouth.open(config, now);
         self.settle(now);
@@ -205,7 +206,7 @@ impl Interpreter for Cascade {
         if !answers {
             self.drop_eager();
         }
-        self.ear.configure(config, now);
+        self.configure_ear(config, now);
         self.mouth.configure(config, now);
         self.settle(now);
     }

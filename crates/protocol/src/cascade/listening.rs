@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::ear::Heard;
 use super::interpreter::Cascade;
-use crate::Errand;
 use crate::interpreter::{Deed, Told};
 use crate::openai::server::Ending;
+use crate::{Config, Errand};
 
 /// How long the user has been speaking when an ear says so.
 const NOTICED_AFTER: Duration = Duration::from_millis(600);
@@ -19,6 +19,8 @@ pub(super) struct Turns {
     speaking: Option<String>,
     /// Turns that are over, whose words the ear owes.
     awaiting: VecDeque<Awaited>,
+    /// The ear itself finds where a turn ends; it is told of settings after what was said under those before.
+    is_ear_hands_free: bool,
     /// Push to talk: what came while the ear was still busy with an earlier turn.
     held: VecDeque<Held>,
 }
@@ -35,6 +37,7 @@ enum Held {
     Sound(Vec<i16>),
     Clear,
     End,
+    Configure(Box<Config>),
 }
 
 /// An answer that is prepared while the user may still go on.
@@ -49,8 +52,19 @@ pub(super) struct Eager {
 }
 
 impl Turns {
+    pub(super) fn open(&mut self, config: &Config) {
+        self.is_ear_hands_free = config.turn_taking.is_open();
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.awaiting.iter().filter_map(|awaited| awaited.until).min()
+    }
+
+    /// Nothing of what is held since the last turn ended belongs to another one: the ear need not hear it first.
+    fn drop_held(&mut self) {
+        let ended = self.held.iter().rposition(|held| matches!(held, Held::End)).map_or(0, |last| last + 1);
+        let later = self.held.split_off(ended);
+        self.held.extend(later.into_iter().filter(|held| matches!(held, Held::Configure(_))));
     }
 
     /// Whether a turn is over whose words are still to come.
@@ -67,7 +81,16 @@ impl Turns {
 impl Cascade {
     /// Push to talk: one turn after another goes through the ear.
     fn is_ear_busy(&self) -> bool {
-        !self.terms.is_hands_free && self.turns.is_awaiting()
+        !self.turns.is_ear_hands_free && self.turns.deadline().is_some()
+    }
+
+    pub(super) fn configure_ear(&mut self, config: &Config, now: Instant) {
+        if self.is_ear_busy() {
+            self.turns.held.push_back(Held::Configure(Box::new(config.clone())));
+        } else {
+            self.turns.is_ear_hands_free = config.turn_taking.is_open();
+            self.ear.configure(config, now);
+        }
     }
 
     pub(super) fn append(&mut self, pcm: &[i16], now: Instant) {
@@ -81,6 +104,7 @@ impl Cascade {
     pub(super) fn clear(&mut self, now: Instant) {
         self.fall_silent(now);
         if self.is_ear_busy() {
+            self.turns.drop_held();
             self.turns.held.push_back(Held::Clear);
         } else {
             self.ear.clear(now);
@@ -111,17 +135,19 @@ impl Cascade {
 
     /// The ear is free: up to the end of the next turn it hears what came meanwhile.
     fn release(&mut self, now: Instant) {
-        while let Some(held) = self.turns.held.pop_front() {
+        while !self.is_ear_busy()
+            && let Some(held) = self.turns.held.pop_front()
+        {
             match held {
                 Held::Sound(pcm) => self.ear.hear(&pcm, now),
                 Held::Clear => self.ear.clear(now),
+                Held::Configure(config) => self.configure_ear(&config, now),
                 Held::End => {
                     self.ear.end_turn(now);
                     let until = now + self.ear.limit();
                     if let Some(next) = self.turns.awaiting.iter_mut().find(|awaited| awaited.until.is_none()) {
                         next.until = Some(until);
                     }
-                    return;
                 }
             }
         }

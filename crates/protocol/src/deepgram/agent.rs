@@ -15,10 +15,12 @@ use serde_json::{Value, json};
 use self::answer::Answer;
 use self::question::{Press, Question};
 use self::settings::History;
-use super::{Setup, bytes, complaint, control, is_push_to_talk, object, silence, string};
+use super::{Setup, complaint, control, is_push_to_talk, silence, string};
+use crate::frame::object;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
+use crate::pcm::{Pieces, bytes};
 use crate::{Config, Leg, Message, Place, Received};
 
 /// For `Welcome`, and then for `SettingsApplied`.
@@ -92,7 +94,7 @@ pub(crate) struct Agent {
     answer: Option<Answer>,
     /// What comes belongs to an answer that nobody wants.
     is_late: bool,
-    carry: Option<u8>,
+    pieces: Pieces,
     deeds: VecDeque<Deed>,
 }
 
@@ -124,7 +126,7 @@ impl Agent {
             wanted: None,
             answer: None,
             is_late: false,
-            carry: None,
+            pieces: Pieces::default(),
             deeds: VecDeque::new(),
         }
     }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{complaint, control, object, place, samples, string, trouble};
+use super::{complaint, control, place, string, trouble};
 use crate::cascade::Site;
 use crate::cascade::mouth::{Context, Mouth, MouthDeed, Said};
+use crate::frame::object;
+use crate::pcm::Pieces;
 use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE};
 
 /// Longest text of one message, in characters.
@@ -47,8 +49,8 @@ pub(crate) struct Aura {
     until: Option<Instant>,
     /// Of the last minute.
     flushes: VecDeque<Instant>,
-    /// Half a sample.
-    carry: Option<u8>,
+    /// The sound, whose frames may end in the middle of a sample.
+    pieces: Pieces,
     deeds: VecDeque<MouthDeed>,
 }
 
@@ -140,7 +142,7 @@ impl Aura {
         if self.clearing > 0 {
             return;
         }
-        self.carry = None;
+        self.pieces = Pieces::default();
         self.until = None;
         if let Some(answer) = self.answers.front_mut() {
             answer.is_flushing = false;
@@ -157,7 +159,7 @@ impl Aura {
             return;
         }
         self.until = self.until.map(|_| now + ANSWER);
-        let pcm = samples(&mut self.carry, bytes);
+        let pcm = self.pieces.samples(bytes);
         if !pcm.is_empty() {
             self.said(Said::Audio { context, pcm });
         }
@@ -206,7 +208,7 @@ impl Mouth for Aura {
         let is_on_wire = self.answers.remove(at).is_some_and(|answer| answer.is_unflushed || answer.is_flushing);
         if is_on_wire {
             self.clearing += 1;
-            self.carry = None;
+            self.pieces = Pieces::default();
             self.until = Some(now + ANSWER);
             self.transmit(control("Clear"));
         }

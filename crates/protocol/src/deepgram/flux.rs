@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 
 pub(crate) use patience::listen_place;
 
-use super::{FRAME, bytes, complaint, control, is_push_to_talk, object, silence, string, trouble};
+use super::{FRAME, complaint, control, is_push_to_talk, silence, string, trouble};
 use crate::cascade::Site;
 use crate::cascade::ear::{Ear, EarDeed, Heard};
+use crate::frame::object;
+use crate::pcm::{bytes, whole_frames};
 use crate::{Config, Message, Received, SAMPLE_RATE};
 use patience::Thresholds;
 
@@ -313,11 +315,7 @@ impl Ear for Flux {
     }
 
     fn hear(&mut self, pcm: &[i16], now: Instant) {
-        self.rest.extend_from_slice(pcm);
-        let whole = self.rest.len() / FRAME * FRAME;
-        let rest = self.rest.split_off(whole);
-        let frames = std::mem::replace(&mut self.rest, rest);
-        for frame in frames.chunks(FRAME) {
+        for frame in whole_frames(&mut self.rest, pcm, FRAME).chunks(FRAME) {
             self.transmit(Message::Binary(bytes(frame)), true, now);
         }
     }

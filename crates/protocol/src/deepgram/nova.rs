@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{FRAME, bytes, complaint, control, is_push_to_talk, object, patience, place, silence, string};
+use super::{FRAME, complaint, control, is_push_to_talk, patience, place, silence, string};
 use crate::cascade::Site;
 use crate::cascade::ear::{Ear, EarDeed, Heard};
+use crate::frame::object;
+use crate::pcm::{bytes, whole_frames};
 use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE};
 
 /// After 10 s with neither sound nor a sign of life it hangs up.
@@ -192,11 +194,7 @@ impl Ear for Nova {
     }
 
     fn hear(&mut self, pcm: &[i16], now: Instant) {
-        self.rest.extend_from_slice(pcm);
-        let whole = self.rest.len() / FRAME * FRAME;
-        let rest = self.rest.split_off(whole);
-        let frames = std::mem::replace(&mut self.rest, rest);
-        for frame in frames.chunks(FRAME) {
+        for frame in whole_frames(&mut self.rest, pcm, FRAME).chunks(FRAME) {
             self.transmit(Message::Binary(bytes(frame)), true, now);
         }
     }

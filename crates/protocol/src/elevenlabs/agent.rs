@@ -19,10 +19,10 @@ use serde_json::Value;
 
 use super::Setup;
 use super::format::{Decoder, Encoder, Format};
-use super::refusal::{complaint, object, words};
+use super::refusal::{complaint, words};
+use crate::frame::object;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
-use crate::openai::config::TurnTaking;
 use crate::openai::refusal::Complaint;
 use crate::{Config, Leg, Message, Received};
 
@@ -215,7 +215,7 @@ impl Interpreter for ElevenAgent {
     }
 
     fn configure(&mut self, config: &Config, answers: bool, _now: Instant) {
-        self.is_open_microphone = matches!(config.turn_taking, TurnTaking::Open { .. });
+        self.is_open_microphone = config.turn_taking.is_open();
         self.answers = answers;
     }
 

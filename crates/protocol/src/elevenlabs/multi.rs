@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::refusal::{complaint, object, words};
+use super::refusal::{complaint, words};
 use crate::cascade::mouth::{Context, Mouth, MouthDeed, Said};
+use crate::frame::object;
 use crate::pcm::Pieces;
 use crate::{Config, Message, Received};
 

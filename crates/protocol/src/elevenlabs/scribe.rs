@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::language;
-use super::refusal::{complaint, object, words};
+use super::refusal::{complaint, words};
 use crate::cascade::ear::{Ear, EarDeed, Heard};
+use crate::frame::object;
 use crate::openai::config::TurnTaking;
 use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE, pcm};
 
@@ -193,7 +194,7 @@ fn joined(one: &str, other: &str) -> String {
 
 impl Ear for Scribe {
     fn open(&mut self, config: &Config, _now: Instant) {
-        self.is_open_microphone = matches!(config.turn_taking, TurnTaking::Open { .. });
+        self.is_open_microphone = config.turn_taking.is_open();
     }
 
     fn hear(&mut self, pcm: &[i16], now: Instant) {

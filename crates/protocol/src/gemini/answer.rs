@@ -6,9 +6,9 @@ use super::content::{Activity, Call, Received, Words};
 use super::turn::{Response, Turn};
 use super::{EMPTY, Gemini, TAIL, message};
 use crate::interpreter::Told;
-use crate::openai::answer::samples;
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
+use crate::pcm::Pieces;
 
 impl Gemini {
     /// In the order in which things that come in one message have happened.
@@ -103,7 +103,7 @@ impl Gemini {
         if has_sound {
             response.tail = None;
         }
-        let pcm = if response.is_written { Vec::new() } else { samples(&mut response.carry, audio) };
+        let pcm = if response.is_written { Vec::new() } else { response.pieces.samples(audio) };
         let is_spoken = !response.is_written;
         // A model that has no sound for its words.
         let is_read = !text.is_empty() && audio.is_empty() && !response.has_words;
@@ -138,7 +138,7 @@ impl Gemini {
             is_written: std::mem::take(&mut self.is_written),
             has_content: false,
             has_words: false,
-            carry: None,
+            pieces: Pieces::default(),
             tail: None,
         };
         self.tell(Told::Began { response: response.name.clone() });

@@ -3,17 +3,10 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use crate::Usage;
+use crate::{Usage, pcm};
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 /// Words that are said twice in one go are shorter.
 const REPEATED_WORDS: usize = 12;
 
@@ -130,15 +123,12 @@ fn read_audio(data: &Map<String, Value>, audio: &mut Vec<u8>) {
     let is_sound = string(data, "mimeType").is_none_or(|mime| mime.starts_with("audio/"));
     let Some(encoded) = get(data, "data").and_then(Value::as_str).filter(|_| is_sound) else { return };
     // Both alphabets are in use.
-    let decoded = if encoded.contains(['-', '_']) {
-        BASE64.decode(encoded.replace('-', "+").replace('_', "/"))
+    let bytes = if encoded.contains(['-', '_']) {
+        pcm::decoded(&encoded.replace('-', "+").replace('_', "/"))
     } else {
-        BASE64.decode(encoded)
+        pcm::decoded(encoded)
     };
-    match decoded {
-        Ok(bytes) => audio.extend(bytes),
-        Err(_) => tracing::warn!("audio that is not base64 ignored"),
-    }
+    audio.extend(bytes.unwrap_or_default());
 }
 
 fn words(of: &Map<String, Value>) -> Option<Words> {

@@ -1,11 +1,9 @@
 //! What we send. Only fields that every model takes: an unknown one ends the connection (close 1007).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Setup;
-use crate::{Config, Detector, TurnTaking};
+use crate::{Config, Detector, TurnTaking, pcm};
 
 /// Something that was said, as text.
 #[derive(Debug)]
@@ -92,10 +90,9 @@ fn compression(setup: &Setup, config: &Config) -> Value {
     compression
 }
 
-pub(super) fn audio(pcm: &[i16]) -> Value {
-    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+pub(super) fn audio(sound: &[i16]) -> Value {
     let mime = format!("audio/pcm;rate={}", super::HEARD_RATE);
-    json!({ "realtimeInput": { "audio": { "data": STANDARD.encode(bytes), "mimeType": mime } } })
+    json!({ "realtimeInput": { "audio": { "data": pcm::base64(&pcm::bytes(sound)), "mimeType": mime } } })
 }
 
 pub(super) fn activity_start() -> Value {

@@ -6,6 +6,8 @@
 
 use std::time::Instant;
 
+use crate::pcm::Pieces;
+
 /// What the provider is doing.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -29,8 +31,8 @@ pub(super) struct Response {
     pub(super) has_content: bool,
     /// Words of its sound came.
     pub(super) has_words: bool,
-    /// The low byte of a sample whose high byte is in the next piece.
-    pub(super) carry: Option<u8>,
+    /// Its sound, whose pieces may end in the middle of a sample.
+    pub(super) pieces: Pieces,
     /// All of it was made, and its last captions are waited for until then.
     pub(super) tail: Option<Instant>,
 }

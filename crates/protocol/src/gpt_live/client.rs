@@ -2,9 +2,7 @@
 //!
 //! The server refuses keys that it does not know anywhere in them: absent options are left out.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::SAMPLE_RATE;
 
@@ -24,7 +22,7 @@ pub(super) enum Event<'a> {
     Start { session: Session<'a> },
     #[serde(rename = "session.input_audio.append")]
     Audio {
-        #[serde(rename = "audio", serialize_with = "base64_of")]
+        #[serde(rename = "audio", serialize_with = "crate::pcm::serialize")]
         pcm: &'a [i16],
     },
     #[serde(rename = "session.instructions.append")]
@@ -125,10 +123,4 @@ impl<'a> Session<'a> {
             store: false,
         }
     }
-}
-
-/// PCM16, little endian.
-fn base64_of<S: Serializer>(pcm: &[i16], serializer: S) -> Result<S::Ok, S::Error> {
-    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    serializer.serialize_str(&STANDARD.encode(bytes))
 }

@@ -2,19 +2,11 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::openai::refusal::Complaint;
-
-/// Padding is not insisted on.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::pcm::Pieces;
 
 /// Any server event: the keys that some event of interest has.
 #[derive(Deserialize)]
@@ -49,9 +41,7 @@ impl Frame<'_> {
 
     /// Samples of `session.output_audio.delta`; `None`: it is no base64. Half a sample is dropped.
     pub(super) fn pcm(&self) -> Option<Vec<i16>> {
-        let bytes = BASE64.decode(self.delta.as_deref().unwrap_or_default()).ok()?;
-        let (pairs, _) = bytes.as_chunks::<2>();
-        Some(pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect())
+        Pieces::default().decode(self.delta.as_deref().unwrap_or_default())
     }
 
     /// The delegation's id, if it is for us.

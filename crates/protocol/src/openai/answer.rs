@@ -2,22 +2,14 @@
 
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::interruption::{Cut, split, words_heard};
 use super::realtime::Realtime;
 use super::response::Slot;
 use super::server::{Ending, Form, Frame, WireItem};
 use super::timeline::{Answer, Side, duration_of};
+use crate::pcm::Pieces;
 use crate::{Delivery, Fault, Item, ItemId, Kind, Output, Role};
 
-/// Padding is not insisted on.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 /// Content parts of one item that are kept apart.
 const MOST_PARTS: usize = 16;
 
@@ -121,13 +113,8 @@ impl Realtime {
 
     pub(super) fn audio_delta(&mut self, frame: &Frame<'_>, now: Instant) {
         let wire = frame.item_id.as_deref().unwrap_or_default();
-        self.answer_audio(frame.response_id.as_deref(), wire, now, |carry| {
-            let Ok(bytes) = BASE64.decode(frame.delta.as_deref().unwrap_or_default()) else {
-                tracing::warn!("audio that is not base64 ignored");
-                return None;
-            };
-            Some(samples(carry, &bytes))
-        });
+        let delta = frame.delta.as_deref().unwrap_or_default();
+        self.answer_audio(frame.response_id.as_deref(), wire, now, |pieces| pieces.decode(delta));
     }
 
     /// Sound of an answer; `read` is called when it is wanted.
@@ -136,7 +123,7 @@ impl Realtime {
         response: Option<&str>,
         wire: &str,
         now: Instant,
-        read: impl FnOnce(&mut Option<u8>) -> Option<Vec<i16>>,
+        read: impl FnOnce(&mut Pieces) -> Option<Vec<i16>>,
     ) {
         let is_new = self.timeline.by_wire(wire).is_none();
         let Some(id) = self.answer_entry(response, wire, Kind::Spoken, now) else { return };
@@ -144,7 +131,7 @@ impl Realtime {
         if answer.is_cut || answer.has_ended || item.delivery != Delivery::Arriving {
             return;
         }
-        let Some(pcm) = read(&mut answer.carry) else { return };
+        let Some(pcm) = read(&mut answer.pieces) else { return };
         if !pcm.is_empty() {
             answer.received += pcm.len() as u64;
             item.kind = Kind::Spoken;
@@ -173,7 +160,7 @@ impl Realtime {
             return;
         }
         answer.has_ended = true;
-        if answer.carry.take().is_some() {
+        if answer.pieces.end() {
             tracing::debug!("audio ended with half a sample");
         }
         if !answer.is_cut {
@@ -313,37 +300,4 @@ pub(super) fn write_caption(item: &mut Item, answer: &mut Answer) {
     let (heard, unheard) = full.split_at(at);
     item.text = heard.trim_end().to_owned();
     item.unheard = unheard.trim_start().to_owned();
-}
-
-/// Whole samples (16 bit, little endian) of a piece that may begin or end in the middle of one.
-pub(crate) fn samples(carry: &mut Option<u8>, bytes: &[u8]) -> Vec<i16> {
-    let (first, rest) = match (carry.take(), bytes.split_first()) {
-        (Some(low), Some((high, rest))) => (Some(i16::from_le_bytes([low, *high])), rest),
-        (held, _) => {
-            *carry = held;
-            (None, bytes)
-        }
-    };
-    let pairs = rest.chunks_exact(2);
-    if let [low] = pairs.remainder() {
-        *carry = Some(*low);
-    }
-    let whole = pairs.filter_map(|pair| <[u8; 2]>::try_from(pair).ok()).map(i16::from_le_bytes);
-    first.into_iter().chain(whole).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_may_be_cut_between_deltas() {
-        let mut carry = None;
-        assert_eq!(samples(&mut carry, &[1, 0, 2]), [1]);
-        assert!(samples(&mut carry, &[]).is_empty());
-        assert_eq!(samples(&mut carry, &[0, 3, 0]), [2, 3]);
-        assert_eq!(carry, None);
-        assert!(samples(&mut carry, &[4]).is_empty());
-        assert_eq!(carry, Some(4));
-    }
 }

@@ -1,8 +1,6 @@
 //! The events that we send.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::settings::Settings;
 
@@ -21,7 +19,7 @@ pub(crate) enum Event<'a> {
     Update { session: Box<Settings<'a>> },
     #[serde(rename = "input_audio_buffer.append")]
     Append {
-        #[serde(rename = "audio", serialize_with = "base64_of")]
+        #[serde(rename = "audio", serialize_with = "crate::pcm::serialize")]
         pcm: Vec<i16>,
     },
     #[serde(rename = "input_audio_buffer.commit")]
@@ -85,10 +83,4 @@ impl<'a> Event<'a> {
     pub(crate) fn assistant_text(id: &'a str, text: &'a str) -> Self {
         Self::Create { item: NewItem::Message { id, role: "assistant", content: [Content::OutputText { text }] } }
     }
-}
-
-/// PCM16 little endian (OpenAI Realtime: `input_audio_buffer.append`).
-fn base64_of<S: Serializer>(pcm: &[i16], serializer: S) -> Result<S::Ok, S::Error> {
-    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    serializer.serialize_str(&STANDARD.encode(bytes))
 }

@@ -116,6 +116,16 @@ pub enum TurnTaking {
     },
 }
 
+impl TurnTaking {
+    /// Whether the microphone is open, and the provider says when a turn is over.
+    pub(crate) fn is_open(self) -> bool {
+        match self {
+            Self::PushToTalk => false,
+            Self::Open { .. } => true,
+        }
+    }
+}
+
 /// Server-side turn detectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detector {

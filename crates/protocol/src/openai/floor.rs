@@ -38,7 +38,7 @@ impl Realtime {
     }
 
     /// The turn is over, unless its last words are still being heard: then the provider ends it.
-    fn answer_now(&mut self, now: Instant) {
+    pub(super) fn answer_now(&mut self, now: Instant) {
         let is_speaking = self.link.speech.as_ref().is_some_and(Speech::is_going_on);
         if self.state.is_ready() && !is_speaking && self.link.slot.is_free() {
             self.ask_for_due_answers(now);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::client;
-use super::config::{Config, TurnTaking};
+use super::config::Config;
 use super::microphone::{Resending, Speech};
 use super::realtime::Realtime;
 use super::refusal::fault_of_close;
@@ -258,10 +258,10 @@ impl Realtime {
 
     /// New settings. A turn that is being spoken when the turn-taking changes is sent as it stands.
     pub(super) fn configure(&mut self, config: &Config, now: Instant) {
-        let is_open = |config: &Config| matches!(config.turn_taking, TurnTaking::Open { .. });
+        let is_open = |config: &Config| config.turn_taking.is_open();
         let changes_turns = is_open(&self.config) != is_open(config);
+        let was_floor_held = changes_turns && std::mem::take(&mut self.is_floor_held);
         if changes_turns {
-            self.is_floor_held = false;
             self.release(now);
             self.end_speech();
         }
@@ -275,6 +275,9 @@ impl Realtime {
         if changes_turns && self.state.is_ready() {
             self.transmit(client::Event::Clear, Purpose::Clear);
             self.pump(now);
+        }
+        if was_floor_held {
+            self.answer_now(now);
         }
     }
 

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::client;
-use super::config::{Config, TurnTaking};
+use super::config::Config;
 use super::link::{Link, Purpose, State};
 use super::server::{Frame, WireItem, WireResponse};
 use super::timeline::{Stage, Timeline};
+use crate::frame::malformed;
 use crate::interpreter::Interpreter;
 use crate::{Event, Input, Item, ItemId, Leg, Message, Output};
 
@@ -119,7 +120,7 @@ impl Realtime {
     }
 
     pub(super) fn is_open_microphone(&self) -> bool {
-        matches!(self.config.turn_taking, TurnTaking::Open { .. })
+        self.config.turn_taking.is_open()
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -177,7 +178,7 @@ impl Realtime {
                 tracing::debug!("repeated event ignored");
             }
             Ok(frame) => self.frame(&frame, now),
-            Err(error) => tracing::warn!(line = error.line(), column = error.column(), "malformed frame ignored"),
+            Err(error) => malformed(&error),
         }
     }
 

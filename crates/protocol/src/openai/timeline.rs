@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::pcm::Pieces;
 use crate::{Delivery, Item, ItemId, Kind, Role, SAMPLE_RATE};
 
 /// What is still to be done about something the user said.
@@ -43,8 +44,8 @@ pub(super) struct Answer {
     pub(super) parts: Vec<(u64, String)>,
     /// Samples received.
     pub(super) received: u64,
-    /// The low byte of a sample whose high byte is in the next delta.
-    pub(super) carry: Option<u8>,
+    /// Its sound, whose deltas may end in the middle of a sample.
+    pub(super) pieces: Pieces,
     /// The user interrupted: nothing of it is played any more.
     pub(super) is_cut: bool,
     /// The caller said how much was heard, and the text was split there.

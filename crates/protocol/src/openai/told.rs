@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::config::TurnTaking;
 use super::realtime::Realtime;
 use super::server::{Form, Frame, WireItem, WireResponse};
 use super::timeline::{Side, Stage, duration_of};
@@ -123,7 +122,7 @@ impl Realtime {
     /// The new settings, in the interpreter's way.
     pub(super) fn configure_interpreter(&mut self, now: Instant) {
         let (config, answers) = (self.config.clone(), !self.is_floor_held);
-        let is_open = matches!(config.turn_taking, TurnTaking::Open { .. });
+        let is_open = config.turn_taking.is_open();
         self.interpret(now, |interpreter| interpreter.configure(&config, answers || !is_open, now));
         self.link.is_floor_settling = false;
     }

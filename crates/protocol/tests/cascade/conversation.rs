@@ -250,6 +250,26 @@ fn changing_to_push_to_talk_in_mid_speech_sends_what_was_said() {
 }
 
 #[test]
+fn opening_the_microphone_while_turns_wait_for_the_ear_mixes_nothing_up() {
+    let mut rig = Rig::new(TurnTaking::PushToTalk);
+    rig.turn();
+    rig.turn();
+    rig.input(Input::Configure(&config(OPEN)));
+    rig.understand("First.");
+    assert_eq!(rig.fetched.len(), 2, "the second turn was ended by the key, whatever the microphone does now");
+    rig.understand("Second.");
+    rig.think(Thought::Delta("Good."));
+    rig.think(Thought::Done);
+    rig.sound(0, 100);
+    rig.sound_ends(0);
+    assert_eq!(rig.lines()[..2], ["User Answered: First.", "User Answered: Second."]);
+    rig.hum(500);
+    rig.hush(400);
+    rig.understand("Third.");
+    assert_eq!(rig.messages().last(), Some(&"Third."), "and now it is open");
+}
+
+#[test]
 fn an_ear_that_never_answers_costs_the_connection_and_not_the_turn() {
     let mut rig = Rig::new(TurnTaking::PushToTalk);
     rig.turn();

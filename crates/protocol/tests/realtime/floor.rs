@@ -179,3 +179,14 @@ fn push_to_talk_has_no_floor_to_hold_and_ends_a_held_one() {
     rig.turn(400);
     assert_eq!(rig.sent(), "clear, append 400, commit, response.create");
 }
+
+#[test]
+fn what_was_said_on_a_held_floor_is_answered_when_push_to_talk_is_chosen() {
+    let mut rig = Rig::ready(open());
+    rig.input(Input::HoldFloor(true));
+    confirm(&mut rig, false);
+    words(&mut rig, "item_u", 100);
+    rig.take_sent();
+    rig.input(Input::Configure(&config()));
+    assert_eq!(rig.sent(), "session.update, clear, response.create");
+}

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::SAMPLE_RATE;
 use crate::pcm::Resampler;
+use crate::{SAMPLE_RATE, pcm};
 
 /// Samples per second of the file: what speech recognition works with. A third less to send, and twenty minutes fit in.
 const RATE: u32 = 16_000;
@@ -61,7 +61,7 @@ fn wav(pcm: &[i16]) -> Vec<u8> {
     wav.extend_from_slice(&(RATE * 2).to_le_bytes());
     wav.extend_from_slice(b"\x02\0\x10\0data");
     wav.extend_from_slice(&size.to_le_bytes());
-    wav.extend(pcm.iter().flat_map(|sample| sample.to_le_bytes()));
+    wav.extend_from_slice(&pcm::bytes(pcm));
     wav.resize(44 + count * 2, 0);
     wav
 }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::Agent;
-use crate::deepgram::samples;
 use crate::interpreter::Told;
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
+use crate::pcm::Pieces;
 
 /// The answer that is being told.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Agent {
         let is_spoken = self.wanted.take().is_none_or(|(_, is_spoken)| is_spoken);
         self.question = None;
         self.is_owing = false;
-        self.carry = None;
+        self.pieces = Pieces::default();
         let (response, item) = (self.name("response"), self.name("answer"));
         self.tell(Told::Began { response: response.clone() });
         self.answer = Some(Answer { response, item, is_spoken, has_words: false, newest: String::new() });
@@ -62,7 +62,7 @@ impl Agent {
         if self.answer.is_none() && !(is_expected && self.begin()) {
             return tracing::trace!("sound of no answer ignored");
         }
-        let pcm = samples(&mut self.carry, bytes);
+        let pcm = self.pieces.samples(bytes);
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.is_spoken && !pcm.is_empty()) else { return };
         answer.newest.clear();
         let (response, item) = (answer.response.clone(), answer.item.clone());
