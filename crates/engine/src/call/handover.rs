@@ -50,22 +50,24 @@ impl Call {
         self.spare.prepare(self.link.exchange(), board.settings(), true);
     }
 
-    /// The moment for it.
+    /// Is this the moment for it?
     pub(super) fn continue_handover(&mut self, board: &mut Board) {
-        let is_quiet = !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio();
-        if is_quiet
-            && self.spare.is_open(&Way::of(board.settings()))
-            && let Some(why) = self.handover.take()
-        {
-            self.drop_connection(board);
-            self.input(Input::Configure(&session_config(board.settings())), board);
-            self.dial(board);
-            if why == Handover::Renewal {
-                board.note(Note::Renewed);
-            } else {
-                board.note(Note::ContinuedOn { provider: board.settings().call.provider });
-            }
+        let Some(why) = self.handover else { return };
+        if self.session.is_busy() || !self.queued.is_empty() || self.gate.has_audio() {
+            return;
         }
+        if !self.spare.is_open(&Way::of(board.settings())) {
+            // One that was open is too old by now, after a long answer.
+            return self.spare.prepare(self.link.exchange(), board.settings(), true);
+        }
+        self.handover = None;
+        self.drop_connection(board);
+        self.input(Input::Configure(&session_config(board.settings())), board);
+        self.dial(board);
+        board.note(match why {
+            Handover::Renewal => Note::Renewed,
+            Handover::Choice => Note::ContinuedOn { provider: board.settings().call.provider },
+        });
     }
 
     /// A turn begins, or the settings change again: whoever was chosen before takes it.

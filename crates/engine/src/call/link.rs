@@ -1,12 +1,14 @@
 //! The connection of a call: dialling, the socket, trying again.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures_util::future::{select_all, try_join_all};
+use futures_util::future::try_join_all;
 use futures_util::stream::SplitStream;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use protocol::Leg;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -339,21 +341,17 @@ impl Connection {
 
     /// Waits until it is gone, while nobody uses it. What comes meanwhile is kept for whoever takes it.
     pub(super) async fn ended_unused(&mut self) {
-        let legs: Vec<_> = self.wires.iter_mut().map(|wire| wire.listen().boxed()).collect();
-        if legs.is_empty() {
-            return std::future::pending().await;
-        }
-        select_all(legs).await;
+        poll_fn(|context| self.first(|wire| wire.poll_ended_unused(context))).await;
     }
 
     /// The next frame of any leg, or the end of the first that is gone. Safe to drop and call again.
     async fn next(&mut self) -> LinkEvent {
-        let legs: Vec<_> = self.wires.iter_mut().map(|wire| wire.next().boxed()).collect();
-        if legs.is_empty() {
-            return std::future::pending().await; // all its services are asked over HTTP
-        }
-        let (event, ..) = select_all(legs).await;
-        event
+        poll_fn(|context| self.first(|wire| wire.poll_next(context))).await
+    }
+
+    /// Of the first wire that has something. Where all services are asked over HTTP there is none, and never will be.
+    fn first<T>(&mut self, poll: impl FnMut(&mut Wire) -> Poll<T>) -> Poll<T> {
+        self.wires.iter_mut().map(poll).find(Poll::is_ready).unwrap_or(Poll::Pending)
     }
 }
 
@@ -367,46 +365,47 @@ impl Wire {
     }
 
     /// The next frame, or the end.
-    async fn next(&mut self) -> LinkEvent {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
         if let Some(early) = self.early.pop_front() {
-            return early;
+            return Poll::Ready(early);
         }
-        match self.frame().await {
-            Some(event) => event,
-            None => {
-                let (code, reason) = std::mem::take(&mut self.close);
-                LinkEvent::Closed { code, reason }
-            }
-        }
+        let frame = ready!(self.poll_frame(context));
+        Poll::Ready(frame.unwrap_or_else(|| {
+            let (code, reason) = std::mem::take(&mut self.close);
+            LinkEvent::Closed { code, reason }
+        }))
     }
 
     /// Keeps what comes, until the socket is gone or speaks more than a greeting.
-    async fn listen(&mut self) {
-        while self.early.len() < GREETINGS {
-            match self.frame().await {
-                Some(event) => self.early.push_back(event),
-                None => return,
-            }
+    fn poll_ended_unused(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.early.len() < GREETINGS
+            && let Some(event) = ready!(self.poll_frame(context))
+        {
+            self.early.push_back(event);
         }
+        Poll::Ready(())
     }
 
     /// The next frame; `None` when the socket is gone.
-    async fn frame(&mut self) -> Option<LinkEvent> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<LinkEvent>> {
         loop {
-            match self.incoming.next().await? {
-                Ok(Message::Text(text)) => return Some(LinkEvent::Text(self.leg, text)),
-                Ok(Message::Binary(bytes)) => return Some(LinkEvent::Binary(self.leg, bytes.to_vec())),
-                Ok(Message::Close(frame)) => {
+            match ready!(self.incoming.poll_next_unpin(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(Message::Text(text))) => return Poll::Ready(Some(LinkEvent::Text(self.leg, text))),
+                Some(Ok(Message::Binary(bytes))) => {
+                    return Poll::Ready(Some(LinkEvent::Binary(self.leg, bytes.to_vec())));
+                }
+                Some(Ok(Message::Close(frame))) => {
                     // Nothing may follow, and not every server hangs up then.
                     self.close = frame.map_or((Some(NO_STATUS), String::new()), |frame| {
                         (Some(frame.code.into()), frame.reason.to_string())
                     });
-                    return None;
+                    return Poll::Ready(None);
                 }
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) => {
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(error)) => {
                     tracing::debug!(%error, "socket failed");
-                    return None;
+                    return Poll::Ready(None);
                 }
             }
         }
