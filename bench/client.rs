@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -71,9 +72,14 @@ impl Client {
             Program::CommandLine(running) => vec![running.id()],
             Program::Peer { child, .. } => usage::family(child.id()),
             Program::Window(_) => {
-                let is_ours = |line: &str| line.contains("sidetone") || line.contains("WebKit");
+                // By the program's name alone: paths of the stage are in the arguments of its servers too.
+                let names = ["sidetone", "WebKitWebProcess", "WebKitNetworkProcess"];
+                let is_ours = |line: &str| {
+                    let program = line.split(' ').next().unwrap_or_default();
+                    names.iter().any(|name| Path::new(program).ends_with(name))
+                };
                 let all = self.stage.processes().into_iter();
-                all.filter(|(_, line)| is_ours(line) && !line.contains("WebKitWebDriver")).map(|(id, _)| id).collect()
+                all.filter(|(_, line)| is_ours(line)).map(|(id, _)| id).collect()
             }
         }
     }

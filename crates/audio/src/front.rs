@@ -7,7 +7,7 @@ use crate::echo::Canceller;
 use crate::guard::{Decision, Guard, Pass, Sight};
 use crate::level::{SILENCE, decibels, power};
 use crate::presence::{Echo, EchoPath, Presence};
-use crate::rest::Rest;
+use crate::rest::{LeftOut, Rest};
 use crate::sentry::Sentry;
 use crate::voice::{Narrow, Voice};
 
@@ -127,6 +127,8 @@ pub struct Front {
     presence: Presence,
     sentry: Sentry,
     rest: Rest,
+    /// Of the canceller alone, on headphones.
+    left_out: LeftOut,
     narrow: Narrow,
     plain: Vec<f32>,
     voice: Voice,
@@ -158,6 +160,7 @@ impl Front {
             presence: Presence::new(known),
             sentry: Sentry::new(),
             rest: Rest::default(),
+            left_out: LeftOut::default(),
             narrow: Narrow::new(),
             plain: Vec::new(),
             voice: Voice::new(processing.calibration.map(|calibration| calibration.noise_dbfs)),
@@ -204,7 +207,8 @@ impl Front {
         if !self.is_always_wanted() && self.rest.skips_far(far) {
             return;
         }
-        if let Some(canceller) = &mut self.canceller {
+        let is_idle = self.left_out.far(self.is_canceller_idle());
+        if let Some(canceller) = self.canceller.as_mut().filter(|_| !is_idle) {
             canceller.render(far);
         }
         self.sentry.render(far);
@@ -264,7 +268,9 @@ impl Front {
             return self.clean.copy_from_slice(near);
         }
         self.sentry.capture(near);
-        let Some(canceller) = &mut self.canceller else {
+        let is_idle = self.left_out.near();
+        let Some(canceller) = self.canceller.as_mut().filter(|_| !is_idle) else {
+            self.is_cancelling = false;
             return self.clean.copy_from_slice(near);
         };
         canceller.capture(near, &mut self.clean);
@@ -291,6 +297,15 @@ impl Front {
     /// The canceller costs 9 ms; it is listened to only while there is something to cancel.
     fn wants_cancelling(&self) -> bool {
         self.is_always_wanted() || self.has_echo()
+    }
+
+    /// Surely headphones: half of what the front end costs is saved. When they are taken off, the sentry is awake, and
+    /// the guard keeps what the microphone hears of an answer from the provider while the canceller learns.
+    fn is_canceller_idle(&self) -> bool {
+        !self.is_always_wanted()
+            && self.processing.echo == EchoControl::Automatic
+            && self.presence.echo() == Echo::Absent
+            && self.presence.is_certain()
     }
 
     /// Whether the canceller's library does more than to cancel.

@@ -20,6 +20,8 @@ const BLOCK: usize = 4_096;
 /// Range of places that is looked through, in samples (450 ms, from -100 ms on).
 const REACH: usize = 7_200;
 const SIZE: usize = 16_384;
+/// Samples of each end that a comparison may need.
+const KEPT: usize = REACH + BLOCK;
 /// The far end is held back for some time, so its echo may come before it: the microphone is compared this much later
 /// than it came, in samples (100 ms).
 const EARLY: usize = 1_600;
@@ -88,7 +90,7 @@ pub(crate) struct Presence {
     is_audible: bool,
 }
 
-/// One end at the rate of the comparison, newest last.
+/// One end at the rate of the comparison, newest last; more than is needed.
 struct Side {
     resampler: Resampler,
     samples: Vec<f32>,
@@ -96,14 +98,19 @@ struct Side {
 
 impl Side {
     fn new() -> Self {
-        Self { resampler: Resampler::new(CORE_RATE, RATE, FRAME, Start::Live), samples: vec![0.0; REACH + BLOCK] }
+        let mut samples = Vec::with_capacity(2 * KEPT + FRAME);
+        samples.resize(KEPT, 0.0);
+        Self { resampler: Resampler::new(CORE_RATE, RATE, FRAME, Start::Live), samples }
     }
 
     fn push(&mut self, frame: &[f32; FRAME]) -> usize {
         let before = self.samples.len();
         self.resampler.push(frame, &mut self.samples);
         let fresh = self.samples.len() - before;
-        self.samples.drain(..fresh);
+        // Now and then: what is kept is long, and moved as a whole.
+        if self.samples.len() > 2 * KEPT {
+            self.samples.drain(..self.samples.len() - KEPT);
+        }
         fresh
     }
 

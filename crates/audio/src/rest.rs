@@ -1,4 +1,4 @@
-//! While nothing is played there is nothing to cancel: the cancellers rest. They count frames of both ends against each
+//! While nothing is played there is nothing to cancel: the cancellers rest; and on headphones the costly one of them. They count frames of both ends against each
 //! other, so what one end left out, the other leaves out too.
 
 use crate::front::FRAME;
@@ -10,8 +10,26 @@ const STILL: u32 = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     still: u32,
-    /// Far frames that were left out and whose microphone frame is still to come.
-    left_out: u32,
+    left_out: LeftOut,
+}
+
+/// Far frames that were left out and whose microphone frame is still to come.
+#[derive(Debug, Default)]
+pub(crate) struct LeftOut(u32);
+
+impl LeftOut {
+    /// A frame of the far end; hands back whether to leave it out.
+    pub(crate) fn far(&mut self, skips: bool) -> bool {
+        self.0 += u32::from(skips);
+        skips
+    }
+
+    /// A frame of the microphone; whether to leave it out.
+    pub(crate) fn near(&mut self) -> bool {
+        let skips = self.0 > 0;
+        self.0 = self.0.saturating_sub(1);
+        skips
+    }
 }
 
 impl Rest {
@@ -19,16 +37,12 @@ impl Rest {
     pub(crate) fn skips_far(&mut self, far: &[f32; FRAME]) -> bool {
         let is_silent = far.iter().all(|sample| *sample == 0.0);
         self.still = if is_silent { self.still.saturating_add(1) } else { 0 };
-        let skips = self.still > STILL;
-        self.left_out += u32::from(skips);
-        skips
+        self.left_out.far(self.still > STILL)
     }
 
     /// A frame of the microphone; whether to leave it out.
     pub(crate) fn skips_near(&mut self) -> bool {
-        let skips = self.left_out > 0;
-        self.left_out = self.left_out.saturating_sub(1);
-        skips
+        self.left_out.near()
     }
 }
 

@@ -91,7 +91,11 @@ fn body(response: Response) -> impl futures_util::Stream<Item = Result<bytes::By
         match response.chunk().await {
             Ok(Some(piece)) => Ok(Some((piece, response))),
             Ok(None) => Ok(None),
-            Err(error) => Err(Failure::new(FailureKind::Broken, super::refusal::words(&error.without_url()))),
+            Err(error) => {
+                // "Unexpected EOF during chunk size line" helps nobody who reads an answer.
+                tracing::debug!(why = super::refusal::words(&error.without_url()), "an answer broke off");
+                Err(Failure::new(FailureKind::Broken, "The answer broke off."))
+            }
         }
     })
 }

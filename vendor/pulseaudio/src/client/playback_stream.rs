@@ -6,6 +6,7 @@ use futures::channel::oneshot;
 use futures::FutureExt as _;
 
 use super::reactor::ReactorHandle;
+use super::recent::Recent;
 use super::{ClientError, PlaybackSource, Result as ClientResult};
 use crate::protocol;
 
@@ -20,6 +21,7 @@ struct InnerPlaybackStream {
     handle: ReactorHandle,
     info: protocol::CreatePlaybackStreamReply,
     eof_notify: futures::future::Shared<oneshot::Receiver<()>>,
+    timing: Recent<protocol::PlaybackLatency>,
 }
 
 impl std::fmt::Debug for PlaybackStream {
@@ -45,6 +47,7 @@ impl PlaybackStream {
             handle,
             info,
             eof_notify: eof_rx.shared(),
+            timing: Recent::default(),
         })))
     }
 
@@ -89,15 +92,17 @@ impl PlaybackStream {
 
     /// Fetches playback timing information for the playback stream.
     pub async fn timing_info(&self) -> ClientResult<protocol::PlaybackLatency> {
-        self.0
+        let ask = self
+            .0
             .handle
             .roundtrip_reply(protocol::Command::GetPlaybackLatency(
                 protocol::LatencyParams {
                     channel: self.0.info.channel,
                     now: time::SystemTime::now(),
                 },
-            ))
-            .await
+            ));
+        // Sidetone: `cpal` asks after every callback, and each question wakes three threads and the server.
+        self.0.timing.or_ask(ask).await
     }
 
     /// Corks the playback stream (temporarily pausing playback).

@@ -2,7 +2,7 @@ use std::{ffi::CString, sync::Arc, time};
 
 use futures::{channel::oneshot, FutureExt as _};
 
-use super::{reactor::ReactorHandle, ClientError, RecordSink, Result as ClientResult};
+use super::{reactor::ReactorHandle, recent::Recent, ClientError, RecordSink, Result as ClientResult};
 use crate::protocol;
 
 /// A stream of audio data sent from the server to the client, originating from
@@ -16,6 +16,7 @@ struct InnerRecordStream {
     handle: ReactorHandle,
     info: protocol::CreateRecordStreamReply,
     start_notify: futures::future::Shared<oneshot::Receiver<()>>,
+    timing: Recent<protocol::RecordLatency>,
 }
 
 impl std::fmt::Debug for RecordStream {
@@ -41,6 +42,7 @@ impl RecordStream {
             handle,
             info,
             start_notify: start_rx.shared(),
+            timing: Recent::default(),
         })))
     }
 
@@ -85,15 +87,17 @@ impl RecordStream {
 
     /// Fetches record timing information for the record stream.
     pub async fn timing_info(&self) -> ClientResult<protocol::RecordLatency> {
-        self.0
+        let ask = self
+            .0
             .handle
             .roundtrip_reply(protocol::Command::GetRecordLatency(
                 protocol::LatencyParams {
                     channel: self.0.info.channel,
                     now: time::SystemTime::now(),
                 },
-            ))
-            .await
+            ));
+        // Sidetone: `cpal` asks after every callback, and each question wakes three threads and the server.
+        self.0.timing.or_ask(ask).await
     }
 
     /// Corks the record stream (temporarily pausing recording).
