@@ -9,6 +9,7 @@ import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
 import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
+import { connectionWords } from './voices.js';
 import { standInRow, voicePicker, voiceSettings } from './voicesettings.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -114,7 +115,7 @@ function about(app) {
     element,
     draw() {
       const { version, settings, log } = app.snapshot.about;
-      const facts = [['Version', version], ['Settings file', settings], ['Log folder', log]];
+      const facts = [['Version', version], ['Settings file', settings], ['Log folder', log], ['Connections', connectionWords(app.snapshot.call.connections)]];
       fill(list, ...facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
     },
   };

@@ -26,6 +26,13 @@ export function minuteWords(call, provider) {
   return nano === 0 ? 'no cost' : `${about(nano)} a minute`;
 }
 
+/** How often nobody had to wait for a connection. @param {Call['connections']} connections */
+export function connectionWords({ turns, reused, warm }) {
+  if (turns === 0) return 'None was needed yet.';
+  const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 }).format((reused + warm) / turns);
+  return `Since the start there at once for ${reused + warm} of ${turns} calls and turns (${share}): ${reused} in use already, ${warm} opened ahead.`;
+}
+
 /** @type {Record<string, Holder>} Whose key a leg of the mix takes, by the first word of its name. */
 const LEG_HOLDERS = { deepgram: 'deepgram', workers: 'workers_ai', elevenlabs: 'elevenlabs', cartesia: 'cartesia', openai: 'openai' };
 

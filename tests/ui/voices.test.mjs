@@ -1,7 +1,7 @@
 // The picker of voices: prices, names, and whose key is missing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { VOICES, keyHolder, minuteWords, missingKey, voiceName } from '../../ui/voices.js';
+import { VOICES, connectionWords, keyHolder, minuteWords, missingKey, voiceName } from '../../ui/voices.js';
 
 // Older Node has no navigator, which names of keys depend on.
 globalThis.navigator ??= { platform: '' };
@@ -20,6 +20,11 @@ test('a minute has a price, no price, or none that is known', () => {
   assert.equal(minuteWords(call, 'practice'), 'no cost');
   assert.equal(minuteWords(call, 'google'), 'price not known');
   assert.equal(minuteWords(call, 'cascade'), 'price not known');
+});
+
+test('how often a connection was there when it was needed is told', () => {
+  assert.equal(connectionWords({ turns: 0, reused: 0, warm: 0 }), 'None was needed yet.');
+  assert.equal(connectionWords({ turns: 8, reused: 5, warm: 2 }), 'Since the start there at once for 7 of 8 calls and turns (88%): 5 in use already, 2 opened ahead.');
 });
 
 test('every voice has a name', () => {
