@@ -9,7 +9,10 @@ use super::Result as ClientResult;
 /// For how long an answer is good enough.
 const RECENT: Duration = Duration::from_millis(90);
 
-/// An answer of the server that is asked for far more often than it changes.
+/// Whoever asks again sooner waits for so long: he would only ask again at once.
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// An answer of the server that is asked for far more often than it changes, by a thread that does nothing else.
 #[derive(Debug)]
 pub(super) struct Recent<T>(Mutex<Option<(Instant, T)>>);
 
@@ -25,6 +28,7 @@ impl<T: Copy> Recent<T> {
         if let Some((at, answer)) = known
             && at.elapsed() < RECENT
         {
+            std::thread::sleep(PAUSE);
             return Ok(answer);
         }
         let answer = ask.await?;
