@@ -118,7 +118,12 @@ pub(super) fn messages(branch: &[ChatMessage]) -> Vec<Message> {
             Role::User => Speaker::User,
             Role::Assistant => Speaker::Assistant,
         };
-        let parts = parts(&one.text, &one.attachments);
+        let parts = match one.picture {
+            // No provider takes a picture as its model's own words.
+            Some(_) if one.attachments.is_empty() => Vec::new(),
+            Some(_) => parts(&format!("[Picture: {}]", one.text), &[]),
+            None => parts(&one.text, &one.attachments),
+        };
         if parts.is_empty() {
             continue;
         }
