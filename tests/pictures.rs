@@ -39,7 +39,7 @@ async fn a_picture_asked_for_in_writing_is_shown_saved_and_kept() {
     window.chord(&[TAB]).await;
     let field = window.find("textbox", "Message").await;
     field.send_keys("a red fox in the snow").await.unwrap();
-    field.send_keys(ENTER.to_string()).await.unwrap();
+    field.send_keys(&ENTER.to_string()).await.unwrap();
     window.until_text("This fal account has no credit left.").await;
     window.screenshot("picture-failed").await;
     window.click("button", "Try again").await;

@@ -29,7 +29,7 @@ const TABLE = {
   credential: ['There is no fal key, or fal did not accept it.', 'Pictures are made by fal, with a key of your own.', 'Open keys', (app) => app.openSettings('keys', 'fal')],
   quota: ['This fal account has no credit left.', 'Add credit at fal, then try again.', 'Try again', again],
   rate_limited: ['fal is limiting requests.', 'Wait a moment, then try again.', 'Try again', again],
-  model: ['fal does not have the app that should make pictures.', 'Correct its id in the settings file, then try again.', 'Try again', again],
+  model: ['fal does not have the app that should make pictures.', 'Correct its id in the settings, then try again.', 'Open settings', (app) => app.openSettings('text')],
   too_long: ['The description is too long.', 'Say it in fewer words.', 'Change the words', otherwise],
   invalid: ['fal could not read this request.', 'Other words, or another app, may help.', 'Change the words', otherwise],
   refused: ['fal will not make this picture.', 'Describe it in another way.', 'Change the words', otherwise],
@@ -71,7 +71,7 @@ function frame({ attachments: [file], text, picture, state }) {
   const url = file ? pictureUrl(file) : '';
   if (url) {
     return h('figure', { class: 'picture' }, h('img', { src: url, alt: text, draggable: 'false', oncontextmenu: (/** @type {Event} */ event) => event.preventDefault() }),
-      h('figcaption', {}, text));
+      h('figcaption', { 'aria-hidden': 'true' }, text));
   }
   const isComing = state === 'streaming';
   return h('figure', { class: 'picture' },

@@ -120,7 +120,7 @@ fn take(stage: &Stage, app: &str, message: &Message) -> Option<Wish> {
     };
     let names = asked.as_map().into_iter().flatten().filter_map(|(name, _)| name.as_str());
     let mut like = serde_json::Map::new();
-    like.extend(names.map(|name| (name.to_owned(), entry(name).map_or(json!(1), |text| json!(text)))));
+    like.extend(names.map(|name| (name.to_owned(), entry(name).map_or_else(|| json!(1), |text| json!(text)))));
     if let Err(why) = check(&serde_json::Value::Object(like)) {
         stage.violation(why);
     }

@@ -19,12 +19,10 @@ pub(crate) fn with_lights(config: Config) -> Config {
 
 /// The tools that the session asked for.
 fn called(rig: &mut Rig) -> Vec<ItemId> {
-    let call = |output: Output| match output {
-        Output::CallTool { item, name, arguments } => {
-            assert_eq!((name.as_str(), arguments.as_str()), ("lights", r#"{"on":true}"#));
-            Some(item)
-        }
-        _ => None,
+    let call = |output: Output| {
+        let Output::CallTool { item, name, arguments } = output else { return None };
+        assert_eq!((name.as_str(), arguments.as_str()), ("lights", r#"{"on":true}"#));
+        Some(item)
     };
     rig.take().into_iter().filter_map(call).collect()
 }

@@ -51,7 +51,7 @@ async fn a_picture_stands_in_the_conversation_and_in_the_history() {
     rig.ask("What did you draw?").await;
     rig.until_quiet(5).await;
     let asked = fakes.record().requests.last().unwrap().body.to_string();
-    assert!(asked.contains("[Picture: a red fox]") && !asked.contains("image/png"), "{asked}");
+    assert!(asked.contains("[A picture was made and shown: a red fox]") && !asked.contains("image/png"), "{asked}");
 
     let id = rig.now().chat.conversation.unwrap();
     let folder = rig.close().await;

@@ -365,12 +365,10 @@ fn the_agent_goes_on_when_its_function_is_done() {
         rig.sent.clear();
         let call = json!({ "id": "a", "name": "book", "arguments": "{\"to\":\"Oslo\"}", "client_side": true });
         rig.serve(json!({ "type": "FunctionCallRequest", "functions": [call] }));
-        let call = rig.outputs.iter().find_map(|output| match output {
-            Output::CallTool { item, name, arguments } => {
-                assert_eq!((name.as_str(), arguments.as_str()), ("book", "{\"to\":\"Oslo\"}"));
-                Some(*item)
-            }
-            _ => None,
+        let call = rig.outputs.iter().find_map(|output| {
+            let Output::CallTool { item, name, arguments } = output else { return None };
+            assert_eq!((name.as_str(), arguments.as_str()), ("book", "{\"to\":\"Oslo\"}"));
+            Some(*item)
         });
         assert!(rig.sent.is_empty(), "it waits: {:?}", rig.sent);
         rig.input(Input::ToolResult { item: call.unwrap(), output: "booked" });
