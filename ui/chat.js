@@ -7,6 +7,7 @@ import { announce, fill, h, icon, say } from './dom.js';
 import { providerName, wordsFor } from './failures.js';
 import { Answer, sourceList, spoken } from './markdown.js';
 import { exact, size } from './money.js';
+import { pictureNarrator, picturePart } from './pictures.js';
 import { finished } from './sentences.js';
 import { count, dateOf, seconds, timeOf } from './words.js';
 
@@ -52,7 +53,7 @@ export function chatRow(app, first) {
   const body = h('div', { class: 'say' });
   const element = h('li', { 'data-message': first.id });
   element.append(h('div', { class: 'who' }, speaker, h('time', { datetime: new Date(first.at).toISOString(), title: dateOf(first.at) }, timeOf(first.at))), body);
-  const parts = first.role === 'user' ? question(app, body) : answer(app, body);
+  const parts = first.role === 'user' ? question(app, body) : first.picture ? picturePart(app, body, (message) => arrows(app, message)) : answer(app, body);
   return {
     element,
     draw(message, isLast) {
@@ -67,8 +68,9 @@ export function chatRow(app, first) {
 }
 
 /** @param {ChatMessage} message */
-export function speakerOf({ role, target, is_voice }) {
+export function speakerOf({ role, target, is_voice, picture }) {
   if (role === 'user') return 'You';
+  if (picture) return 'Picture';
   if (!target) return is_voice ? 'Voice' : 'Answer';
   return target.provider === 'practice' ? 'Partner' : shortName(target.model);
 }
@@ -243,10 +245,12 @@ const NEW_MS = 15_000;
 export function narrator(now = Date.now) {
   /** How far each was said. @type {Map<number, number>} */
   const said = new Map();
+  const sayPicture = pictureNarrator(now);
   return (/** @type {ChatMessage[]} */ messages) => {
     for (const message of messages) {
       const { id, text, state } = message;
       if (message.role === 'user') continue;
+      if (message.picture) { sayPicture(message); continue; }
       const isWhole = state !== 'streaming';
       // Turns of the call are said by the call.
       const isKnown = message.is_voice || message.item !== null || (isWhole && !said.has(id) && now() - message.at > NEW_MS);

@@ -1,11 +1,12 @@
 // @ts-check
 // Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
-/** @import {Attachment} from './types' */
+/** @import {Attachment, Command} from './types' */
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say } from './dom.js';
 import { providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
+import { WISH, beginsWish, wishOf } from './pictures.js';
 import { toast } from './problems.js';
 import { isWritten } from './state.js';
 
@@ -28,6 +29,8 @@ export function composer(app) {
   const chip = byId('model-chip');
   const cost = byId('estimate');
   const wait = byId('limit-wait');
+  const draws = byId('draw');
+  const wishHelp = byId('wish-help');
   /** @type {Attachment[]} */
   let attached = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -39,9 +42,26 @@ export function composer(app) {
   let conversation = /** @type {number | null | undefined} */ (undefined);
 
   function drawButtons() {
-    button.disabled = field.value.trim() === '' && (attached.length === 0 || !isWritten(app.snapshot));
+    drawWish();
+    button.disabled = wishOf(field.value) === '' || field.value.trim() === '' && (attached.length === 0 || !isWritten(app.snapshot));
     // Writing on in mid-answer interrupts it; with nothing written there is only stopping.
     button.hidden = button.disabled && app.snapshot.chat.is_answering;
+  }
+
+  /** What the beginning of a wish for a picture leads to. */
+  function drawWish() {
+    const isWish = wishOf(field.value) !== null;
+    wishHelp.hidden = !isWish && !beginsWish(field.value);
+    if (!wishHelp.hidden) say(wishHelp, isWish ? 'Makes a picture of what you describe.' : `${WISH} makes a picture. Tab completes it.`);
+  }
+
+  /** @param {string} text */
+  function write(text) {
+    field.value = text;
+    isTouched = true;
+    fit();
+    field.focus();
+    field.setSelectionRange(text.length, text.length);
   }
 
   function fit() {
@@ -57,16 +77,19 @@ export function composer(app) {
     const files = attached;
     const text = draft.trim();
     const written = isWritten(app.snapshot);
-    if (!text && (files.length === 0 || !written)) return;
+    const wish = wishOf(text);
+    if (wish === '' || (!text && (files.length === 0 || !written))) return;
+    /** @type {Command} */
+    const command = wish !== null ? { do: 'make_picture', prompt: wish, shape: 'square' } : written ? { do: 'ask', text, attachments: files } : { do: 'say', text };
     clearTimeout(timer);
     isTouched = true;
     if (!written && told) app.send({ do: 'save_draft', text: '' });
     told = '';
     field.value = '';
-    if (written) attached = [];
+    if (written && wish === null) attached = [];
     drawFiles();
     app.timeline.follow();
-    if (await app.send(written ? { do: 'ask', text, attachments: files } : { do: 'say', text })) return;
+    if (await app.send(command)) return;
     field.value = field.value ? `${draft}\n${field.value}` : draft;
     attached = files;
     drawFiles();
@@ -162,6 +185,11 @@ export function composer(app) {
       if (app.timeline.editLast()) event.preventDefault();
       return;
     }
+    if (event.key === 'Tab' && !event.shiftKey && beginsWish(field.value) && field.value !== '') {
+      event.preventDefault();
+      write(`${WISH} `);
+      return;
+    }
     // 229: the Enter that ends a composition in engines that report it late.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
@@ -175,13 +203,14 @@ export function composer(app) {
   });
   button.addEventListener('click', () => { void send(); field.focus(); });
   stop.addEventListener('click', () => { app.send({ do: 'stop_answer' }); field.focus(); });
+  draws.addEventListener('click', () => write(wishOf(field.value) === null ? `${WISH} ${field.value}` : field.value));
   attach.addEventListener('click', () => picker.click());
   picker.addEventListener('change', () => { void take([...(picker.files ?? [])]); picker.value = ''; });
   chip.addEventListener('click', () => app.picker.open());
   window.addEventListener('resize', fit);
   drops(app, frame, (files) => void take(files));
 
-  return { draw, focus: () => field.focus(), keepDraft };
+  return { draw, focus: () => field.focus(), keepDraft, write };
 }
 
 /** Files that are dropped anywhere in the conversation; elsewhere a drop must not lead the page away. @param {App} app @param {HTMLElement} frame @param {(files: File[]) => void} take */

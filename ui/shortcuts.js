@@ -22,6 +22,7 @@ const LIST = [
   ['Larger, smaller, normal size', [COMMAND, '+', '−', '0']],
   ['Send the message', ['Enter']],
   ['New line in the message', ['Shift', 'Enter']],
+  ['Make a picture of what follows; Tab completes it', ['/image']],
   ['This list', ['?']],
 ];
 

@@ -40,6 +40,10 @@ export const textParts = (app) => [
   text(app, { label: 'My own server for text', about: 'Any server that speaks OpenAI’s chat protocol: Ollama, LM Studio, llama.cpp. Those on their usual ports are found.', path: ['custom', 'base_url'], placeholder: 'http://localhost:11434/v1', isCode: true, fault: addressFault }),
   text(app, { label: 'Vertex AI project', about: 'Empty: the one of the service account.', path: ['vertex', 'project'], isCode: true }),
   text(app, { label: 'Vertex AI region', about: 'Where Vertex AI answers.', path: ['vertex', 'location'], placeholder: 'us-central1', isCode: true }),
+  toggle(app, { label: 'Voices may make pictures', about: 'They are offered it while there is a fal key.', path: ['tools', 'pictures'] }),
+  text(app, { label: 'Model for pictures', about: 'Id of an app of fal. One that ends in /realtime keeps a connection open and answers sooner.', path: ['providers', 'fal', 'app'], placeholder: 'fal-ai/flux/schnell', isCode: true }),
+  select(app, { label: 'Way for pictures', about: (s) => WAYS[s.providers.fal.way], path: ['providers', 'fal', 'way'], options: [['direct', 'Direct'], ['gateway', 'Gateway'], ['stored_key', 'Gateway, its key']] }),
+  number(app, { label: 'Price of a picture', about: 'Counts in the budgets. Empty: as listed, for models whose price is known.', path: ['providers', 'fal', 'price'], least: 0, most: 100, step: 0.001, none: -1, unit: '$', placeholder: 'As listed' }),
 ];
 
 /** @param {App} app @returns {Part[]} */

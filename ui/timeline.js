@@ -196,7 +196,8 @@ function pulse() {
 /** @param {Item} item @param {App} app */
 function body(item, app) {
   if (typeof item.kind === 'object') {
-    return [h('p', { class: 'tool-line' }, icon('tool'), h('span', {}, 'asked for the tool ', h('code', {}, item.kind.tool_call)))];
+    const what = item.kind.tool_call === 'make_image' ? ['asked for a picture'] : ['asked for the tool ', h('code', {}, item.kind.tool_call)];
+    return [h('p', { class: 'tool-line' }, icon('tool'), h('span', {}, ...what))];
   }
   return [words(item, app), meta(item, app), picture(item), trouble(item, app)];
 }

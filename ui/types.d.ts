@@ -793,6 +793,10 @@ citations: Array<Citation>,
  */
 attachments: Array<Attachment>, 
 /**
+ * It is a picture of what the text says (its attachment, once it is made), in this shape; null: it is not.
+ */
+picture: Shape | null, 
+/**
  * How far it has come.
  */
 state: MessageState, 
@@ -1149,7 +1153,19 @@ text: string,
 /**
  * What goes with it.
  */
-attachments: Array<Attachment>, } | { "do": "stop_answer" } | { "do": "regenerate", 
+attachments: Array<Attachment>, } | { "do": "stop_answer" } | { "do": "make_picture", 
+/**
+ * What is to be seen.
+ */
+prompt: string, 
+/**
+ * Its shape.
+ */
+shape: Shape, } | { "do": "save_picture", 
+/**
+ * The message.
+ */
+message: number, } | { "do": "regenerate", 
 /**
  * The answer.
  */
@@ -1303,6 +1319,10 @@ budget: BudgetSettings,
  */
 cache: CacheSettings, 
 /**
+ * What the model may do beside talking.
+ */
+tools: ToolSettings, 
+/**
  * What is kept.
  */
 history: HistorySettings, 
@@ -1407,7 +1427,11 @@ workers: WorkersSettings,
 /**
  * `[providers.gpt_live]`
  */
-gpt_live: GptLiveSettings, };
+gpt_live: GptLiveSettings, 
+/**
+ * `[providers.fal]`
+ */
+fal: FalSettings, };
 
 export type OpenaiSettings = { 
 /**

@@ -20,6 +20,7 @@ pub mod chat;
 mod command;
 mod connection;
 mod conversation;
+pub mod fal;
 mod fault;
 mod handshake;
 mod item;

@@ -20,7 +20,7 @@ pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk}
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
-    Receipt, Target, Transfer, Waiting, Way,
+    Receipt, Shape, Target, Transfer, Waiting, Way,
 };
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};
@@ -239,9 +239,22 @@ pub enum Command {
         #[serde(default)]
         attachments: Vec<Attachment>,
     },
-    /// Stop the written answer; what came stays.
+    /// Stop the written answer, or the picture that was asked for in writing; what came stays.
     StopAnswer,
-    /// Ask for another version of an answer.
+    /// Make a picture, in the open conversation.
+    MakePicture {
+        /// What is to be seen.
+        prompt: String,
+        /// Its shape.
+        #[serde(default)]
+        shape: Shape,
+    },
+    /// Write a picture into a new file in the folder of exports; a `transfer` event tells where.
+    SavePicture {
+        /// The message.
+        message: i64,
+    },
+    /// Ask for another version of an answer, or of a picture.
     Regenerate {
         /// The answer.
         message: i64,

@@ -17,6 +17,7 @@ mod sound;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod turn;
 mod view;
 mod waterfall;
@@ -35,6 +36,7 @@ use crate::minute;
 use crate::outbox::{Kept, Name, Outbox};
 use crate::recording::{self as takes, Recordings};
 use crate::route::voices;
+use crate::tool::ToolCall;
 
 use away::Vigil;
 use cues::MutedVoice;
@@ -63,6 +65,10 @@ pub(crate) struct Call {
     /// What was opened ahead.
     spare: Spare,
     errands: Errands,
+    /// The model asked for these, and nobody has taken them yet.
+    tool_calls: Vec<ToolCall>,
+    /// There is a fal key.
+    has_fal_key: bool,
     sound: Sound,
     recordings: Recordings,
     outbox: Outbox,
@@ -136,6 +142,8 @@ impl Call {
             link: Link::new(exchange),
             spare: Spare::default(),
             errands: Errands::default(),
+            tool_calls: Vec::new(),
+            has_fal_key: false,
             sound,
             recordings,
             outbox,
@@ -269,7 +277,7 @@ impl Call {
     /// Empties the conversation.
     pub(crate) fn clear(&mut self, board: &mut Board) {
         self.hang_up(board);
-        self.session = Session::new(session_config(board.settings()));
+        self.session = Session::new(self.session_config(board.settings()));
         self.marks = Marks::default();
         self.recordings.clear();
         self.outbox.forget_all();
@@ -341,7 +349,7 @@ impl Call {
             self.hand_over(Handover::Choice, board);
         } else {
             self.take_over_now(board);
-            self.input(Input::Configure(&session_config(&new)), board);
+            self.input(Input::Configure(&self.session_config(&new)), board);
             if changes_way {
                 self.change_way(board);
             }

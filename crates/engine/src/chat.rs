@@ -5,6 +5,7 @@ mod answer;
 mod choices;
 mod history;
 mod open;
+mod picture;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,14 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Attachment, Change, Chat, Code, Command, Item, Problem};
 use crate::config::Settings;
+use crate::picture::Studio;
 use crate::text::{Keyring, Text};
+use crate::tool::ToolCall;
 
 use answer::Answer;
 pub(crate) use choices::find;
 use open::Open;
+use picture::Making;
 pub(crate) use question::{order, spares, spoken_ask, usual};
 use voice::Voice;
 
@@ -40,6 +44,11 @@ pub(crate) enum Order {
     Spoken {
         item: Box<Item>,
         call_at: i64,
+    },
+    /// A voice called a tool; what comes of it goes back, and nothing when the pane ends first.
+    Tool {
+        call: ToolCall,
+        reply: oneshot::Sender<String>,
     },
     /// The call's items are gone.
     SpokenCleared,
@@ -65,6 +74,8 @@ pub(crate) struct Desk {
     chat: Chat,
     open: Open,
     answer: Option<Answer>,
+    studio: Studio,
+    making: Option<Making>,
     voice: Voice,
     /// The last search of the history; `None`: nobody looked at it yet.
     query: Option<String>,
@@ -77,6 +88,7 @@ impl Desk {
     pub(crate) fn start(
         text: Text,
         keyring: Keyring,
+        studio: Studio,
         settings: watch::Receiver<Settings>,
         exports: PathBuf,
     ) -> (mpsc::Sender<Order>, mpsc::Receiver<Change>) {
@@ -92,6 +104,8 @@ impl Desk {
             chat,
             open: Open::default(),
             answer: None,
+            studio,
+            making: None,
             voice: Voice::default(),
             query: None,
             is_set_up: false,
@@ -119,6 +133,10 @@ impl Desk {
                 },
                 Ok(()) = self.settings.changed() => self.settings_changed().await,
                 piece = answer::next(&mut self.answer) => self.piece(piece).await,
+                made = picture::made(&mut self.making) => {
+                    let outcome = self.picture_made(made).await;
+                    self.report(outcome).await;
+                }
                 () = sleep_until(due), if due.is_some() => self.write_due().await,
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => {
                     if let Ok(done) = done {
@@ -133,6 +151,13 @@ impl Desk {
         let outcome = match order {
             Order::Command(command) => self.command(command).await,
             Order::Spoken { item, call_at } => self.spoken(*item, call_at).await,
+            Order::Tool { call, reply } => match call.wish() {
+                Ok(wish) => self.draw_for_voice(wish, reply).await,
+                Err(words) => {
+                    let _ = reply.send(words);
+                    Ok(())
+                }
+            },
             Order::SpokenCleared => {
                 self.voice.clear();
                 Ok(())
@@ -148,7 +173,12 @@ impl Desk {
         self.set_up().await?;
         match command {
             Command::Ask { text, attachments } => self.ask(text, attachments).await,
-            Command::StopAnswer => self.stop_answer().await,
+            Command::StopAnswer => self.stop_writing().await,
+            Command::MakePicture { prompt, shape } => self.draw(&prompt, shape).await,
+            Command::SavePicture { message } => {
+                self.save_picture(message);
+                Ok(())
+            }
             Command::Regenerate { message } => self.regenerate(message).await,
             Command::EditMessage { message, text } => self.edit(message, text).await,
             Command::Continue { message } => self.go_on(message).await,
@@ -239,6 +269,7 @@ impl Desk {
     /// The answer is stopped and written; the file is closed by its last user.
     async fn close(&mut self) {
         let _ = self.stop_answer().await;
+        let _ = self.stop_picture().await;
         self.write_spoken().await;
     }
 

@@ -19,8 +19,8 @@ pub use text::{
     LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
 };
 pub use voices::{
-    CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, GoogleSettings, GptLiveSettings,
-    Mouth, WorkersSettings,
+    CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, FalSettings, GoogleSettings,
+    GptLiveSettings, Mouth, WorkersSettings,
 };
 
 /// All settings. Every field has a default; unknown fields of newer versions are kept out of the way.
@@ -52,6 +52,8 @@ pub struct Settings {
     pub budget: BudgetSettings,
     /// Answers that are given again.
     pub cache: CacheSettings,
+    /// What the model may do beside talking.
+    pub tools: ToolSettings,
     /// What is kept.
     pub history: HistorySettings,
     /// The API for other programs of this computer.
@@ -189,6 +191,8 @@ pub struct Providers {
     pub workers: WorkersSettings,
     /// `[providers.gpt_live]`
     pub gpt_live: GptLiveSettings,
+    /// `[providers.fal]`
+    pub fal: FalSettings,
 }
 
 /// `[providers.openai]`
@@ -223,6 +227,21 @@ impl Default for OpenaiSettings {
             organization: String::new(),
             project: String::new(),
         }
+    }
+}
+
+/// `[tools]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ToolSettings {
+    /// A voice may make pictures, if there is a fal key.
+    pub pictures: bool,
+}
+
+impl Default for ToolSettings {
+    fn default() -> Self {
+        Self { pictures: true }
     }
 }
 

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::ItemId;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::api::{About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, SoundCheck};
+use crate::api::{
+    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, Provider, SoundCheck,
+};
 use crate::board::Board;
 use crate::calibration::Calibrations;
 use crate::call::{Call, Exchange, Sound as CallSound};
@@ -20,11 +23,12 @@ use crate::handle::{Handle, Options, Paths, Request, Sound};
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
 use crate::outbox::Outbox;
+use crate::picture::Studio;
 use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
 use crate::text::{self, Keyring, Shelf};
-use crate::{chat, key_test};
+use crate::{chat, key_test, tool};
 
 use check::{Check, check_step};
 
@@ -62,8 +66,9 @@ impl Engine {
         let (mut proxy, proxy_told) =
             Proxy::new(text.clone(), net.clone(), keyring.clone(), in_force.subscribe(), &paths.data);
         proxy.configure();
+        let studio = Studio::new(net.clone(), keyring.clone());
         let (pane, told) =
-            chat::Desk::start(text.clone(), keyring.clone(), in_force.subscribe(), paths.data.join("exports"));
+            chat::Desk::start(text.clone(), keyring.clone(), studio, in_force.subscribe(), paths.data.join("exports"));
         let exchange =
             Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone(), text };
         let journal = Journal::new(paths.data.clone());
@@ -85,6 +90,8 @@ impl Engine {
             calibrations: Calibrations::load(&paths.data),
             pair: (None, None),
             jobs: JoinSet::new(),
+            tools: JoinSet::new(),
+            is_fal_sought: false,
             check: None,
             microphone: None,
             is_advised: false,
@@ -118,6 +125,10 @@ struct Core {
     /// Names of the microphone and the speaker in use.
     pair: (Option<String>, Option<String>),
     jobs: JoinSet<Done>,
+    /// Tools of this conversation's calls at work: what comes of them.
+    tools: JoinSet<(ItemId, String)>,
+    /// The keychain was asked whether there are tools to offer.
+    is_fal_sought: bool,
     check: Option<Check>,
     /// Name of the microphone in use, and whether the user was advised about it.
     microphone: Option<String>,
@@ -174,6 +185,9 @@ impl Core {
                 Some(change) = self.told.recv() => self.board.show(change),
                 Some(change) = self.proxy_told.recv() => self.board.show(change),
                 Some(step) = check_step(&mut self.check) => self.board.set_sound_check(Some(step)),
+                Some(Ok((item, output))) = self.tools.join_next() => {
+                    self.call.tool_result(item, &output, &mut self.board);
+                }
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => match done {
                     Ok(done) => self.done(done),
                     Err(error) if error.is_cancelled() => {}
@@ -245,6 +259,24 @@ impl Core {
             let call_at = call_at.unwrap_or(item.at);
             self.tell_pane(chat::Order::Spoken { item: Box::new(item), call_at });
         }
+        for call in self.call.take_tool_calls() {
+            let item = call.item;
+            let (reply, done) = oneshot::channel();
+            self.tell_pane(chat::Order::Tool { call, reply });
+            self.tools.spawn(async move {
+                let output = done.await.unwrap_or_else(|_| tool::output(false, "the app could not do it"));
+                (item, output)
+            });
+        }
+    }
+
+    /// A call is near: the keychain says which tools it has. Not for the practice partner, which calls none.
+    fn seek_tools(&mut self) {
+        let settings = self.board.settings();
+        let is_needed = settings.tools.pictures && settings.call.provider != Provider::Practice;
+        if is_needed && !std::mem::replace(&mut self.is_fal_sought, true) {
+            self.find_key(Holder::Fal);
+        }
     }
 
     fn tell_pane(&mut self, order: chat::Order) {
@@ -258,6 +290,11 @@ impl Core {
     fn command(&mut self, command: Command) {
         if command == Command::NewConversation {
             self.tell_pane(chat::Order::Command(Command::NewChat));
+            // What their calls are named by will name others.
+            self.tools = JoinSet::new();
+        }
+        if matches!(command, Command::Press | Command::Call | Command::Say { .. } | Command::Warm) {
+            self.seek_tools();
         }
         // The devices belong to the check or to a call.
         if matches!(command, Command::Press | Command::Call) && self.check.is_some() {
@@ -299,6 +336,8 @@ impl Core {
             }
             command @ (Command::Ask { .. }
             | Command::StopAnswer
+            | Command::MakePicture { .. }
+            | Command::SavePicture { .. }
             | Command::Regenerate { .. }
             | Command::EditMessage { .. }
             | Command::Continue { .. }
@@ -386,6 +425,10 @@ impl Core {
             Done::Devices(found) => self.found_devices(found),
             Done::Key { holder, found, is_replaced } => {
                 self.keyring.forget(holder);
+                if holder == Holder::Fal {
+                    self.is_fal_sought = true;
+                    self.call.set_fal_key(found.key.is_some(), &mut self.board);
+                }
                 if is_replaced {
                     self.call.key_replaced(&mut self.board);
                 }

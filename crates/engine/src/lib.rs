@@ -18,12 +18,14 @@ pub mod log;
 mod minute;
 mod net;
 mod outbox;
+mod picture;
 mod preview;
 mod proxy;
 mod recording;
 mod route;
 mod sound_check;
 mod text;
+mod tool;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod typescript;

@@ -15,7 +15,7 @@ use crate::api::{Code, Note, Problem, Provider, Route};
 use crate::config::{OpenaiSettings, Settings};
 use crate::net::{AUTHORIZATION, Dial, HeaderMap, Refusal, secret_header};
 
-pub(crate) use address::{base, with_path};
+pub(crate) use address::{at_gateway, base, with_path};
 pub(crate) use road::Road;
 
 /// The keys at hand.

@@ -19,6 +19,7 @@ use crate::credential::Credentials;
 use crate::net::Net;
 
 pub(crate) use keys::{Keyring, holder};
+pub(crate) use ledger::kind_name;
 pub(crate) use settings::{dollars, of as gateway_settings, way as gateway_way};
 pub use shelf::Shelf;
 

@@ -21,6 +21,7 @@ mod interpreter;
 mod openai;
 mod pcm;
 mod session;
+mod tool;
 mod usage;
 mod voice;
 
@@ -28,6 +29,7 @@ pub use conversation::{Delivery, Item, ItemId, Kind, Role};
 pub use fault::{Cause, Fault};
 pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking, Wire};
 pub use session::{Event, Input, Output, Said, Session};
+pub use tool::Tool;
 pub use usage::Usage;
 pub use voice::{Errand, Leg, Message, Place, Post, Question, Received, Reply, Thought};
 

@@ -31,6 +31,13 @@ pub enum Input<'a> {
         /// What came.
         reply: Reply<'a>,
     },
+    /// What came of [`Output::CallTool`], once. It may come after the answer was given up, or the connection lost.
+    ToolResult {
+        /// The call.
+        item: ItemId,
+        /// For the model: text, or JSON.
+        output: &'a str,
+    },
     /// The connection is gone, on all its legs: close code and reason if a peer gave one, `None` for an abrupt loss.
     Closed {
         /// RFC 6455 close code.
@@ -121,6 +128,16 @@ pub enum Output {
         /// The request.
         post: Post,
     },
+    /// The model asks for a tool of [`Config::tools`]; answer with [`Input::ToolResult`]. The answer waits for it, for two
+    /// minutes at most.
+    CallTool {
+        /// The call: an item of the conversation.
+        item: ItemId,
+        /// The tool's name.
+        name: String,
+        /// Its arguments, a JSON object as the model wrote it.
+        arguments: String,
+    },
     /// No answer to this errand is wanted any more, and none may be handed in.
     CallOff(Errand),
     /// Play these samples of `item` (mono, [`crate::SAMPLE_RATE`]).
@@ -187,6 +204,7 @@ pub enum Event {
 /// - A question whose answer the user had cut short, or stopped, counts as answered.
 /// - A push-to-talk turn that is being spoken goes on: what was said so far is sent to the new connection.
 /// - Open microphone: the last 60 s of what could not be sent are kept, speech that had begun from its beginning.
+/// - The result of a tool call comes to nothing: its question is asked again, and the model may call again.
 /// - A question that was sent five times without success waits for [`Input::Resend`], as does a restored one.
 #[derive(Debug)]
 pub struct Session {

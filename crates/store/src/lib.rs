@@ -29,8 +29,8 @@ pub use export::{Format, Selection};
 pub use import::{Imported, Progress};
 pub use ledger::{Cache, Group, Outcome, Row, Spent, Tokens, Usage};
 pub use message::{
-    Attachment, AttachmentId, Citation, Failure, Kind, Message, MessageId, NewAttachment, NewMessage, Patch, Role,
-    Span, State,
+    Attachment, AttachmentId, Citation, Failure, Kind, LARGEST_FILE, Message, MessageId, NewAttachment, NewMessage,
+    Patch, Role, Span, State,
 };
 pub use preset::Preset;
 pub use quantile::Quantiles;
@@ -131,6 +131,14 @@ impl Store {
     /// Changes what `patch` names. Of a stream this is called at most once a second, so a crash loses at most that.
     pub async fn update(&self, message: MessageId, patch: Patch) -> Result<(), Error> {
         self.desk.run(move |connection| message::update(connection, message, &patch)).await
+    }
+
+    /// Adds a file to a message.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]: no such message; [`Error::Other`]: the file is larger than [`LARGEST_FILE`].
+    pub async fn attach(&self, message: MessageId, file: NewAttachment) -> Result<(), Error> {
+        self.desk.run(move |connection| message::add_file(connection, message, &file)).await
     }
 
     /// One message.

@@ -6,6 +6,9 @@ use crate::conversation::ConversationId;
 use crate::ledger::Tokens;
 use crate::{Error, schema};
 
+/// Most bytes of a file that is added to a message: 32 MB.
+pub const LARGEST_FILE: usize = 32 << 20;
+
 /// Name of a message in the store; never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -289,6 +292,16 @@ pub(crate) fn attach(connection: &Connection, message: MessageId, file: &NewAtta
         .prepare_cached("INSERT INTO attachment (message, name, mime, data) VALUES (?1, ?2, ?3, ?4)")?
         .execute((message, &file.name, &file.mime, &file.data))?;
     Ok(())
+}
+
+pub(crate) fn add_file(connection: &Connection, message: MessageId, file: &NewAttachment) -> Result<(), Error> {
+    if file.data.len() > LARGEST_FILE {
+        return Err(Error::Other("the file is too large to be kept".into()));
+    }
+    if !connection.prepare_cached("SELECT 1 FROM message WHERE id = ?1")?.exists([message])? {
+        return Err(Error::Missing("message"));
+    }
+    attach(connection, message, file)
 }
 
 pub(crate) fn update(connection: &Connection, id: MessageId, patch: &Patch) -> Result<(), Error> {

@@ -60,6 +60,8 @@ struct Session {
     turns: u32,
     /// The question that waits for a tool.
     waiting: Option<String>,
+    /// The tool that it was offered first; empty: none.
+    tool: String,
     samples: u64,
 }
 
@@ -119,6 +121,11 @@ impl Gemini {
             script: VecDeque::new(),
             turns: 0,
             waiting: None,
+            tool: setup
+                .pointer("/tools/0/functionDeclarations/0/name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .into(),
             samples: 0,
         });
         vec![self.send(&json!({ "setupComplete": {} }))]
@@ -229,7 +236,10 @@ impl Gemini {
         }
         acts.push(json!({ "sessionResumptionUpdate": { "resumable": false } }));
         if self.has("tool-call") {
-            let call = json!({ "id": "call-1", "name": "look_up", "args": { "question": question } });
+            let call = match self.session.as_ref().map_or("", |session| session.tool.as_str()) {
+                "" => json!({ "id": "call-1", "name": "look_up", "args": { "question": question } }),
+                tool => json!({ "id": "call-1", "name": tool, "args": { "prompt": question } }),
+            };
             acts.push(json!({ "toolCall": { "functionCalls": [call] } }));
             if let Some(session) = &mut self.session {
                 session.waiting = Some(question.to_owned());

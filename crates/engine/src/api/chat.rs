@@ -104,6 +104,8 @@ pub struct ChatMessage {
     pub citations: Vec<Citation>,
     /// What came with it.
     pub attachments: Vec<Attachment>,
+    /// It is a picture of what the text says (its attachment, once it is made), in this shape; null: it is not.
+    pub picture: Option<Shape>,
     /// How far it has come.
     pub state: MessageState,
     /// Why it failed or broke off.
@@ -157,6 +159,20 @@ pub struct Attachment {
     pub mime: String,
     /// Of a picture: the file in base64. Of a text: the text.
     pub data: String,
+}
+
+/// Shape of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Shape {
+    /// As wide as high.
+    #[default]
+    Square,
+    /// 4 wide, 3 high.
+    Landscape,
+    /// 3 wide, 4 high.
+    Portrait,
 }
 
 /// Why there is no answer, or not all of it. The wording (what to do) lives in the page, by `kind`.

@@ -11,7 +11,6 @@ use crate::route::Failure;
 use super::devices::is_about_devices;
 use super::handover::Handover;
 use super::link::LinkEvent;
-use super::view::session_config;
 use super::{Call, view};
 
 /// A fresh connection is made this long before the provider ends the old one.
@@ -102,7 +101,7 @@ impl Call {
 
     pub(super) fn forget_connection(&mut self, board: &mut Board) {
         if self.handover.take() == Some(Handover::Choice) {
-            self.input(Input::Configure(&session_config(board.settings())), board); // what was to take over is dialled now
+            self.input(Input::Configure(&self.session_config(board.settings())), board); // what was to take over is dialled now
         }
         self.errands.call_off_all();
         self.is_answering = false;

@@ -7,6 +7,7 @@ use protocol::{Cause, Errand, Event, Fault, Input, Item, ItemId, Kind, Leg, Mess
 use crate::api::Note;
 use crate::board::Board;
 use crate::recording::is_replay;
+use crate::tool::ToolCall;
 
 use super::errand::News;
 use super::{Call, view};
@@ -30,6 +31,7 @@ impl Call {
                 Some(service) => self.errands.fetch(errand, post, service, self.link.net()),
                 None => tracing::error!(?leg, "nobody serves this leg"),
             },
+            Output::CallTool { item, name, arguments } => self.tool_calls.push(ToolCall { item, name, arguments }),
             Output::CallOff(errand) => self.errands.call_off(errand),
             Output::Play { item, pcm } => {
                 self.stopwatch.delta(item, Instant::now());

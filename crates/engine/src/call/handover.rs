@@ -12,7 +12,6 @@ use crate::config::Settings;
 
 use super::Call;
 use super::spare::Grown;
-use super::view::session_config;
 use super::way::Way;
 
 /// Why the connection changes.
@@ -62,7 +61,7 @@ impl Call {
         }
         self.handover = None;
         self.drop_connection(board);
-        self.input(Input::Configure(&session_config(board.settings())), board);
+        self.input(Input::Configure(&self.session_config(board.settings())), board);
         self.dial(board);
         board.note(match why {
             Handover::Renewal => Note::Renewed,
@@ -87,7 +86,7 @@ impl Call {
         match self.handover.take() {
             Some(Handover::Renewal) => self.renew_at = Some(Instant::now() + super::connection::RENEWAL_PATIENCE),
             Some(Handover::Choice) => {
-                self.input(Input::Configure(&session_config(board.settings())), board);
+                self.input(Input::Configure(&self.session_config(board.settings())), board);
                 self.change_way(board);
             }
             None => {}
@@ -112,7 +111,7 @@ impl Call {
         board.set_settings(settings);
         self.drop_connection(board);
         self.link.settle();
-        self.input(Input::Configure(&session_config(board.settings())), board);
+        self.input(Input::Configure(&self.session_config(board.settings())), board);
         self.dial(board);
         board.note(Note::StoodIn { failed, provider: next, code: problem.code });
         true
@@ -136,7 +135,7 @@ impl Call {
     pub(super) fn end_stand_in(&mut self, board: &mut Board) {
         if let Some((chosen, _)) = std::mem::take(&mut self.stand_in).present {
             board.set_settings(with_provider(board.settings(), chosen));
-            self.input(Input::Configure(&session_config(board.settings())), board);
+            self.input(Input::Configure(&self.session_config(board.settings())), board);
         }
     }
 }

@@ -14,6 +14,7 @@ mod key;
 mod latency;
 mod load;
 mod outbox;
+mod pictures;
 mod recording;
 
 use std::sync::Arc;

@@ -179,6 +179,7 @@ pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
         },
         retention_ratio: None,
         reasoning_effort: Some(openai.reasoning_effort.trim().to_owned()).filter(|effort| !effort.is_empty()),
+        tools: Vec::new(),
     }
 }
 

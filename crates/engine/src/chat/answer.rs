@@ -107,6 +107,10 @@ impl Desk {
     }
 
     pub(super) async fn regenerate(&mut self, message: i64) -> Result<(), store::Error> {
+        let known = self.open.messages.iter().find(|known| known.id == message).cloned();
+        if let Some((known, shape)) = known.and_then(|known| known.picture.map(|shape| (known, shape))) {
+            return self.redraw(&known, shape).await;
+        }
         self.stop_answer().await?;
         let known = self.open.messages.iter().find(|known| known.id == message);
         let question = known.filter(|known| known.role == api::Role::Assistant).and_then(|known| known.parent);
@@ -126,7 +130,11 @@ impl Desk {
     pub(super) async fn go_on(&mut self, message: i64) -> Result<(), store::Error> {
         self.stop_answer().await?;
         let (Some(branch), Some(conversation)) = (self.up_to(message), self.chat.conversation) else { return Ok(()) };
-        let Some(last) = branch.last().filter(|last| last.role == api::Role::Assistant).cloned() else { return Ok(()) };
+        let Some(last) =
+            branch.last().filter(|last| last.role == api::Role::Assistant && last.picture.is_none()).cloned()
+        else {
+            return Ok(());
+        };
         let mut messages = question::messages(branch);
         if !last.text.is_empty() {
             messages.push(question::message(Speaker::User, vec![Part::Text { text: GO_ON.into() }]));
@@ -297,8 +305,11 @@ impl Desk {
     }
 
     pub(super) fn mark_answering(&mut self) {
-        let is_here = |answer: &Answer| Some(answer.conversation) == self.chat.conversation;
-        self.chat.is_answering = self.answer.as_ref().is_some_and(is_here);
+        let is_here = |conversation| Some(conversation) == self.chat.conversation;
+        // A voice's picture is the voice's to stop.
+        let picture = self.making.as_ref().filter(|making| making.is_written());
+        self.chat.is_answering = self.answer.as_ref().is_some_and(|answer| is_here(answer.conversation))
+            || picture.is_some_and(|making| is_here(making.conversation()));
     }
 
     /// The first answer of a conversation gives it a better title, when that is allowed.
@@ -334,6 +345,7 @@ fn patch(answer: &Answer) -> Patch {
         receipt: view.receipt.clone(),
         fell_back_from: view.fell_back_from.clone(),
         failure: view.failure.clone(),
+        picture: None,
     };
     let failure = view.failure.as_ref().map(|failure| store::Failure {
         kind: serde_json::to_value(failure.kind)

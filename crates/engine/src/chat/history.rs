@@ -50,6 +50,9 @@ impl Desk {
         if self.answer.as_ref().is_some_and(|answer| answer.conversation == id) {
             self.stop_answer().await?;
         }
+        if self.making.as_ref().is_some_and(|making| making.conversation() == id) {
+            self.stop_picture().await?;
+        }
         self.store()?.delete(vec![ConversationId(id)]).await?;
         self.voice.forget(id);
         if self.chat.conversation == Some(id) {
@@ -225,6 +228,20 @@ fn new_file(folder: &Path, format: ExportFormat) -> io::Result<PathBuf> {
     let now = Timestamp::now().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H.%M.%S").to_string();
     let name = if format == ExportFormat::UsageCsv { "usage" } else { "conversations" };
     Ok(folder.join(format!("{name} {now}.{}", store_format(format).extension())))
+}
+
+/// Writes a new file, readable by this user only, and says where; the time is put before the ending of its name.
+pub(super) fn save_file(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let now = Timestamp::now().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H.%M.%S").to_string();
+    let (name, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    let path = folder.join(format!("{name} {now}.{ending}"));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&path)?.write_all(bytes)?;
+    Ok(path)
 }
 
 /// Where a relative path would begin is nothing a user of a window knows.

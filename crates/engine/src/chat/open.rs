@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::{AttachmentId, ConversationId, Kind, Message, MessageId, Role, State, Store, Thread};
 
 use super::Desk;
-use crate::api::{self, Attachment, Change, ChatFailure, ChatMessage, Citation, MessageState, Receipt, Target};
+use crate::api::{self, Attachment, Change, ChatFailure, ChatMessage, Citation, MessageState, Receipt, Shape, Target};
 
 /// The messages of the chosen branch.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(super) struct Kept {
     pub(super) receipt: Option<Receipt>,
     pub(super) fell_back_from: Option<Target>,
     pub(super) failure: Option<ChatFailure>,
+    pub(super) picture: Option<Shape>,
 }
 
 impl Desk {
@@ -130,6 +131,7 @@ impl Desk {
             reasoning: message.reasoning,
             citations: message.citations.into_iter().map(|one| Citation { url: one.url, title: one.title }).collect(),
             attachments,
+            picture: kept.picture,
             state: match message.state {
                 State::Streaming => MessageState::Streaming,
                 State::Done => MessageState::Done,

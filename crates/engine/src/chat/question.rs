@@ -115,10 +115,15 @@ pub(super) fn messages(branch: &[ChatMessage]) -> Vec<Message> {
     let mut asked: Vec<Message> = Vec::with_capacity(branch.len());
     for one in branch {
         let speaker = match one.role {
-            Role::User => Speaker::User,
-            Role::Assistant => Speaker::Assistant,
+            // No provider takes a picture as its model's own words: it is told of one, like by the user.
+            Role::Assistant if one.picture.is_none() => Speaker::Assistant,
+            Role::User | Role::Assistant => Speaker::User,
         };
-        let parts = parts(&one.text, &one.attachments);
+        let parts = match one.picture {
+            Some(_) if one.attachments.is_empty() => Vec::new(),
+            Some(_) => parts(&format!("[A picture was made and shown: {}]", one.text), &[]),
+            None => parts(&one.text, &one.attachments),
+        };
         if parts.is_empty() {
             continue;
         }

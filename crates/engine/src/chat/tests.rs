@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod pictures;
+
 use std::time::Duration;
 
 use emulator::chat::{Answer, Fakes, Fault, FaultKind, Pace, Script};
@@ -17,6 +19,7 @@ use crate::board::Board;
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Net, NetOptions};
+use crate::picture::Studio;
 use crate::text::{self, Shelf};
 
 /// Far longer than anything here takes.
@@ -50,7 +53,7 @@ impl Rig {
         let settings = config::merge(&Settings::default(), &settings).unwrap();
         let settings = config::merge(&settings, patch).unwrap();
         let credentials = Credentials::without_keychain(|name| {
-            ["GROQ_API_KEY", "ANTHROPIC_API_KEY", "MISTRAL_API_KEY"].contains(&name).then(|| KEY.to_owned())
+            ["GROQ_API_KEY", "ANTHROPIC_API_KEY", "MISTRAL_API_KEY", "FAL_KEY"].contains(&name).then(|| KEY.to_owned())
         });
         let net = Net::new(NetOptions::default()).unwrap();
         let (url, practice) = watch::channel(fakes.base_url("practice"));
@@ -58,7 +61,8 @@ impl Rig {
         let (text, keyring, _) = text::start(&net, &credentials, shelf, practice, &settings);
         let in_force = watch::Sender::new(settings.clone());
         let exports = folder.path().join("exports");
-        let (orders, changes) = Desk::start(text, keyring, in_force.subscribe(), exports);
+        let studio = Studio::new(net, keyring.clone());
+        let (orders, changes) = Desk::start(text, keyring, studio, in_force.subscribe(), exports);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call(), settings, Vec::new(), about);

@@ -49,6 +49,18 @@ impl Voice {
         *self = Self::default();
     }
 
+    /// The conversation that the call belongs to, and its last message.
+    pub(super) fn conversation(&self) -> Option<(i64, Option<i64>)> {
+        self.conversation
+    }
+
+    /// A message that no voice said now ends the conversation.
+    pub(super) fn follow(&mut self, conversation: i64, message: MessageId) {
+        if let Some((_, last)) = self.conversation.as_mut().filter(|(known, _)| *known == conversation) {
+            *last = Some(message.0);
+        }
+    }
+
     /// Another conversation is open: new turns belong to it.
     pub(super) fn leave(&mut self) {
         self.conversation = None;

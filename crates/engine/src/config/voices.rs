@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::Way;
+
 /// `[providers.google]`: Gemini Live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -260,4 +262,27 @@ pub enum Mouth {
     Openai,
     /// The user's own server.
     Local,
+}
+
+/// `[providers.fal]`: pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FalSettings {
+    /// Base URL; the app's id is added. The key is sent there.
+    pub base_url: String,
+    /// Id of the app that makes pictures. One that ends in `/realtime` is asked over a socket that stays open; through
+    /// the gateway, which has no such sockets, over HTTP and without that ending.
+    pub app: String,
+    /// Which way requests go.
+    pub way: Way,
+    /// Price of a picture in US dollars; below 0: as listed.
+    pub price: f32,
+}
+
+impl Default for FalSettings {
+    fn default() -> Self {
+        // fal's list of models, read 2026-11.
+        Self { base_url: "https://fal.run".into(), app: "fal-ai/flux/schnell".into(), way: Way::default(), price: -1.0 }
+    }
 }

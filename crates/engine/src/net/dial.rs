@@ -56,7 +56,7 @@ impl Dial {
         };
         let headers = self.headers.iter().filter(is_secret).filter_map(|(_, value)| value.to_str().ok());
         let headers = headers.map(|value| {
-            let schemes = ["Bearer ", "Token "];
+            let schemes = ["Bearer ", "Token ", "Key "];
             schemes.iter().find_map(|scheme| value.strip_prefix(scheme)).unwrap_or(value)
         });
         let offered = self.subprotocols.iter().map(ExposeSecret::expose_secret).filter(|one| *one != "realtime");

@@ -39,7 +39,7 @@ pub(super) fn gateway(settings: &GatewaySettings, model: &str) -> Result<Url, Pr
 }
 
 /// `{base}/{account}/{gateway}/{provider}` (Cloudflare AI Gateway, provider endpoints)
-pub(super) fn at_gateway(settings: &GatewaySettings, provider: &str) -> Result<Url, Problem> {
+pub(crate) fn at_gateway(settings: &GatewaySettings, provider: &str) -> Result<Url, Problem> {
     let missing = |what: &str| Problem { code: Code::GatewayMissing, detail: format!("{what} is not set") };
     let (account, gateway) = (settings.account_id.trim(), settings.gateway_id.trim());
     if account.is_empty() {

@@ -142,6 +142,7 @@ fn silent_config() -> Config {
         speed: None,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 

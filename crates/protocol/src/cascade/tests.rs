@@ -88,6 +88,7 @@ fn config(turn_taking: TurnTaking) -> Config {
         turn_taking,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ mod answer;
 mod question;
 mod settings;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -34,6 +34,10 @@ const FILL: Duration = Duration::from_millis(250);
 const NOTICED: Duration = Duration::from_millis(500);
 /// What the model hears of a function that it wants to call.
 const NO_FUNCTIONS: &str = "There is no such function. Answer without it, or say that you cannot.";
+
+fn function_response(id: &str, name: &str, content: &str) -> Value {
+    json!({ "type": "FunctionCallResponse", "id": id, "name": name, "content": content })
+}
 
 /// Where the agent is.
 pub(crate) fn place() -> Place {
@@ -92,6 +96,8 @@ pub(crate) struct Agent {
     /// Push to talk: an answer was asked for; its number, and whether it is to be spoken.
     wanted: Option<(u64, bool)>,
     answer: Option<Answer>,
+    /// Functions that are at work: names by id.
+    calls: BTreeMap<String, String>,
     /// What comes belongs to an answer that nobody wants.
     is_late: bool,
     pieces: Pieces,
@@ -125,6 +131,7 @@ impl Agent {
             is_owing: false,
             wanted: None,
             answer: None,
+            calls: BTreeMap::new(),
             is_late: false,
             pieces: Pieces::default(),
             deeds: VecDeque::new(),
@@ -249,15 +256,30 @@ impl Agent {
     }
 
     fn function_calls(&mut self, frame: &Value, now: Instant) {
-        self.begin();
+        let is_wanted = self.begin();
+        let mut calls = Vec::new();
         for call in frame.get("functions").and_then(Value::as_array).into_iter().flatten() {
             if call.get("client_side").and_then(Value::as_bool) == Some(false) {
                 continue;
             }
-            let (id, name) = (string(call, "id"), string(call, "name"));
-            let reply = json!({ "type": "FunctionCallResponse", "id": id, "name": name, "content": NO_FUNCTIONS });
-            self.send(&reply, now);
+            let (id, name) = (string(call, "id").to_owned(), string(call, "name").to_owned());
+            let is_known = self.config.as_ref().is_some_and(|config| config.tools.iter().any(|tool| tool.name == name));
+            if is_wanted && is_known && !id.is_empty() {
+                calls.push((id, name, string(call, "arguments").to_owned()));
+            } else {
+                self.send(&function_response(&id, &name, NO_FUNCTIONS), now);
+            }
         }
+        if !calls.is_empty() {
+            self.call_tools(calls);
+        }
+    }
+
+    fn answer_call(&mut self, call: &str, output: &str, now: Instant) {
+        let Some(name) = self.calls.remove(call) else { return };
+        self.send(&function_response(call, &name, output), now);
+        // It goes on by itself.
+        self.is_owing = true;
     }
 
     fn warned(&mut self, frame: &Value, now: Instant) {
@@ -294,7 +316,9 @@ impl Interpreter for Agent {
         let old = self.config.replace(config.clone());
         let had_leave = std::mem::replace(&mut self.answers, answers);
         let Some(old) = old.filter(|_| matches!(self.stage, Stage::Applying | Stage::Ready)) else { return };
-        if old.instructions != config.instructions {
+        if old.tools != config.tools {
+            self.update("UpdateThink", "think", self.setup.think(config), now);
+        } else if old.instructions != config.instructions {
             self.update("UpdatePrompt", "prompt", json!(config.instructions), now);
         }
         let listen = self.setup.listen(config, answers);
@@ -328,8 +352,11 @@ impl Interpreter for Agent {
             Event::Commit => self.commit(now),
             Event::Respond { response } => self.respond(number, response.is_none(), now),
             Event::Cancel { .. } => self.cancel(),
+            Event::Create { item: NewItem::ToolOutput { call_id, output, .. } } => {
+                self.answer_call(call_id, output, now)
+            }
             // The agent keeps account of what it said by itself.
-            Event::Update { .. } | Event::Truncate { .. } | Event::Delete { .. } | Event::Create { .. } => {}
+            Event::Update { .. } | Event::Truncate { .. } | Event::Delete { .. } => {}
         }
     }
 
@@ -351,6 +378,11 @@ impl Interpreter for Agent {
             "AgentThinking" | "AgentStartedSpeaking" => drop(self.begin()),
             "AgentAudioDone" => self.audio_done(now),
             "FunctionCallRequest" => self.function_calls(&frame, now),
+            "FunctionCallCancelled" => {
+                for call in frame.get("functions").and_then(Value::as_array).into_iter().flatten() {
+                    self.calls.remove(string(call, "id"));
+                }
+            }
             "InjectionRefused" => self.injection_refused(&frame, now),
             "Warning" => self.warned(&frame, now),
             "Error" => self.refused(complaint(&frame)),

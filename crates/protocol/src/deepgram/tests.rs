@@ -65,6 +65,7 @@ fn config(turn_taking: TurnTaking) -> Config {
         turn_taking,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 

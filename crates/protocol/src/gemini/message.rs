@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Setup;
-use crate::{Config, Detector, TurnTaking, pcm};
+use crate::{Config, Detector, Tool, TurnTaking, pcm};
 
 /// Something that was said, as text.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(super) fn setup(setup: &Setup, config: &Config, handle: Option<&str>) -> Val
         "sessionResumption": handle.map_or_else(|| json!({}), |handle| json!({ "handle": handle })),
         "contextWindowCompression": compression(setup, config),
     });
+    if !config.tools.is_empty() {
+        let declarations: Vec<Value> = config.tools.iter().map(declaration).collect();
+        fields["tools"] = json!([{ "functionDeclarations": declarations }]);
+    }
     if !config.instructions.is_empty() {
         fields["systemInstruction"] = json!({ "parts": [{ "text": config.instructions }] });
     }
@@ -39,6 +43,10 @@ pub(super) fn setup(setup: &Setup, config: &Config, handle: Option<&str>) -> Val
         };
     }
     json!({ "setup": fields })
+}
+
+fn declaration(tool: &Tool) -> Value {
+    json!({ "name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters })
 }
 
 fn model_path(model: &str) -> String {

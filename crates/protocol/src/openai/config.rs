@@ -2,7 +2,7 @@
 
 use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
-use crate::{Leg, Place, cascade, deepgram, gemini, gpt_live};
+use crate::{Leg, Place, Tool, cascade, deepgram, gemini, gpt_live};
 
 /// What the user chose.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,9 @@ pub struct Config {
     pub retention_ratio: Option<f32>,
     /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
     pub reasoning_effort: Option<String>,
+    /// What the model may ask the app to do. Not known to an ElevenLabs agent (its tools are set at the agent), to
+    /// GPT-Live and to a cascade.
+    pub tools: Vec<Tool>,
 }
 
 /// A protocol of realtime voice.

@@ -25,12 +25,14 @@ pub(super) enum Cut {
 impl Realtime {
     /// The user takes the floor: silence, and no more of the present answer.
     pub(super) fn interrupt(&mut self, now: Instant) {
+        self.put_calls_aside();
         self.silence(Cut::Spoken);
         self.cancel_cut(now);
     }
 
     /// The provider heard the user speak and stops generating by itself.
     pub(super) fn yield_floor(&mut self) {
+        self.put_calls_aside();
         if !matches!(self.link.slot, Slot::Requested { .. }) {
             self.silence(Cut::Spoken);
         }
@@ -38,6 +40,7 @@ impl Realtime {
 
     pub(super) fn stop(&mut self, now: Instant) {
         self.link.continues = false;
+        self.put_calls_aside();
         self.link.is_due_stopped = self.link.answer_due.is_some();
         self.silence(Cut::Stopped);
         self.cancel_cut(now);

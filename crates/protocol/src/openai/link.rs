@@ -14,6 +14,7 @@ use super::response::Slot;
 use super::ring::Ring;
 use super::settings::Settings;
 use super::timeline::Stage;
+use super::tool::ToolCall;
 use crate::interpreter::Interpreter;
 use crate::{Delivery, Event, Fault, ItemId, Output};
 
@@ -105,6 +106,10 @@ pub(super) struct Link {
     pub(super) continues: bool,
     pub(super) tool_rounds: u8,
     pub(super) answered_calls: HashSet<String>,
+    /// Tools at work.
+    pub(super) calls: Vec<ToolCall>,
+    /// The provider was offered tools.
+    pub(super) has_tools: bool,
     /// Items nobody heard: deleted when their response is over.
     pub(super) deletions: Vec<String>,
     /// Speed of speech that the provider was told.
@@ -205,7 +210,9 @@ impl Realtime {
         if speed.is_some() {
             self.link.speed = speed;
         }
-        let session = Box::new(Settings::of(&config, is_first, !self.is_floor_held, speed));
+        let had_tools = std::mem::replace(&mut self.link.has_tools, !config.tools.is_empty());
+        let offer = (had_tools || self.link.has_tools).then_some(config.tools.as_slice());
+        let session = Box::new(Settings::of(&config, is_first, !self.is_floor_held, speed, offer));
         let purpose = if is_first { Purpose::FirstUpdate } else { Purpose::Update };
         self.transmit(client::Event::Update { session }, purpose);
     }
@@ -360,6 +367,7 @@ impl Realtime {
             self.link.slot.deadline(),
             resending.map(|at| (at, "the utterance to be noticed")),
             self.link.answer_due.map(|at| (at, "the answer to begin")),
+            self.tool_deadline().map(|at| (at, "the tool to be done")),
         ]
         .into_iter()
         .flatten()
@@ -395,5 +403,6 @@ impl Realtime {
         if self.link.answer_due.is_some_and(|until| until <= now) {
             self.ask_for_due_answers(now);
         }
+        self.end_late_calls(now);
     }
 }

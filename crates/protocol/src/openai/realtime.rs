@@ -66,6 +66,7 @@ impl Realtime {
             Input::Received { leg, received } => self.received(leg, received, now),
             Input::Thought { errand, thought } => self.thought(errand, thought, now),
             Input::Replied { errand, reply } => self.reply(errand, reply, now),
+            Input::ToolResult { item, output } => self.tool_result(item, output, now),
             Input::Closed { code, reason } => self.closed(code, reason),
             Input::Press => self.press(now),
             Input::Audio(pcm) => self.audio(pcm),
@@ -115,6 +116,7 @@ impl Realtime {
         self.recording.is_some()
             || self.link.speech.is_some()
             || !self.link.slot.is_free()
+            || !self.link.calls.is_empty()
             || (is_open
                 && entries.iter().any(|entry| matches!(entry.stage(), Some(Stage::Waiting | Stage::OnServer { .. }))))
     }

@@ -267,7 +267,8 @@ impl Realtime {
         for wire in std::mem::take(&mut self.link.deletions) {
             self.transmit(client::Event::Delete { item_id: &wire }, Purpose::Upkeep);
         }
-        let has_calls = ending == Ending::Completed && response.cut == Cut::No && self.answer_calls(&response.items);
+        let has_calls =
+            ending == Ending::Completed && response.cut == Cut::No && self.answer_calls(&response.items, now);
         let is_answered = response.cut == Cut::Stopped
             || match ending {
                 Ending::Completed => response.has_spoken || !has_calls,

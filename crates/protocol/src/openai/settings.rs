@@ -1,9 +1,10 @@
 //! [`Config`] as the wire's `session` object.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::config::{Config, Detector, NoiseReduction, TurnTaking};
-use crate::SAMPLE_RATE;
+use crate::{SAMPLE_RATE, Tool};
 
 #[derive(Serialize)]
 pub(crate) struct Settings<'a> {
@@ -16,6 +17,17 @@ pub(crate) struct Settings<'a> {
     truncation: Truncation,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<Reasoning<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<Vec<Function<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -102,8 +114,14 @@ impl<'a> Settings<'a> {
     /// The whole session object. The voice goes into the first update of a connection only: after the first
     /// audio of the model it is locked, and an update that names it is refused as a whole.
     /// `answers`: whether the provider answers the turns that it hears end (open microphone). `speed`: a new one, which
-    /// the provider takes only while it makes no answer.
-    pub(super) fn of(config: &'a Config, with_voice: bool, answers: bool, speed: Option<f32>) -> Self {
+    /// the provider takes only while it makes no answer. `offer`: the tools; `None` leaves them as they are.
+    pub(super) fn of(
+        config: &'a Config,
+        with_voice: bool,
+        answers: bool,
+        speed: Option<f32>,
+        offer: Option<&'a [Tool]>,
+    ) -> Self {
         let transcription = config
             .transcription
             .as_ref()
@@ -136,7 +154,14 @@ impl<'a> Settings<'a> {
                 None => Truncation::Auto("auto"),
             },
             reasoning: config.reasoning_effort.as_deref().map(|effort| Reasoning { effort }),
+            tools: offer.map(|tools| tools.iter().map(Function::of).collect()),
         }
+    }
+}
+
+impl<'a> Function<'a> {
+    fn of(tool: &'a Tool) -> Self {
+        Self { kind: "function", name: &tool.name, description: &tool.description, parameters: &tool.parameters }
     }
 }
 

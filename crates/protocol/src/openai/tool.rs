@@ -1,37 +1,105 @@
-//! Tool calls: recorded, and answered with the truth, so that the call goes on.
+//! Tool calls: handed to the caller, and answered once, so that the call goes on.
+//!
+//! The answer goes on when the last tool that it waits for is done. A new turn of the user's, or his wish for silence,
+//! puts the tools aside: what comes of them is still told to the model, but nobody waits for it.
+
+use std::time::{Duration, Instant};
 
 use super::client::{Event, NewItem};
 use super::link::Purpose;
 use super::realtime::Realtime;
-use crate::ItemId;
+use crate::{ItemId, Kind, Output};
 
-const NO_TOOLS: &str = "This app has no tools yet. Answer without them, or say that you cannot.";
+const UNKNOWN: &str = "There is no such tool. Answer without it, or say that you cannot.";
+const TOO_LATE: &str = "The tool did not answer in time.";
 /// A model that asks again and again without an answer in between is left to the user.
 const MOST_ROUNDS: u8 = 8;
+/// The caller's own limits are shorter; this one sees to it that an answer never hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A tool at work.
+#[derive(Debug)]
+pub(super) struct ToolCall {
+    item: ItemId,
+    call_id: String,
+    until: Instant,
+    /// The answer goes on when it is done.
+    is_awaited: bool,
+}
 
 impl Realtime {
-    /// Answers each call of a completed response once. True if the model shall go on.
-    pub(super) fn answer_calls(&mut self, items: &[ItemId]) -> bool {
+    /// Hands each call of a completed response to the caller. True if the model shall go on afterwards.
+    pub(super) fn answer_calls(&mut self, items: &[ItemId], now: Instant) -> bool {
         let call = |id: &ItemId| {
-            let call_id = self.timeline.find(*id)?.answer()?.call_id.clone()?;
-            (!self.link.answered_calls.contains(&call_id)).then_some((*id, call_id))
+            let entry = self.timeline.find(*id)?;
+            let Kind::ToolCall { name } = &entry.item.kind else { return None };
+            let call_id = entry.answer()?.call_id.clone()?;
+            let is_new = !self.link.answered_calls.contains(&call_id);
+            is_new.then(|| (*id, call_id, name.clone(), entry.item.text.clone()))
         };
-        let calls: Vec<(ItemId, String)> = items.iter().filter_map(call).collect();
+        let calls: Vec<_> = items.iter().filter_map(call).collect();
         if calls.is_empty() || self.link.tool_rounds >= MOST_ROUNDS {
             return false;
         }
         self.link.tool_rounds += 1;
-        for (id, call_id) in calls {
+        self.link.continues = true;
+        for (item, call_id, name, arguments) in calls {
             if !self.link.answered_calls.insert(call_id.clone()) {
                 continue;
             }
-            self.last_event += 1;
-            let name = format!("st_call_{}", self.last_event);
-            self.timeline.alias(id, &name);
-            let item = NewItem::ToolOutput { id: &name, call_id: &call_id, output: NO_TOOLS };
-            self.transmit(Event::Create { item }, Purpose::Upkeep);
+            if self.config.tools.iter().any(|tool| tool.name == name) {
+                self.link.calls.push(ToolCall { item, call_id, until: now + LIMIT, is_awaited: true });
+                self.output(Output::CallTool { item, name, arguments });
+            } else {
+                self.tell_output(item, &call_id, UNKNOWN);
+            }
         }
-        self.link.continues = true;
         true
+    }
+
+    fn tell_output(&mut self, id: ItemId, call_id: &str, output: &str) {
+        self.last_event += 1;
+        let name = format!("st_call_{}", self.last_event);
+        self.timeline.alias(id, &name);
+        self.transmit(Event::Create { item: NewItem::ToolOutput { id: &name, call_id, output } }, Purpose::Upkeep);
+    }
+
+    pub(super) fn tool_result(&mut self, item: ItemId, output: &str, now: Instant) {
+        let Some(at) = self.link.calls.iter().position(|call| call.item == item) else {
+            return tracing::debug!("the result of a tool that no connection waits for");
+        };
+        let call = self.link.calls.remove(at);
+        self.tell_output(item, &call.call_id, output);
+        self.pump(now);
+    }
+
+    /// Whether the answer waits for a tool.
+    pub(super) fn awaits_tools(&self) -> bool {
+        self.link.calls.iter().any(|call| call.is_awaited)
+    }
+
+    /// Nobody waits for the tools any more; the questions that they were called for count as answered.
+    pub(super) fn put_calls_aside(&mut self) {
+        if !self.awaits_tools() {
+            return;
+        }
+        self.link.continues = false;
+        for call in &mut self.link.calls {
+            call.is_awaited = false;
+        }
+        for id in self.open_questions() {
+            self.answered(id);
+        }
+    }
+
+    pub(super) fn tool_deadline(&self) -> Option<Instant> {
+        self.link.calls.iter().map(|call| call.until).min()
+    }
+
+    pub(super) fn end_late_calls(&mut self, now: Instant) {
+        let late: Vec<ItemId> = self.link.calls.iter().filter(|call| call.until <= now).map(|call| call.item).collect();
+        for item in late {
+            self.tool_result(item, TOO_LATE, now);
+        }
     }
 }

@@ -148,6 +148,7 @@ impl Realtime {
     /// The provider has the item.
     pub(super) fn taken(&mut self, id: ItemId, ask: bool) {
         self.link.tool_rounds = 0;
+        self.put_calls_aside();
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
         utterance.stage = Stage::OnServer { ask };
         item.delivery = Delivery::Sent;
@@ -220,7 +221,8 @@ impl Realtime {
 
     /// Does the next thing that is due: one response at a time, one utterance after another.
     pub(super) fn pump(&mut self, now: Instant) {
-        if !self.state.is_ready() || !self.link.slot.is_free() || self.recording.is_some() {
+        let is_free = self.link.slot.is_free() && !self.awaits_tools();
+        if !self.state.is_ready() || !is_free || self.recording.is_some() {
             return;
         }
         if !self.is_answer_wanted() {

@@ -26,6 +26,7 @@ pub(crate) fn config(turn_taking: TurnTaking) -> Config {
         turn_taking,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 
@@ -67,6 +68,7 @@ impl Rig {
                 Output::Think { errand, question } => self.questions.push((errand, question)),
                 Output::CallOff(errand) => self.called_off.push(errand),
                 Output::Transmit { .. } => panic!("there is no socket"),
+                Output::CallTool { .. } => panic!("a cascade offers no tools"),
                 output @ (Output::Play { .. }
                 | Output::PlayEnd(_)
                 | Output::Flush

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::{Delivery, Input};
+use protocol::{Delivery, Input, Output};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, config, open, sound};
+use crate::rig::{Rig, config, open, sound, with_search};
 
 fn messages() -> Vec<Value> {
     vec![
@@ -20,6 +20,7 @@ fn messages() -> Vec<Value> {
         json!({ "serverContent": { "turnComplete": true } }),
         json!({ "serverContent": { "turnComplete": true, "interactionStatus": "IN_PROGRESS" } }),
         json!({ "toolCall": { "functionCalls": [{ "id": "c", "name": "f", "args": {} }] } }),
+        json!({ "toolCall": { "functionCalls": [{ "id": "d", "name": "look_up", "args": {} }] } }),
         json!({ "toolCallCancellation": { "ids": ["c"] } }),
         json!({ "usageMetadata": { "promptTokenCount": 1, "responseTokenCount": u64::MAX } }),
         json!({ "goAway": { "timeLeft": "1e300s" } }),
@@ -47,6 +48,12 @@ fn act(rig: &mut Rig, step: u8) {
         9 => rig.input(Input::HoldFloor(false)),
         10 => rig.close(None, ""),
         11 => rig.input(Input::Opened),
+        12 => {
+            let call = |output: &Output| if let Output::CallTool { item, .. } = output { Some(*item) } else { None };
+            if let Some(item) = rig.outputs.iter().rev().find_map(call) {
+                rig.input(Input::ToolResult { item, output: "found" });
+            }
+        }
         _ => rig.input(Input::Resend),
     }
 }
@@ -55,13 +62,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_of_events_is_survived(is_open in any::<bool>(), steps in prop::collection::vec(0_u8..33, 1..80)) {
+    fn any_order_of_events_is_survived(is_open in any::<bool>(), steps in prop::collection::vec(0_u8..35, 1..80)) {
         let messages = messages();
-        let mut rig = Rig::ready(if is_open { open() } else { config() });
+        let mut rig = Rig::ready(with_search(if is_open { open() } else { config() }));
         for step in steps {
             match messages.get(usize::from(step)) {
                 Some(message) => rig.frame(message.to_string().as_bytes()),
-                None => act(&mut rig, step - 20),
+                None => act(&mut rig, step - 21),
             }
         }
         // After a fresh start a turn is answered as ever.

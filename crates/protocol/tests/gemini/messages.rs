@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use protocol::{Config, Delivery, Input, Kind, Output, Wire, gemini};
+use protocol::{Config, Delivery, Input, ItemId, Kind, Output, Wire, gemini};
 use serde_json::json;
 
-use crate::rig::{Rig, config, open, setup};
+use crate::rig::{Rig, config, open, setup, with_search};
 
 #[test]
 fn a_typed_message_is_answered_in_writing_or_aloud() {
@@ -68,7 +68,7 @@ fn a_tool_call_is_answered_politely_and_the_model_goes_on() {
     assert_eq!(sent.len(), 1, "{sent:?}");
     let response = &sent[0]["toolResponse"]["functionResponses"][0];
     assert_eq!((response["id"].as_str(), response["name"].as_str()), (Some("c1"), Some("look_up")));
-    assert!(response["response"]["output"].as_str().unwrap().contains("no tools"));
+    assert!(response["response"]["output"].as_str().unwrap().contains("no such tool"));
     rig.answer("Without tools: no.");
     rig.turn_complete();
     let items = rig.items();
@@ -86,4 +86,60 @@ fn a_call_that_was_taken_back_changes_nothing() {
     rig.turn_complete();
     rig.wait(Duration::from_secs(10));
     assert!(!rig.outputs.iter().any(|output| matches!(output, Output::Reconnect(_))));
+}
+
+fn called(rig: &Rig) -> Vec<ItemId> {
+    let call = |output: &Output| if let Output::CallTool { item, .. } = output { Some(*item) } else { None };
+    rig.outputs.iter().filter_map(call).collect()
+}
+
+#[test]
+fn tools_are_declared_and_other_ones_need_another_connection() {
+    let mut rig = Rig::new(with_search(config()));
+    rig.connect();
+    let setup = &rig.sent()[0]["setup"];
+    let declaration = &setup["tools"][0]["functionDeclarations"][0];
+    assert_eq!(
+        (&declaration["name"], &declaration["parametersJsonSchema"]["type"]),
+        (&json!("look_up"), &json!("object"))
+    );
+    rig.outputs.clear();
+    rig.input(Input::Configure(&config()));
+    assert!(matches!(rig.events()[..], [protocol::Event::Expires { .. }]));
+}
+
+#[test]
+fn the_model_goes_on_when_its_tool_is_done() {
+    let mut rig = Rig::ready(with_search(config()));
+    rig.speak();
+    rig.sent();
+    rig.serve(json!({ "toolCall": { "functionCalls": [{ "id": "c1", "name": "look_up", "args": { "q": "x" } }] } }));
+    let calls = called(&rig);
+    assert_eq!((calls.len(), rig.sent().len()), (1, 0), "it waits");
+    rig.input(Input::ToolResult { item: calls[0], output: "found" });
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let response = &sent[0]["toolResponse"]["functionResponses"][0];
+    assert_eq!((&response["id"], &response["response"]["output"]), (&json!("c1"), &json!("found")));
+    rig.answer("I found it.");
+    rig.turn_complete();
+    let items = rig.items();
+    assert_eq!((items[0].delivery, items[2].delivery), (Delivery::Answered, Delivery::Complete));
+}
+
+#[test]
+fn a_turn_over_a_tool_is_answered_and_the_call_that_was_taken_back_is_not() {
+    let mut rig = Rig::ready(with_search(config()));
+    rig.speak();
+    rig.serve(json!({ "toolCall": { "functionCalls": [{ "id": "c1", "name": "look_up", "args": {} }] } }));
+    let calls = called(&rig);
+    rig.speak();
+    rig.serve(json!({ "toolCallCancellation": { "ids": ["c1"] } }));
+    rig.sent();
+    rig.input(Input::ToolResult { item: calls[0], output: "found" });
+    assert!(rig.sent().is_empty());
+    rig.answer("Something else.");
+    rig.turn_complete();
+    assert_eq!(rig.items().last().unwrap().text, "Something else.");
+    assert!(!rig.session.is_answer_owed() && !rig.session.is_busy());
 }

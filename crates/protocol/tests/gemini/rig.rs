@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonschema::Validator;
 use protocol::{
-    Config, Detector, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription,
+    Config, Detector, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Tool, Transcription,
     TurnTaking, Wire, gemini,
 };
 use serde_json::{Value, json};
@@ -59,11 +59,18 @@ pub(crate) fn config() -> Config {
         speed: None,
         retention_ratio: None,
         reasoning_effort: Some("low".to_owned()),
+        tools: Vec::new(),
     }
 }
 
 pub(crate) fn open() -> Config {
     Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
+}
+
+pub(crate) fn with_search(config: Config) -> Config {
+    let parameters = json!({ "type": "object", "properties": { "q": { "type": "string" } }, "required": ["q"] });
+    let tool = Tool { name: "look_up".to_owned(), description: "Looks up a word.".to_owned(), parameters };
+    Config { tools: vec![tool], ..config }
 }
 
 /// What a client message is called by: `setup`, `content`, or the field of its live input.

@@ -54,6 +54,7 @@ pub(crate) fn config() -> Config {
         speed: None,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 

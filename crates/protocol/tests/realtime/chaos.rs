@@ -1,7 +1,7 @@
 //! Whatever comes in whatever order: the invariants hold, and with a provider that keeps the rules every question is
 //! answered in the end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,7 +15,11 @@ use crate::rig::{Rig, config};
 use crate::server;
 
 fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
+    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..push() }
+}
+
+fn push() -> Config {
+    crate::tools::with_lights(config())
 }
 
 /// What the user and the network do.
@@ -37,6 +41,8 @@ enum Deed {
     Close(Option<u16>),
     Mode(bool),
     Wait(u8),
+    /// The oldest tool at work is done.
+    Tool,
     /// So many events of the provider arrive.
     Serve(u8),
     /// Frames out of place.
@@ -61,6 +67,7 @@ fn deed(frames: BoxedStrategy<String>) -> impl Strategy<Value = Deed> {
         1 => prop_oneof![Just(None), Just(Some(1001)), Just(Some(1013)), Just(Some(4000))].prop_map(Deed::Close),
         1 => any::<bool>().prop_map(Deed::Mode),
         1 => (0_u8..60).prop_map(Deed::Wait),
+        2 => Just(Deed::Tool),
         12 => (1_u8..14).prop_map(Deed::Serve),
         6 => frames.prop_map(Deed::Frame),
     ]
@@ -83,6 +90,9 @@ struct Watch {
     /// Milliseconds of audio by the provider's item id, on this connection.
     received: HashMap<String, u64>,
     calls: HashSet<String>,
+    /// Tools at work, each called once.
+    tools: VecDeque<ItemId>,
+    called: HashSet<ItemId>,
     released: HashSet<ItemId>,
     heard_ms: u64,
     provider: Option<Provider>,
@@ -93,7 +103,7 @@ struct Watch {
 impl Watch {
     fn new(is_open: bool) -> Self {
         Self {
-            rig: Rig::new(if is_open { open() } else { config() }),
+            rig: Rig::new(if is_open { open() } else { push() }),
             is_open,
             is_held: false,
             is_created: false,
@@ -104,6 +114,8 @@ impl Watch {
             ended: HashSet::new(),
             received: HashMap::new(),
             calls: HashSet::new(),
+            tools: VecDeque::new(),
+            called: HashSet::new(),
             released: HashSet::new(),
             heard_ms: 0,
             provider: None,
@@ -136,6 +148,11 @@ impl Watch {
                 Output::PlayEnd(item) => {
                     assert!(!self.silenced.contains(&item));
                     assert!(self.ended.insert(item), "one end");
+                }
+                Output::CallTool { item, name, .. } => {
+                    assert_eq!(name, "lights", "only what was offered");
+                    assert!(self.called.insert(item), "called once");
+                    self.tools.push_back(item);
                 }
                 Output::Flush => flushed = true,
                 Output::Event(Event::Ready { .. }) => self.is_ready = true,
@@ -271,7 +288,7 @@ impl Watch {
             Deed::Mode(is_open) => {
                 self.is_held &= self.is_open == *is_open;
                 self.is_open = *is_open;
-                self.input(Input::Configure(&if *is_open { open() } else { config() }));
+                self.input(Input::Configure(&if *is_open { open() } else { push() }));
             }
             Deed::Wait(seconds) => {
                 self.rig.now += Duration::from_secs(u64::from(*seconds));
@@ -279,8 +296,15 @@ impl Watch {
                 let deadline = self.rig.session.deadline();
                 assert!(deadline.is_none_or(|(at, _)| at > self.rig.now), "{deadline:?} passed and stays");
             }
+            Deed::Tool => self.end_tool(),
             Deed::Serve(count) => self.serve(*count),
             Deed::Frame(text) => self.frame(text),
+        }
+    }
+
+    fn end_tool(&mut self) {
+        if let Some(item) = self.tools.pop_front() {
+            self.input(Input::ToolResult { item, output: "done" });
         }
     }
 
@@ -423,6 +447,7 @@ proptest! {
         watch.connect();
         for round in 0..40 {
             watch.serve(200);
+            watch.end_tool();
             watch.input(Input::Resend);
             watch.input(Input::Audio(&[0; 9_600]));
             if round % 4 == 3 {

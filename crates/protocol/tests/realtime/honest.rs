@@ -1,6 +1,6 @@
 //! A provider that keeps the rules, and the client to them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -28,6 +28,10 @@ pub(crate) struct Provider {
     audio: HashMap<String, usize>,
     last: Option<String>,
     count: usize,
+    has_tools: bool,
+    responses: usize,
+    /// Calls that it knows of no output for.
+    calls: HashSet<String>,
     /// User items that it was given, as text or sound.
     pub(crate) questions: usize,
 }
@@ -53,6 +57,7 @@ impl Provider {
         match kind {
             "session.update" => {
                 self.is_updated = true;
+                self.has_tools |= event["session"]["tools"].is_array();
                 let detection = &event["session"]["audio"]["input"]["turn_detection"];
                 self.listens = !detection.is_null();
                 self.waits = detection["create_response"] == false;
@@ -73,6 +78,9 @@ impl Provider {
                 let item = &event["item"];
                 let id = item["id"].as_str().unwrap().to_owned();
                 self.questions += usize::from(item["role"] == "user");
+                if let Some(call) = item["call_id"].as_str() {
+                    assert!(self.calls.remove(call), "the output of a call that was made");
+                }
                 self.last = Some(id);
             }
             "response.create" => {
@@ -144,11 +152,25 @@ impl Provider {
     fn respond(&mut self) {
         let (response, item) = (self.name("resp"), self.name("item"));
         let previous = self.last.replace(item.clone());
+        self.responses += 1;
+        if self.has_tools && self.responses % 3 == 1 {
+            return self.call(response, &item);
+        }
         for event in server::answer(&response, &item, previous.as_deref(), 700, "An answer of words.") {
             self.say(event);
         }
         self.response = Some(response);
         self.audio.insert(item, 700);
+    }
+
+    fn call(&mut self, response: String, item: &str) {
+        let call = self.name("call");
+        self.say(server::response_created(&response));
+        self.say(server::output_item_added(&response, server::call_item(item, &call, "in_progress")));
+        self.say(server::output_item_done(&response, server::call_item(item, &call, "completed")));
+        self.say(server::response_done(&response));
+        self.calls.insert(call);
+        self.response = Some(response);
     }
 
     /// What was not said yet of the running response is not said.

@@ -84,6 +84,7 @@ fn every_setting_has_its_place() {
         noise_reduction: Some(NoiseReduction::FarField),
         retention_ratio: None,
         reasoning_effort: Some("low".to_owned()),
+        tools: Vec::new(),
         turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.5 },
         ..config()
     });

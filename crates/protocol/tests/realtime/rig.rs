@@ -88,6 +88,7 @@ pub(crate) fn config() -> Config {
         speed: None,
         retention_ratio: Some(0.8),
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 

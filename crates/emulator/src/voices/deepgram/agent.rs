@@ -25,6 +25,7 @@ pub(super) struct Agent {
     is_set: bool,
     can_force: bool,
     calls: u64,
+    function: String,
     outgoing: VecDeque<Act>,
 }
 
@@ -39,6 +40,7 @@ impl Agent {
             is_set: false,
             can_force: false,
             calls: 0,
+            function: String::new(),
             outgoing: VecDeque::new(),
         }
     }
@@ -56,7 +58,14 @@ impl Agent {
         self.rate = rate("output").and_then(|rate| u32::try_from(rate).ok()).unwrap_or(24_000);
         self.detector = Detector::new(hears, PAUSE_MS);
         self.listen(frame.pointer("/agent/listen/provider"));
+        self.offered(frame.pointer("/agent/think"));
         vec![Act::json(&json!({ "type": "SettingsApplied" }))]
+    }
+
+    /// The function that it calls first.
+    fn offered(&mut self, think: Option<&Value>) {
+        let name = think.and_then(|think| think.pointer("/functions/0/name")?.as_str());
+        self.function = name.unwrap_or_default().to_owned();
     }
 
     fn listen(&mut self, provider: Option<&Value>) {
@@ -98,8 +107,13 @@ impl Agent {
         }
         if self.fault == "function" {
             self.calls += 1;
-            let call =
-                json!({ "id": format!("call_{}", self.calls), "name": "f", "arguments": "{}", "client_side": true });
+            let (name, arguments) = match self.function.as_str() {
+                "" => ("f", "{}".to_owned()),
+                offered => (offered, json!({ "prompt": words }).to_string()),
+            };
+            let call = json!({
+                "id": format!("call_{}", self.calls), "name": name, "arguments": arguments, "client_side": true,
+            });
             return self.say(json!({ "type": "FunctionCallRequest", "functions": [call] }));
         }
         self.answer(words);
@@ -191,7 +205,10 @@ impl Actor for Agent {
             kind if !self.is_set => Self::failed(format!("{kind} before Settings")),
             "UpdatePrompt" => updated("PromptUpdated"),
             "UpdateSpeak" => updated("SpeakUpdated"),
-            "UpdateThink" => updated("ThinkUpdated"),
+            "UpdateThink" => {
+                self.offered(frame.get("think"));
+                updated("ThinkUpdated")
+            }
             "UpdateListen" => {
                 self.listen(frame.pointer("/listen/provider"));
                 updated("ListenUpdated")
@@ -199,7 +216,8 @@ impl Actor for Agent {
             "InjectUserMessage" => self.inject(string("content")),
             "ForceEndTurn" => self.force_end(),
             "FunctionCallResponse" => {
-                self.answer("I cannot call that.");
+                let is_done = string("content").contains("\"ok\":true");
+                self.answer(if is_done { "It is done." } else { "I cannot call that." });
                 Vec::new()
             }
             _ => Vec::new(),

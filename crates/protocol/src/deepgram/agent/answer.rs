@@ -76,6 +76,17 @@ impl Agent {
         self.inject_when_free(now);
     }
 
+    /// The functions' responses make the agent go on: for the conversation that is another response.
+    pub(super) fn call_tools(&mut self, calls: Vec<(String, String, String)>) {
+        let Some(answer) = &self.answer else { return };
+        let response = answer.response.clone();
+        for (call, name, arguments) in calls {
+            self.calls.insert(call.clone(), name.clone());
+            self.tell(Told::ToolCall { response: response.clone(), call, name, arguments });
+        }
+        self.end(Ending::Completed, None);
+    }
+
     /// The agent heard the user and says no more.
     pub(super) fn cut_short(&mut self) {
         self.end(Ending::Cancelled, None);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{Setup, is_push_to_talk, language, patience};
-use crate::{Config, SAMPLE_RATE};
+use crate::{Config, SAMPLE_RATE, Tool};
 
 /// Names the messages of a conversation that went before.
 pub(super) type History = Vec<(&'static str, String)>;
@@ -60,12 +60,17 @@ impl Setup {
         json!({ "provider": provider })
     }
 
-    fn think(&self, config: &Config) -> Value {
+    pub(super) fn think(&self, config: &Config) -> Value {
         let mut think = json!({
             "provider": { "type": self.think_provider.trim(), "model": self.think_model.trim() },
         });
-        if let (false, Some(object)) = (config.instructions.is_empty(), think.as_object_mut()) {
+        let Some(object) = think.as_object_mut() else { return think };
+        if !config.instructions.is_empty() {
             object.insert("prompt".into(), json!(config.instructions));
+        }
+        if !config.tools.is_empty() {
+            let function = |tool: &Tool| json!({ "name": tool.name, "description": tool.description, "parameters": tool.parameters });
+            object.insert("functions".into(), config.tools.iter().map(function).collect());
         }
         think
     }

@@ -342,6 +342,67 @@ fn functions_are_politely_declined() {
     assert_eq!(rig.told()[1], ("I cannot.".to_owned(), Delivery::Complete));
 }
 
+fn with_flights(config: Config) -> Config {
+    let parameters = json!({ "type": "object", "properties": { "to": { "type": "string" } } });
+    let tool = crate::Tool { name: "book".into(), description: "Books a flight.".into(), parameters };
+    Config { tools: vec![tool], ..config }
+}
+
+#[test]
+fn the_agent_goes_on_when_its_function_is_done() {
+    for turn_taking in [open(0.5), push_to_talk()] {
+        let mut rig = Rig::new(with_flights(flux(turn_taking.clone())));
+        rig.connect();
+        assert_eq!(rig.sent[0]["agent"]["think"]["functions"][0]["name"], "book");
+        if turn_taking.turn_taking.is_open() {
+            rig.tell("UserStartedSpeaking");
+        } else {
+            rig.input(Input::Press);
+            rig.speak(400);
+            rig.input(Input::Release);
+        }
+        rig.says("user", "Book a flight.");
+        rig.sent.clear();
+        let call = json!({ "id": "a", "name": "book", "arguments": "{\"to\":\"Oslo\"}", "client_side": true });
+        rig.serve(json!({ "type": "FunctionCallRequest", "functions": [call] }));
+        let call = rig.outputs.iter().find_map(|output| {
+            let Output::CallTool { item, name, arguments } = output else { return None };
+            assert_eq!((name.as_str(), arguments.as_str()), ("book", "{\"to\":\"Oslo\"}"));
+            Some(*item)
+        });
+        assert!(rig.sent.is_empty(), "it waits: {:?}", rig.sent);
+        rig.input(Input::ToolResult { item: call.unwrap(), output: "booked" });
+        assert_eq!((&rig.sent[0]["id"], &rig.sent[0]["content"]), (&json!("a"), &json!("booked")));
+        assert_eq!(rig.kinds(), ["FunctionCallResponse"], "the agent goes on by itself");
+        rig.answer("It is booked.");
+        rig.tell("AgentAudioDone");
+        assert_eq!(rig.told().last().unwrap(), &("It is booked.".to_owned(), Delivery::Complete));
+        assert!(!rig.session.is_answer_owed() && !rig.session.is_busy());
+    }
+}
+
+#[test]
+fn functions_change_in_mid_call() {
+    let mut rig = Rig::ready(flux(open(0.5)));
+    rig.input(Input::Configure(&with_flights(flux(open(0.5)))));
+    assert_eq!(rig.sent[0]["think"]["functions"][0]["name"], "book");
+    assert_eq!(rig.kinds(), ["UpdateThink"]);
+}
+
+#[test]
+fn a_function_that_was_cancelled_is_not_answered() {
+    let mut rig = Rig::ready(with_flights(flux(open(0.5))));
+    rig.tell("UserStartedSpeaking");
+    rig.says("user", "Book a flight.");
+    let call = json!({ "id": "a", "name": "book", "arguments": "{}", "client_side": true });
+    rig.serve(json!({ "type": "FunctionCallRequest", "functions": [call] }));
+    rig.tell("UserStartedSpeaking");
+    rig.serve(json!({ "type": "FunctionCallCancelled", "functions": [{ "id": "a", "name": "book" }] }));
+    let call = rig.items()[1].id;
+    rig.input(Input::ToolResult { item: call, output: "booked" });
+    assert!(!rig.kinds().iter().any(|kind| kind == "FunctionCallResponse"));
+}
+
 #[test]
 fn errors_ask_for_the_right_decision() {
     for (code, cause) in [

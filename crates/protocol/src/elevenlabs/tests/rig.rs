@@ -75,6 +75,7 @@ pub(crate) fn config() -> Config {
         turn_taking: TurnTaking::PushToTalk,
         retention_ratio: None,
         reasoning_effort: None,
+        tools: Vec::new(),
     }
 }
 
