@@ -26,6 +26,9 @@ async fn a_spoken_turn_goes_from_file_to_file() {
     assert!(outcome.output.contains("I heard"), "{outcome:?}");
     let (_, share) = Sound::read(&answer).find(&Sound::fixture("question.wav")).unwrap();
     assert!(share > 0.9, "only {share:.2} of the words come back");
+    let ledger = stage.run(&["usage", "--csv"]).await;
+    let rows: Vec<&str> = ledger.output.lines().filter(|line| line.contains(",voice,")).collect();
+    assert!(matches!(&*rows, [row] if row.contains(",practice,practice,direct,")), "one row for the answer: {ledger:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ mod sound;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod toll;
 mod tools;
 mod turn;
 mod view;
@@ -50,6 +51,7 @@ use link::{Link, LinkEvent};
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 use spare::{Grown, Spare};
+use toll::Toll;
 use view::Marks;
 pub(crate) use view::{millis, session_config, sound_problem, unix_ms};
 use waterfall::Stopwatch;
@@ -112,6 +114,7 @@ pub(crate) struct Call {
     stand_in: StandIn,
     connections: Connections,
     minute_costs: Vec<MinuteCost>,
+    toll: Toll,
     /// This connection is given up after the current step: it does not keep up or does not answer.
     is_abandoned: bool,
 }
@@ -175,6 +178,7 @@ impl Call {
             stand_in: StandIn::default(),
             connections: Connections::default(),
             minute_costs: minute::costs(settings),
+            toll: Toll::default(),
             is_abandoned: false,
         }
     }
@@ -279,6 +283,7 @@ impl Call {
         self.hang_up(board);
         self.session = Session::new(self.session_config(board.settings()));
         self.marks = Marks::default();
+        self.toll.forget_items();
         self.recordings.clear();
         self.outbox.forget_all();
         board.cleared();
@@ -294,6 +299,11 @@ impl Call {
         self.input(Input::Say { text, aloud }, board);
         self.connect(board);
         self.settle(board);
+    }
+
+    /// Rows for the ledger since the last time; they do not know their conversation.
+    pub(crate) fn take_toll(&mut self) -> Vec<store::Row> {
+        self.toll.take()
     }
 
     /// Stops the answer.
@@ -488,6 +498,7 @@ impl Call {
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
         self.watch_idleness(board);
+        self.toll.keep(self.link.is_ready(), board.settings(), Instant::now());
         self.sound_out_problem(board);
         let view = self.view(board.settings(), board.problem());
         self.is_shown_live = view.is_live;

@@ -50,6 +50,8 @@ pub(crate) enum Order {
         call: ToolCall,
         reply: oneshot::Sender<String>,
     },
+    /// What a call cost.
+    Spent(Box<store::Row>),
     /// The call's items are gone.
     SpokenCleared,
     Stop(oneshot::Sender<()>),
@@ -151,6 +153,7 @@ impl Desk {
         let outcome = match order {
             Order::Command(command) => self.command(command).await,
             Order::Spoken { item, call_at } => self.spoken(*item, call_at).await,
+            Order::Spent(row) => self.spent(*row).await,
             Order::Tool { call, reply } => match call.wish() {
                 Ok(wish) => self.draw_for_voice(wish, reply).await,
                 Err(words) => {

@@ -259,6 +259,9 @@ impl Core {
             let call_at = call_at.unwrap_or(item.at);
             self.tell_pane(chat::Order::Spoken { item: Box::new(item), call_at });
         }
+        for row in self.call.take_toll() {
+            self.tell_pane(chat::Order::Spent(Box::new(row)));
+        }
         for call in self.call.take_tool_calls() {
             let item = call.item;
             let (reply, done) = oneshot::channel();

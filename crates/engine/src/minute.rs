@@ -18,6 +18,9 @@ const REALTIME: (u64, u64) = (10, 20);
 /// Gemini Live counts 25 tokens a second both ways (its list of prices).
 const GEMINI: (u64, u64) = (25, 25);
 
+/// A server of the user's own, among the providers.
+pub(crate) const OWN: &str = "own-server";
+
 /// For every voice, with the models of these settings. Earlier turns, which every turn reads again, are not counted.
 pub(crate) fn costs(settings: &Settings) -> Vec<MinuteCost> {
     const ALL: [Provider; 7] = [
@@ -55,35 +58,47 @@ fn cost(settings: &Settings, provider: Provider) -> Option<Nanodollars> {
 
 /// Sockets that listen are charged for all that they hear, silence too.
 fn cascade(settings: &Settings) -> Option<Nanodollars> {
-    let providers = &settings.providers;
-    let ear = |provider, model: &str| charge(provider, model, &heard(2 * HALF));
-    let ear = match settings.cascade.ear {
-        Ear::DeepgramFlux => ear("deepgram", &providers.deepgram.flux_model),
-        Ear::DeepgramNova => ear("deepgram", &format!("streaming/{}", providers.deepgram.nova_model)),
-        Ear::WorkersFlux => ear("workers-ai", &providers.workers.flux_model),
-        Ear::WorkersNova => ear("workers-ai", &providers.workers.nova_model),
-        Ear::Elevenlabs => ear("elevenlabs", &providers.elevenlabs.scribe_model),
-        Ear::Cartesia => ear("cartesia", &providers.cartesia.ink_model),
-        Ear::Openai => charge("openai", &settings.cascade.openai_ear_model, &heard(HALF)),
-        Ear::Local => Some(Nanodollars(0)),
-    }?;
+    let is_open = is_paid_while_open(settings.cascade.ear);
+    let ear = price(&ear(settings), &heard(if is_open { 2 * HALF } else { HALF }))?;
     let speech = Quantity { characters: CHARACTERS, output_ms: HALF * 1_000, ..Quantity::default() };
-    let mouth = match settings.cascade.mouth {
-        Mouth::DeepgramAura => charge("deepgram", aura(&providers.deepgram.voice), &speech),
-        Mouth::WorkersAura => charge("workers-ai", &providers.workers.aura_model, &speech),
-        Mouth::Elevenlabs => charge("elevenlabs", &providers.elevenlabs.model, &speech),
-        Mouth::Cartesia => charge("cartesia", &providers.cartesia.model, &speech),
-        Mouth::Openai => charge("openai", &settings.cascade.openai_mouth_model, &speech),
-        Mouth::Local => Some(Nanodollars(0)),
-    }?;
+    let mouth = price(&mouth(settings), &speech)?;
     let brain = settings.cascade.brain.split_once('/');
     let (provider, model) = brain.unwrap_or((&settings.chat.provider, &settings.chat.model));
-    let brain = if provider == crate::text::PRACTICE {
-        Nanodollars(0)
-    } else {
-        charge(provider, model, &Quantity::from(BRAIN))?
-    };
+    let brain = price(&target(provider, model), &Quantity::from(BRAIN))?;
     Some(sum([ear, brain, mouth]))
+}
+
+/// Whether this ear listens over a socket.
+pub(crate) fn is_paid_while_open(ear: Ear) -> bool {
+    !matches!(ear, Ear::Openai | Ear::Local)
+}
+
+/// Who listens in a mix, as lists of prices name it.
+pub(crate) fn ear(settings: &Settings) -> Target {
+    let providers = &settings.providers;
+    match settings.cascade.ear {
+        Ear::DeepgramFlux => target("deepgram", &providers.deepgram.flux_model),
+        Ear::DeepgramNova => target("deepgram", &format!("streaming/{}", providers.deepgram.nova_model)),
+        Ear::WorkersFlux => target("workers-ai", &providers.workers.flux_model),
+        Ear::WorkersNova => target("workers-ai", &providers.workers.nova_model),
+        Ear::Elevenlabs => target("elevenlabs", &providers.elevenlabs.scribe_model),
+        Ear::Cartesia => target("cartesia", &providers.cartesia.ink_model),
+        Ear::Openai => target("openai", &settings.cascade.openai_ear_model),
+        Ear::Local => target(OWN, &settings.cascade.local_ear_model),
+    }
+}
+
+/// Who speaks in a mix.
+pub(crate) fn mouth(settings: &Settings) -> Target {
+    let providers = &settings.providers;
+    match settings.cascade.mouth {
+        Mouth::DeepgramAura => target("deepgram", aura(&providers.deepgram.voice)),
+        Mouth::WorkersAura => target("workers-ai", &providers.workers.aura_model),
+        Mouth::Elevenlabs => target("elevenlabs", &providers.elevenlabs.model),
+        Mouth::Cartesia => target("cartesia", &providers.cartesia.model),
+        Mouth::Openai => target("openai", &settings.cascade.openai_mouth_model),
+        Mouth::Local => target(OWN, &settings.cascade.local_voice),
+    }
 }
 
 /// `aura-2-thalia-en` is a voice of `aura-2`.
@@ -101,8 +116,19 @@ fn spoken((heard, said): (u64, u64)) -> Quantity {
 }
 
 fn charge(provider: &str, model: &str, quantity: &Quantity) -> Option<Nanodollars> {
-    let target = Target { provider: provider.into(), model: model.trim().to_owned() };
-    gateway::price(&target).map(|price| price.cost(quantity))
+    price(&target(provider, model), quantity)
+}
+
+pub(crate) fn target(provider: &str, model: &str) -> Target {
+    Target { provider: provider.into(), model: model.trim().to_owned() }
+}
+
+/// By the lists; the user's own servers and the practice partner cost nothing.
+pub(crate) fn price(target: &Target, quantity: &Quantity) -> Option<Nanodollars> {
+    if [crate::text::PRACTICE, OWN].contains(&target.provider.as_str()) {
+        return Some(Nanodollars(0));
+    }
+    gateway::price(target).map(|price| price.cost(quantity))
 }
 
 fn sum<const N: usize>(costs: [Nanodollars; N]) -> Nanodollars {

@@ -20,7 +20,7 @@ use crate::net::Net;
 
 pub(crate) use keys::{Keyring, holder};
 pub(crate) use ledger::kind_name;
-pub(crate) use settings::{dollars, of as gateway_settings, way as gateway_way};
+pub(crate) use settings::{dollars, of as gateway_settings, prices, way as gateway_way};
 pub use shelf::Shelf;
 
 /// Id of the practice partner among the providers.

@@ -146,6 +146,7 @@ impl Call {
         self.recordings.item(item);
         self.journal(item, board);
         let is_restored = self.marks.of(item.id).is_restored;
+        self.toll.item(item, board.settings());
         let item = self.marks.view(item);
         board.item(item, after.map(|id| id.0), is_restored);
     }

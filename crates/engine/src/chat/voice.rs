@@ -126,6 +126,14 @@ impl Desk {
         self.tell_history().await
     }
 
+    /// A row of the ledger, in the conversation of the call.
+    pub(super) async fn spent(&mut self, row: store::Row) -> Result<(), store::Error> {
+        self.set_up().await?;
+        let conversation = self.voice.conversation().map(|(conversation, _)| store::ConversationId(conversation));
+        self.store()?.record(store::Row { conversation, ..row })?;
+        self.tell_budget().await
+    }
+
     /// Writes the turns that changed.
     pub(super) async fn write_spoken(&mut self) {
         self.voice.write_at = None;

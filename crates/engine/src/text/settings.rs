@@ -126,7 +126,8 @@ fn exact(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| number.into())
 }
 
-fn prices(chat: &ChatSettings) -> Vec<Override> {
+/// The user's own prices.
+pub(crate) fn prices(chat: &ChatSettings) -> Vec<Override> {
     let price = |price: &crate::config::ModelPrice| {
         let cached = (price.cached >= 0.0).then(|| exact(price.cached));
         Override {
