@@ -28,7 +28,10 @@ async fn a_spoken_turn_goes_from_file_to_file() {
     assert!(share > 0.9, "only {share:.2} of the words come back");
     let ledger = stage.run(&["usage", "--csv"]).await;
     let rows: Vec<&str> = ledger.output.lines().filter(|line| line.contains(",voice,")).collect();
-    assert!(matches!(&*rows, [row] if row.contains(",practice,practice,direct,")), "one row for the answer: {ledger:?}");
+    assert!(
+        matches!(&*rows, [row] if row.contains(",practice,practice,direct,")),
+        "one row for the answer: {ledger:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
