@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
-    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, Provider, SoundCheck,
+    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, Provider, SoundCheck, Way,
 };
 use crate::board::Board;
 use crate::calibration::Calibrations;
@@ -273,13 +273,25 @@ impl Core {
         }
     }
 
-    /// A call is near: the keychain says which tools it has. Not for the practice partner, which calls none.
+    /// A call is near: the keychain says which tools it has. Not for the practice partner, which calls none, nor where
+    /// no window shows what comes of them.
     fn seek_tools(&mut self) {
         let settings = self.board.settings();
         let is_needed = settings.tools.pictures && settings.call.provider != Provider::Practice;
-        if is_needed && !std::mem::replace(&mut self.is_fal_sought, true) {
+        if is_needed && self.has_window() && !std::mem::replace(&mut self.is_fal_sought, true) {
             self.find_key(Holder::Fal);
         }
+    }
+
+    fn fal_key_found(&mut self, is_here: bool) {
+        self.is_fal_sought = true;
+        let is_stored = self.board.settings().providers.fal.way == Way::StoredKey;
+        let can_draw = (is_here || is_stored) && self.has_window();
+        self.call.set_fal_key(can_draw, &mut self.board);
+    }
+
+    fn has_window(&self) -> bool {
+        self.settings_file.is_some()
     }
 
     fn tell_pane(&mut self, order: chat::Order) {
@@ -379,6 +391,7 @@ impl Core {
         }
         self.call.keep_stand_in(&mut self.board);
         let settings = self.board.settings();
+        self.is_fal_sought &= settings.providers.fal.way == old.providers.fal.way;
         self.terms.send_replace(Arc::new(text::gateway_settings(settings)));
         self.in_force.send_replace(settings.clone());
         self.proxy.configure();
@@ -429,8 +442,7 @@ impl Core {
             Done::Key { holder, found, is_replaced } => {
                 self.keyring.forget(holder);
                 if holder == Holder::Fal {
-                    self.is_fal_sought = true;
-                    self.call.set_fal_key(found.key.is_some(), &mut self.board);
+                    self.fal_key_found(found.key.is_some());
                 }
                 if is_replaced {
                     self.call.key_replaced(&mut self.board);

@@ -48,8 +48,8 @@ pub(crate) async fn test(net: &Net, settings: &Settings, holder: Holder, key: &S
         | Holder::Custom
         | Holder::Deepgram
         | Holder::Elevenlabs
-        | Holder::Cartesia
-        | Holder::Fal => open("This key is for text: list the provider's models to test it."),
+        | Holder::Cartesia => open("This key is for text: list the provider's models to test it."),
+        Holder::Fal => open("This key is for pictures: make one to test it."),
     }
 }
 

@@ -282,3 +282,18 @@ async fn kept_answers_expire_and_stay_within_their_limit() {
     put(5, 100, 20).await.unwrap();
     assert_eq!(store.cache_get([5; 32], NOON).await.unwrap(), Some(vec![5; 100]));
 }
+
+#[tokio::test]
+async fn a_file_is_added_to_a_message_that_is_there_already() {
+    let rig = Rig::new();
+    let conversation = rig.conversation("Pictures").await;
+    let store = &rig.store;
+    let message = store.append(NewMessage::text(conversation, None, Role::Assistant, "a fox", NOON)).await.unwrap();
+    let file = |size: usize| NewAttachment { name: "fox.png".into(), mime: "image/png".into(), data: vec![7; size] };
+    store.attach(message, file(3)).await.unwrap();
+    let kept = store.message(message).await.unwrap().attachments;
+    assert_eq!((kept.len(), kept[0].size), (1, 3));
+    assert_eq!(store.attachment(kept[0].id).await.unwrap(), [7; 3]);
+    assert!(store.attach(message, file(store::LARGEST_FILE + 1)).await.is_err());
+    assert!(store.attach(store::MessageId(999), file(1)).await.is_err());
+}
