@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::print::{json, line};
 use super::table;
 
-/// Tell what written requests consumed and cost
+/// Tell what questions and calls consumed and cost
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only the last so many hours or days, 24h or 7d [default: everything]
