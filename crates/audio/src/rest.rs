@@ -1,5 +1,5 @@
-//! While nothing is played there is nothing to cancel: the cancellers rest; and on headphones the costly one of them. They count frames of both ends against each
-//! other, so what one end left out, the other leaves out too.
+//! While nothing is played there is nothing to cancel: the cancellers rest; on headphones, the costly one of them always.
+//! They count frames of both ends against each other, so what one end left out, the other leaves out too.
 
 use crate::front::FRAME;
 

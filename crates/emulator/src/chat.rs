@@ -35,21 +35,20 @@ mod server;
 mod socket;
 mod tape;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::post;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use fault::{Fault, FaultKind};
 pub use record::{End, Passage, Record, Request, Violation};
 pub use script::{Answer, Finish, Gateway, Noise, Pace, Script, Shape, Usage};
 
+use crate::loopback;
 use provider::Provider;
 use server::Server;
 
@@ -67,15 +66,16 @@ impl Fakes {
     /// # Errors
     /// The port is taken.
     pub async fn start(script: Script) -> anyhow::Result<Self> {
-        let listener = bind(script.port).await?;
-        let other = bind(0).await?;
+        let listener = loopback::bind(script.port).await?;
+        let other = loopback::bind(0).await?;
         let addr = listener.local_addr()?;
         // Another name for the same machine: a client must take it for another host.
         let elsewhere = format!("localhost:{}", other.local_addr()?.port());
         let server = Arc::new(Server::new(script, elsewhere));
         let here = Router::new().fallback(reception::serve).with_state(Arc::clone(&server));
         let there = Router::new().fallback(reception::serve_elsewhere).with_state(Arc::clone(&server));
-        let serving = [tokio::spawn(serve(listener, here)), tokio::spawn(serve(other, there))];
+        let serving = [(listener, here), (other, there)]
+            .map(|(listener, router)| tokio::spawn(loopback::serve(listener, router, "the fake providers")));
         Ok(Self { addr, server, serving })
     }
 
@@ -136,17 +136,4 @@ pub fn practice() -> Router {
     let script = Script { pace, keep: 0, ..Script::default() };
     let server = Arc::new(Server::new(script, String::new()));
     Router::new().route("/v1/chat/completions", post(reception::serve_practice)).with_state(server)
-}
-
-async fn bind(port: u16) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))
-}
-
-async fn serve(listener: TcpListener, router: Router) {
-    // Events are small and must not wait for the next one.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::warn!(%error, "the fake providers stopped serving");
-    }
 }

@@ -7,7 +7,7 @@ mod picture;
 mod socket;
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::loopback;
 pub use picture::png;
 
 /// What the fake does.
@@ -125,17 +125,13 @@ impl Fal {
     /// # Errors
     /// There is no free port.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("there is no free port")?;
+        let listener = loopback::bind(0).await?;
         let addr = listener.local_addr()?;
         let troubles = Mutex::new(plan.troubles.iter().cloned().collect());
         let (seen, sockets) = (watch::Sender::default(), watch::Sender::default());
         let stage = Arc::new(Stage { plan, addr, troubles, seen, violations: Mutex::default(), sockets });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&stage));
-        let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!(%error, "the fake fal stopped serving");
-            }
-        });
+        let serving = tokio::spawn(loopback::serve(listener, router, "the fake fal"));
         Ok(Self { addr, stage, serving })
     }
 

@@ -24,6 +24,7 @@ pub mod fal;
 mod fault;
 mod handshake;
 mod item;
+mod loopback;
 mod practice;
 mod record;
 mod request;
@@ -36,13 +37,11 @@ mod sound;
 pub mod voices;
 mod wire;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use command::Command;
@@ -69,19 +68,11 @@ impl Emulator {
     /// # Errors
     /// The port is taken.
     pub async fn start(script: Script) -> anyhow::Result<Self> {
-        let port = script.port;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))?;
+        let listener = loopback::bind(script.port).await?;
         let addr = listener.local_addr()?;
         let server = Arc::new(Server::new(script));
         let router = router(&server);
-        // Deltas are small and must not wait for the next one.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!(%error, "the emulator stopped serving");
-            }
-        });
+        let serving = tokio::spawn(loopback::serve(listener, router, "the emulator"));
         tokio::task::spawn_blocking(schema::warm_up);
         Ok(Self { addr, server, serving })
     }

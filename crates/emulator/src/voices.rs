@@ -13,15 +13,14 @@ mod sound;
 mod speech;
 mod stage;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::loopback;
 pub use stage::{Request, Seen};
 use stage::{Stage, router};
 
@@ -136,17 +135,10 @@ impl Voices {
     /// # Errors
     /// The port is taken.
     pub async fn start_on(plan: Plan, port: u16) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))?;
+        let listener = loopback::bind(port).await?;
         let addr = listener.local_addr()?;
         let stage = Arc::new(Stage::new(plan));
-        let router = router(&stage);
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!(%error, "the fake voices stopped serving");
-            }
-        });
+        let serving = tokio::spawn(loopback::serve(listener, router(&stage), "the fake voices"));
         Ok(Self { addr, stage, serving })
     }
 

@@ -19,8 +19,8 @@ use crate::credential::Credentials;
 use crate::net::Net;
 
 pub(crate) use keys::{Keyring, holder};
-pub(crate) use ledger::kind_name;
-pub(crate) use settings::{dollars, of as gateway_settings, prices, way as gateway_way};
+pub(crate) use ledger::{kept_tokens, kind_name, spent, way_name};
+pub(crate) use settings::{budget, dollars, of as gateway_settings, prices, way as gateway_way};
 pub use shelf::Shelf;
 
 /// Id of the practice partner among the providers.

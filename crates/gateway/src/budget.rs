@@ -88,6 +88,14 @@ impl Budget {
     pub(crate) fn is_set(&self) -> bool {
         self.conversation.is_some() || self.day.is_some() || self.month.is_some()
     }
+
+    /// What `spent` leaves of the tightest of the three; a great deal without a budget.
+    ///
+    /// # Errors
+    /// [`FailureKind::Budget`]: nothing is left of one.
+    pub fn left(&self, spent: Spent, conversation: Option<i64>) -> Result<Nanodollars, Failure> {
+        left(self, spent, conversation, &[])
+    }
 }
 
 /// The least that is left of the three.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use gateway::{Quantity, Target};
+use gateway::{Quantity, Target, Way};
 use protocol::chat::Tokens;
 use protocol::{Delivery, Item, ItemId, Kind, Role, Usage};
 use store::{Outcome, Row};
@@ -13,7 +13,7 @@ use super::unix_ms;
 use crate::api::{Provider, Route};
 use crate::config::{Ear, Settings};
 use crate::minute::{self, OWN, ear, mouth, target};
-use crate::text::{PRACTICE, prices};
+use crate::text::{PRACTICE, kept_tokens, prices, way_name};
 
 /// A connection that is paid by time has a row at least so often: budgets see it while the call goes on.
 const EVERY: Duration = Duration::from_secs(60);
@@ -152,22 +152,21 @@ fn row(settings: &Settings, target: &Target, quantity: &Quantity, is_estimate: b
     let list = minute::price(target, quantity);
     let own = prices(&settings.chat).into_iter().find(|own| own.target == *target);
     let own = own.map(|own| own.price.cost(quantity));
-    let Tokens { input, cached, cache_written, output, reasoning, input_audio, output_audio } = quantity.tokens;
     Row {
         at_ms: unix_ms(),
         purpose: "voice".into(),
         profile: "default".into(),
         provider: target.provider.as_str().to_owned(),
         model: target.model.clone(),
-        route: match settings.call.route {
-            Route::Gateway => "gateway",
-            Route::Direct | Route::Endpoint => "direct",
-        }
+        route: way_name(match settings.call.route {
+            Route::Gateway => Way::Gateway,
+            Route::Direct | Route::Endpoint => Way::Direct,
+        })
         .into(),
         is_stream: true,
         outcome: Outcome::Done,
         attempts: 1,
-        tokens: store::Tokens { input, cached, cache_written, output, reasoning, input_audio, output_audio },
+        tokens: kept_tokens(quantity.tokens),
         audio_ms: quantity.input_ms + quantity.output_ms,
         characters: quantity.characters,
         cost_nano: list.map(|cost| cost.0),
@@ -202,10 +201,6 @@ mod tests {
             usage: None,
             fault: None,
         }
-    }
-
-    fn instant() -> Instant {
-        Instant::now()
     }
 
     #[test]
@@ -246,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_paid_by_time_is_charged_by_the_minute_and_at_the_end() {
-        let (settings, begun) = (settings(Provider::GptLive), instant());
+        let (settings, begun) = (settings(Provider::GptLive), Instant::now());
         let mut toll = Toll::default();
         toll.keep(true, &settings, begun);
         toll.item(&item(2, Role::Assistant, Delivery::Complete), &settings);

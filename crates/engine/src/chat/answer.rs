@@ -17,7 +17,7 @@ use crate::api::{
     Way,
 };
 use crate::call::unix_ms;
-use crate::text::PRACTICE;
+use crate::text::{PRACTICE, kept_tokens, kind_name};
 
 /// Least time between two looks of the shells at an answer: 15 a second.
 const SHOW: Duration = millis(67);
@@ -240,16 +240,7 @@ impl Desk {
 
     fn take_receipt(&mut self, receipt: gateway::Receipt) {
         let Some(answer) = &mut self.answer else { return };
-        let tokens = receipt.tokens;
-        answer.tokens = Some(Tokens {
-            input: tokens.input,
-            cached: tokens.cached,
-            cache_written: tokens.cache_written,
-            output: tokens.output,
-            reasoning: tokens.reasoning,
-            input_audio: tokens.input_audio,
-            output_audio: tokens.output_audio,
-        });
+        answer.tokens = Some(kept_tokens(receipt.tokens));
         answer.cost_nano = receipt.cost.map(|cost| cost.0);
         answer.view.target = Some(target_view(receipt.target.clone()));
         answer.view.receipt = Some(receipt_view(receipt));
@@ -347,13 +338,10 @@ fn patch(answer: &Answer) -> Patch {
         failure: view.failure.clone(),
         picture: None,
     };
-    let failure = view.failure.as_ref().map(|failure| store::Failure {
-        kind: serde_json::to_value(failure.kind)
-            .ok()
-            .and_then(|kind| kind.as_str().map(str::to_owned))
-            .unwrap_or_default(),
-        message: failure.message.clone(),
-    });
+    let failure = view
+        .failure
+        .as_ref()
+        .map(|failure| store::Failure { kind: kind_name(failure.kind), message: failure.message.clone() });
     Patch {
         text: Some(view.text.clone()),
         reasoning: Some(view.reasoning.clone()),

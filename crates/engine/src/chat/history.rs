@@ -190,11 +190,7 @@ fn count(imported: &store::Imported) -> u32 {
 /// # Errors
 /// When the file is there already or cannot be written.
 pub(crate) async fn export(store: &Store, ids: &[i64], format: ExportFormat, path: &Path) -> Result<(), store::Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let sink = BufWriter::new(options.open(path)?);
+    let sink = BufWriter::new(private_file(path)?);
     let selection = match ids {
         [] => Selection::All,
         ids => Selection::These(ids.iter().copied().map(ConversationId).collect()),
@@ -224,23 +220,31 @@ pub(crate) fn store_format(format: ExportFormat) -> Format {
 }
 
 fn new_file(folder: &Path, format: ExportFormat) -> io::Result<PathBuf> {
-    std::fs::create_dir_all(folder)?;
-    let now = Timestamp::now().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H.%M.%S").to_string();
     let name = if format == ExportFormat::UsageCsv { "usage" } else { "conversations" };
-    Ok(folder.join(format!("{name} {now}.{}", store_format(format).extension())))
+    dated(folder, name, store_format(format).extension())
 }
 
-/// Writes a new file, readable by this user only, and says where; the time is put before the ending of its name.
-pub(super) fn save_file(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+/// A path in the folder, which is made, with the time in its name.
+fn dated(folder: &Path, name: &str, ending: &str) -> io::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let now = Timestamp::now().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H.%M.%S").to_string();
-    let (name, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
-    let path = folder.join(format!("{name} {now}.{ending}"));
+    Ok(folder.join(format!("{name} {now}.{ending}")))
+}
+
+/// A new file that only this user may read.
+fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&path)?.write_all(bytes)?;
+    options.open(path)
+}
+
+/// Writes a new file, readable by this user only, and says where; the time is put before the ending of its name.
+pub(super) fn save_file(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let (name, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    let path = dated(folder, name, ending)?;
+    private_file(&path)?.write_all(bytes)?;
     Ok(path)
 }
 

@@ -8,8 +8,8 @@ use store::{ConversationId, Outcome, Row, Store};
 use super::FAL;
 use crate::api::{CacheMark, Receipt, Way};
 use crate::call::unix_ms;
-use crate::config::{BudgetSettings, Settings};
-use crate::text::{Shelf, dollars, kind_name};
+use crate::config::Settings;
+use crate::text::{Shelf, budget, dollars, gateway_way, kind_name, spent, way_name};
 
 /// Nano-dollars of a picture, by app (fal's pages of models, read 2026-11).
 const PRICES: &[(&str, i64)] = &[("fal-ai/flux/schnell", 3_000_000)];
@@ -30,38 +30,24 @@ impl Bill {
         shelf: &Shelf,
         conversation: Option<i64>,
     ) -> Result<Self, Failure> {
-        let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
-        let store = shelf.store().await.map_err(unknown)?.clone();
         let fal = &settings.providers.fal;
         let listed = PRICES.iter().find(|(app, _)| *app == fal.app.trim()).map(|(_, price)| *price);
         // A price of 0 is none to `dollars`.
         let own = (fal.price >= 0.0).then(|| dollars(fal.price).map_or(0, |price| price.0));
-        let conversation = conversation.map(ConversationId);
-        let spent = store.spent(conversation, unix_ms()).await.map_err(unknown)?;
-        let BudgetSettings { conversation: of_conversation, day, month } = settings.budget;
-        let price = own.or(listed).unwrap_or(0);
-        for (limit, spent, name) in [
-            (of_conversation, spent.conversation_nano, "this conversation"),
-            (day, spent.day_nano, "today"),
-            (month, spent.month_nano, "this month"),
-        ] {
-            if dollars(limit).is_some_and(|limit| spent >= limit.0 || spent + price > limit.0) {
-                return Err(Failure::new(FailureKind::Budget, format!("the budget for {name} is spent")));
-            }
+        let left = budget(&settings.budget).left(spent(shelf, conversation).await?, conversation)?;
+        if own.or(listed).is_some_and(|price| price > left.0) {
+            return Err(Failure::new(FailureKind::Budget, "A picture would cost more than the budget leaves."));
         }
+        let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
+        let store = shelf.store().await.map_err(unknown)?.clone();
         let row = Row {
             at_ms: unix_ms(),
             purpose: "tool".into(),
             profile: "default".into(),
-            conversation,
+            conversation: conversation.map(ConversationId),
             provider: FAL.into(),
             model: fal.app.trim().to_owned(),
-            route: match way {
-                Way::Direct => "direct",
-                Way::Gateway => "gateway",
-                Way::StoredKey => "stored_key",
-            }
-            .into(),
+            route: way_name(gateway_way(way)).into(),
             outcome: Outcome::Cancelled,
             attempts: 1,
             cost_nano: listed,

@@ -2,8 +2,9 @@
 
 use futures_util::future::BoxFuture;
 use gateway::{CacheState, Ledger, Nanodollars, Outcome, Purpose, Row, Spent, Way};
-use protocol::chat::{Failure, FailureKind, Finish};
-use store::{Cache, ConversationId, Tokens};
+use protocol::chat::{Failure, FailureKind, Finish, Tokens};
+use serde::Serialize;
+use store::{Cache, ConversationId};
 
 use super::{PRACTICE, Shelf};
 use crate::call::unix_ms;
@@ -38,17 +39,23 @@ impl Ledger for Book {
     }
 
     fn spent(&self, conversation: Option<i64>) -> BoxFuture<'_, Result<Spent, Failure>> {
-        Box::pin(async move {
-            let spent = async { self.shelf.store().await?.spent(conversation.map(ConversationId), unix_ms()).await };
-            let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
-            let spent = spent.await.map_err(unknown)?;
-            Ok(Spent {
-                conversation: Nanodollars(spent.conversation_nano),
-                day: Nanodollars(spent.day_nano),
-                month: Nanodollars(spent.month_nano),
-            })
-        })
+        Box::pin(spent(&self.shelf, conversation))
     }
+}
+
+/// What was spent so far.
+///
+/// # Errors
+/// [`FailureKind::Budget`]: nobody knows.
+pub(crate) async fn spent(shelf: &Shelf, conversation: Option<i64>) -> Result<Spent, Failure> {
+    let spent = async { shelf.store().await?.spent(conversation.map(ConversationId), unix_ms()).await };
+    let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
+    let spent = spent.await.map_err(unknown)?;
+    Ok(Spent {
+        conversation: Nanodollars(spent.conversation_nano),
+        day: Nanodollars(spent.day_nano),
+        month: Nanodollars(spent.month_nano),
+    })
 }
 
 fn lose(written: Result<(), store::Error>) {
@@ -58,7 +65,6 @@ fn lose(written: Result<(), store::Error>) {
 }
 
 fn converted(row: Row) -> store::Row {
-    let tokens = row.tokens;
     store::Row {
         at_ms: row.started_ms,
         purpose: match row.purpose {
@@ -72,12 +78,7 @@ fn converted(row: Row) -> store::Row {
         conversation: row.conversation.map(ConversationId),
         provider: row.target.provider.0,
         model: row.target.model,
-        route: match row.way {
-            Way::Direct => "direct",
-            Way::Gateway => "gateway",
-            Way::StoredKey => "stored_key",
-        }
-        .into(),
+        route: way_name(row.way).into(),
         is_stream: row.is_stream,
         outcome: match row.outcome {
             Outcome::Done => store::Outcome::Done,
@@ -98,15 +99,7 @@ fn converted(row: Row) -> store::Row {
         connect_ms: Some(row.times.connect_ms),
         first_ms: Some(row.times.first_ms).filter(|ms| *ms > 0),
         total_ms: Some(row.times.total_ms),
-        tokens: Tokens {
-            input: tokens.input,
-            cached: tokens.cached,
-            cache_written: tokens.cache_written,
-            output: tokens.output,
-            reasoning: tokens.reasoning,
-            input_audio: tokens.input_audio,
-            output_audio: tokens.output_audio,
-        },
+        tokens: kept_tokens(row.tokens),
         audio_ms: 0,
         characters: 0,
         cost_nano: row.list_cost.map(|cost| cost.0),
@@ -118,8 +111,23 @@ fn converted(row: Row) -> store::Row {
     }
 }
 
+/// Tokens as the store counts them.
+pub(crate) fn kept_tokens(tokens: Tokens) -> store::Tokens {
+    let Tokens { input, cached, cache_written, output, reasoning, input_audio, output_audio } = tokens;
+    store::Tokens { input, cached, cache_written, output, reasoning, input_audio, output_audio }
+}
+
+/// A way, as the ledger names it.
+pub(crate) fn way_name(way: Way) -> &'static str {
+    match way {
+        Way::Direct => "direct",
+        Way::Gateway => "gateway",
+        Way::StoredKey => "stored_key",
+    }
+}
+
 /// The kind of a failure in one word, as in JSON.
-pub(crate) fn kind_name(kind: FailureKind) -> String {
+pub(crate) fn kind_name(kind: impl Serialize) -> String {
     serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -112,7 +112,8 @@ fn limits(limits: &LimitSettings) -> Limits {
     Limits { provider, ..usual }
 }
 
-fn budget(budget: &BudgetSettings) -> Budget {
+/// The user's budgets.
+pub(crate) fn budget(budget: &BudgetSettings) -> Budget {
     Budget { conversation: dollars(budget.conversation), day: dollars(budget.day), month: dollars(budget.month) }
 }
 

@@ -130,7 +130,8 @@ mod tests {
         let ours = vec![1_000; 24_000];
         let theirs = Encoder::new(format).convert(&ours);
         let back = Decoder::new(format).decode(&format.encode(&theirs)).unwrap();
-        assert!((23_800..=24_000).contains(&back.len()), "{}", back.len());
+        // The filters of both ways keep back 5 ms.
+        assert!((23_870..=24_000).contains(&back.len()), "{}", back.len());
         assert!((990..=1_010).contains(&back[12_000]), "{}", back[12_000]);
     }
 }
