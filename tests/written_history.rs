@@ -5,6 +5,7 @@ use serde_json::json;
 use tests::{Stage, Window, until};
 
 const ENTER: char = '\u{e007}';
+const CONTROL: char = '\u{e009}';
 const F2: char = '\u{e032}';
 const DELETE: char = '\u{e017}';
 
@@ -98,6 +99,51 @@ async fn a_conversation_is_exported_and_others_are_imported() {
     window.fill("Where the file is", &format!("{}{ENTER}", import.display())).await;
     window.until_text("1 conversation imported.").await;
     until_titles(&window, &["keep this", "From elsewhere"]).await;
+    window.close().await;
+}
+
+/// A chat with one message after the other.
+fn long_chat(title: &str, length: usize) -> serde_json::Value {
+    let message = |at: usize| {
+        let role = if at.is_multiple_of(2) { "user" } else { "assistant" };
+        json!({ "id": format!("m{at}"), "parent": at.checked_sub(1).map(|parent| format!("m{parent}")), "children": [format!("m{}", at + 1)],
+            "message": { "id": format!("m{at}"), "author": { "role": role }, "create_time": 1_700_000_000.0,
+                "content": { "content_type": "text", "parts": [format!("message number {at}")] } } })
+    };
+    let mapping: serde_json::Map<_, _> = (0..length).map(|at| (format!("m{at}"), message(at))).collect();
+    json!([{ "title": title, "create_time": 1_700_000_000.0, "update_time": 1_700_000_100.0,
+        "current_node": format!("m{}", length - 1), "mapping": mapping }])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_conversation_shows_its_end_and_the_rest_on_demand() {
+    const TURNS: &str = "return document.querySelectorAll('#turns > li').length";
+    let stage = Stage::new();
+    let window = Window::open(&stage).await;
+    let import = stage.path("long.json");
+    std::fs::write(&import, long_chat("Long", 500).to_string()).unwrap();
+    window.click("button", "Import").await;
+    window.fill("Where the file is", &format!("{}{ENTER}", import.display())).await;
+    until_titles(&window, &["Long"]).await;
+    window.script("document.querySelector('.entry-open').click()", &[]).await;
+    window.until_said("message number 499").await;
+    assert_eq!(window.script(TURNS, &[]).await, 200);
+
+    // The turn that was in sight stays there when earlier ones come.
+    let up = "const log = document.getElementById('log'); const mark = document.querySelector('#turns > li');
+        log.scrollTop = 0; window.mark = mark; window.top = mark.getBoundingClientRect().top";
+    window.script(up, &[]).await;
+    window.until("earlier turns", "return document.querySelectorAll('#turns > li').length === 400").await;
+    let place = "return Math.abs(window.mark.getBoundingClientRect().top - document.getElementById('log').getBoundingClientRect().top) < 60";
+    window.until("the turn where it was", place).await;
+
+    // Words are found in all of it.
+    window.chord(&[CONTROL, 'f']).await;
+    window.fill("Find in conversation", "message number 12").await;
+    window
+        .until("12 and 120 to 129", "return document.querySelector('.find-count').textContent.endsWith(' of 11')")
+        .await;
+    assert_eq!(window.script(TURNS, &[]).await, 500);
     window.close().await;
 }
 

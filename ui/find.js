@@ -42,6 +42,7 @@ export function finder(app) {
   function open() {
     if (bar.hidden) opener = keyboardFocus();
     bar.hidden = false;
+    app.timeline.draw(); // the whole of a long conversation
     input.focus();
     input.select();
     look(true);
@@ -126,6 +127,7 @@ export function finder(app) {
     open,
     close,
     step,
+    isOpen: () => !bar.hidden,
     /** Words that came since are looked through too, once for what comes together. */
     draw() {
       if (bar.hidden || isDue) return;

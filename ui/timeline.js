@@ -14,6 +14,10 @@ import { dateOf, isReadable, partner, seconds, timeOf, tokens } from './words.js
 
 /** Distance from the end that still counts as being at the end, CSS px. */
 const NEAR = 48;
+/** Turns on the page at the end of a long conversation. Earlier ones come when one scrolls up to them. */
+const SHOWN = 200;
+/** Distance from the first turn on the page at which earlier ones come, CSS px. */
+const EARLY = 600;
 
 /** @param {App} app */
 export function timeline(app) {
@@ -21,7 +25,7 @@ export function timeline(app) {
   const turns = byId('turns');
   const empty = byId('empty');
   const jump = byId('jump');
-  /** @type {Map<number, Row>} */
+  /** @type {Map<string, Row>} */
   const rows = new Map();
   /** @type {Map<string, import('./chat.js').ChatRow>} */
   const written = new Map();
@@ -30,6 +34,10 @@ export function timeline(app) {
   const announce = announcer();
   let isAtEnd = true;
   let lastTop = 0;
+  /** The first turn on the page, counted from the beginning. */
+  let first = 0;
+  /** Who spoke when it was spoken: the voice may be another one since. @type {Map<number, string>} */
+  const speakers = new Map();
   /** @type {ReturnType<typeof setInterval> | null} */
   let ticking = null;
 
@@ -39,6 +47,7 @@ export function timeline(app) {
     if (isNear || log.scrollTop < lastTop) isAtEnd = isNear;
     lastTop = log.scrollTop;
     jump.hidden = isAtEnd;
+    if (!isAtEnd && first > 0 && log.scrollTop < EARLY) showEarlier();
   }, { passive: true });
   jump.addEventListener('click', () => { isAtEnd = true; toEnd(); log.focus({ preventScroll: true }); });
   new ResizeObserver(() => { if (isAtEnd) toEnd(); }).observe(log);
@@ -48,40 +57,62 @@ export function timeline(app) {
     jump.hidden = true;
   }
 
+  /** What is in sight stays where it is. */
+  function showEarlier() {
+    const mark = turns.firstElementChild;
+    const before = mark?.getBoundingClientRect().top ?? 0;
+    first = Math.max(0, first - SHOWN);
+    draw();
+    if (mark) log.scrollTop += mark.getBoundingClientRect().top - before;
+  }
+
   function draw() {
     const { items, call, settings } = app.snapshot;
-    const view = String(settings.appearance.captions);
-    const present = new Set(items.map((item) => item.id));
-    for (const [id, row] of rows) {
-      if (!present.has(id)) { row.element.remove(); rows.delete(id); }
-    }
     const messages = branch(app.snapshot);
     const all = entries(items, messages);
-    const keys = new Set(all.map(({ key }) => key));
-    for (const [key, row] of written) {
-      if (!keys.has(key)) { row.element.remove(); written.delete(key); }
-    }
-    /** @type {Element | null} */
-    let previous = null;
-    for (const [at, entry] of all.entries()) {
-      const element = entry.item ? spokenElement(entry.item, view) : writtenElement(entry, at === all.length - 1);
-      /** @type {ChildNode | null} */
-      const place = previous ? previous.nextSibling : turns.firstChild;
-      if (place !== element) turns.insertBefore(element, place);
-      previous = element;
-    }
+    first = firstOf(all.length);
+    if (items.length === 0) speakers.clear();
+    drawRows(all.slice(first), String(settings.appearance.captions));
     drawThinking();
     empty.hidden = all.length > 0 || thinking.isConnected;
     if (!empty.hidden) drawEmpty();
-    announce(items, rows);
+    announce(items, speakers);
     narrate(messages);
     tick(items.some((item) => item.delivery === 'recording'));
     if (isAtEnd) toEnd(); else jump.hidden = false;
   }
 
-  /** @param {Item} item @param {string} view */
-  function spokenElement(item, view) {
-    const row = rows.get(item.id) ?? newRow(item);
+  /** Where the page begins: near the end, unless somebody reads or looks for something further up. @param {number} length */
+  function firstOf(length) {
+    if (app.find.isOpen()) return 0;
+    const usual = Math.max(0, length - SHOWN);
+    return isAtEnd ? usual : Math.min(first, usual);
+  }
+
+  /** @param {Entry[]} shown @param {string} view */
+  function drawRows(shown, view) {
+    const keys = new Set(shown.map(({ key }) => key));
+    for (const [key, row] of rows) {
+      if (!keys.has(key)) { row.element.remove(); rows.delete(key); }
+    }
+    for (const [key, row] of written) {
+      if (!keys.has(key)) { row.element.remove(); written.delete(key); }
+    }
+    /** @type {Element | null} */
+    let previous = null;
+    for (const entry of shown) {
+      const element = entry.item ? spokenElement(entry, view) : writtenElement(entry, entry === shown.at(-1));
+      /** @type {ChildNode | null} */
+      const place = previous ? previous.nextSibling : turns.firstChild;
+      if (place !== element) turns.insertBefore(element, place);
+      previous = element;
+    }
+  }
+
+  /** @param {Extract<Entry, {message: null}>} entry @param {string} view */
+  function spokenElement({ key, item }, view) {
+    const row = rows.get(key) ?? newRow(item);
+    rows.set(key, row);
     const drawn = `${view} ${app.recording.isRecorded(item.id)}`;
     if (row.drawnWith !== drawn || !onlyGrew(row.item, item)) drawRow(row, item, drawn);
     else if (row.item !== item) grown(row, item);
@@ -105,10 +136,9 @@ export function timeline(app) {
 
   /** @param {Item} item @returns {Row} */
   function newRow(item) {
-    const speaker = item.role === 'user' ? 'You' : partner(app.snapshot.call);
-    const row = { element: h('li', { 'data-id': item.id }), item, speaker, drawnWith: '' };
-    rows.set(item.id, row);
-    return row;
+    const speaker = speakers.get(item.id) ?? (item.role === 'user' ? 'You' : partner(app.snapshot.call));
+    speakers.set(item.id, speaker);
+    return { element: h('li', { 'data-id': item.id }), item, speaker, drawnWith: '' };
   }
 
   /** @param {Row} row @param {Item} item @param {string} view */
@@ -254,7 +284,7 @@ function trouble(item, app) {
 function announcer() {
   /** @type {Set<number> | null} */
   let said = null;
-  return (/** @type {Item[]} */ items, /** @type {Map<number, Row>} */ rows) => {
+  return (/** @type {Item[]} */ items, /** @type {Map<number, string>} */ speakers) => {
     const whole = items.filter((item) => item.is_final && item.text && item.delivery !== 'arriving' && item.delivery !== 'recording');
     if (said === null) { said = new Set(whole.map((item) => item.id)); return; }
     for (const item of whole) {
@@ -262,7 +292,7 @@ function announcer() {
       said.add(item.id);
       if (item.role === 'user' && item.kind === 'typed') continue;
       const cut = item.delivery === 'interrupted' ? ' Interrupted.' : '';
-      sayOnce(`${rows.get(item.id)?.speaker ?? ''}: ${item.text}${cut}`);
+      sayOnce(`${speakers.get(item.id) ?? ''}: ${item.text}${cut}`);
     }
   };
 }
