@@ -6,8 +6,10 @@ mod devices;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, thread};
 
 use protocol::ItemId;
+use tokio::runtime;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -42,11 +44,12 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 pub struct Engine;
 
 impl Engine {
-    /// Starts the engine's task on the current tokio runtime. Touches neither the network nor a device, and the
-    /// keychain only when an earlier run left something unanswered.
+    /// Starts the engine: its task, which holds calls, on a thread of its own, the text pane and the local API on the current
+    /// tokio runtime. Touches neither the network nor a device, and the keychain only when an earlier run left something
+    /// unanswered.
     ///
     /// # Errors
-    /// When the network clients cannot be made or `options.overrides` do not fit the settings.
+    /// When the network clients or the thread cannot be made or `options.overrides` do not fit the settings.
     pub fn start(paths: Paths, options: Options) -> Result<Handle, Problem> {
         let net = Net::new(NetOptions::from_environment(environment))?;
         let loaded = config::load(&settings_file(&paths));
@@ -104,9 +107,22 @@ impl Engine {
             proxy,
             proxy_told,
         };
-        tokio::spawn(core.run(inbox, loaded.damage));
+        run_alone(core, inbox, loaded.damage)
+            .map_err(|error| Problem { code: Code::Internal, detail: format!("no thread for the engine: {error}") })?;
         Ok(handle)
     }
+}
+
+/// Runs the engine's task, and what it starts, on one thread: a frame of sound wakes that thread alone, a hundred times a
+/// second, and no written request stands in its way.
+fn run_alone(core: Core, inbox: mpsc::Receiver<Request>, damage: Vec<String>) -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("engine".into()).spawn(move || {
+        runtime.block_on(core.run(inbox, damage));
+        // A keychain that waits for a password does not hold up the end.
+        runtime.shutdown_background();
+    })?;
+    Ok(())
 }
 
 /// The task's state.

@@ -22,6 +22,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -55,11 +56,12 @@ pub(crate) struct Proxy {
     settings: watch::Receiver<Settings>,
     token_file: PathBuf,
     tell: mpsc::Sender<Change>,
+    runtime: Handle,
     running: Option<(LocalApiSettings, AbortHandle)>,
 }
 
 impl Proxy {
-    /// Nothing runs before [`Self::configure`].
+    /// Nothing runs before [`Self::configure`]; then it does on the present runtime, whoever configures.
     pub(crate) fn new(
         text: Text,
         net: Net,
@@ -69,7 +71,7 @@ impl Proxy {
     ) -> (Self, mpsc::Receiver<Change>) {
         let (tell, told) = mpsc::channel(8);
         let token_file = data.join("local-api.token");
-        (Self { text, net, keyring, settings, token_file, tell, running: None }, told)
+        (Self { text, net, keyring, settings, token_file, tell, runtime: Handle::current(), running: None }, told)
     }
 
     /// Starts, stops or moves the server as the settings say.
@@ -100,7 +102,7 @@ impl Proxy {
             self.tell.clone(),
         );
         let tell = self.tell.clone();
-        let task = tokio::spawn(async move {
+        let task = self.runtime.spawn(async move {
             if let Err(failure) = serving.await {
                 let _ = tell.send(Change::LocalApi(LocalApi { url: None, token_file, failure })).await;
             }

@@ -275,6 +275,8 @@ pub(super) struct Reactor {
     write_buf: Vec<u8>,
     read_buf: Vec<u8>,
     in_progress_read: Option<protocol::Descriptor>,
+    /// The socket took less than it was given: it is asked to say when it has room.
+    waits_for_room: bool,
 }
 
 impl Reactor {
@@ -284,11 +286,9 @@ impl Reactor {
     ) -> Result<ReactorHandle, ClientError> {
         let poll = mio::Poll::new()?;
         let waker = Arc::new(Waker(mio::Waker::new(poll.registry(), WAKER)?));
-        poll.registry().register(
-            &mut socket,
-            SOCKET,
-            mio::Interest::READABLE | mio::Interest::WRITABLE,
-        )?;
+        // Sidetone: upstream asks for WRITABLE too, and is woken each time the server has read something.
+        poll.registry()
+            .register(&mut socket, SOCKET, mio::Interest::READABLE)?;
 
         let state = Arc::new(Mutex::new(ReactorState::default()));
 
@@ -304,6 +304,7 @@ impl Reactor {
             write_buf: Vec::new(),
             read_buf: Vec::new(),
             in_progress_read: None,
+            waits_for_room: false,
         };
 
         let reactor_thread = std::thread::spawn(move || match reactor.run() {
@@ -330,13 +331,36 @@ impl Reactor {
         let mut events = mio::Events::with_capacity(1024);
 
         loop {
-            self.poll.poll(&mut events, None)?;
+            match self.poll.poll(&mut events, None) {
+                Ok(()) => {}
+                // Sidetone: the process was stopped and goes on. Upstream's connection ends here.
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+                Err(err) => return Err(err.into()),
+            }
             self.recv()?;
 
             // Handle any requested writes.
             self.write_streams()?;
             self.write_commands()?;
+            self.wait_for_room()?;
         }
+    }
+
+    /// Whatever is left to write goes out when the server has read.
+    fn wait_for_room(&mut self) -> Result<(), ClientError> {
+        let is_full = !self.write_buf.is_empty();
+        if is_full != self.waits_for_room {
+            self.waits_for_room = is_full;
+            let interest = if is_full {
+                mio::Interest::READABLE | mio::Interest::WRITABLE
+            } else {
+                mio::Interest::READABLE
+            };
+            self.poll
+                .registry()
+                .reregister(&mut self.socket, SOCKET, interest)?;
+        }
+        Ok(())
     }
 
     fn recv(&mut self) -> Result<(), ClientError> {
