@@ -79,6 +79,8 @@ pub struct Config {
 pub enum Captured {
     /// Mono samples at the wire rate, 10 ms each (the pre-roll comes as several frames in a row).
     Frame(Vec<i16>),
+    /// While the gate is open: the detector of this computer hears somebody begin to speak (`true`) or end, 200 ms late.
+    Voice(bool),
     /// The gate was closed and the tail is over: the turn's audio is complete.
     End,
     /// The user spoke over an answer long enough to take the floor ([`Duplex::guard`]); what was said follows.

@@ -136,7 +136,7 @@ mod tests {
             .iter()
             .map(|captured| match captured {
                 Captured::Frame(samples) => samples.first().copied().unwrap_or_default(),
-                Captured::End | Captured::BargeIn | Captured::InputEnded => 0,
+                Captured::Voice(_) | Captured::End | Captured::BargeIn | Captured::InputEnded => 0,
             })
             .collect()
     }

@@ -44,6 +44,7 @@ pub(crate) struct Microphone {
     sink: Sink,
     silence: SilenceWatch,
     is_ducked: bool,
+    is_voice: bool,
     has_input_ended: bool,
 }
 
@@ -60,6 +61,7 @@ impl Microphone {
             sink,
             silence: SilenceWatch::default(),
             is_ducked: false,
+            is_voice: false,
             has_input_ended: false,
         }
     }
@@ -100,6 +102,7 @@ impl Microphone {
         }
         let step = self.front.frame(near, Far { samples: &far, held: far_held }, is_playing, is_muted);
         self.shared.set_echo(self.front.echo());
+        self.tell_voice(step.is_voice && !is_muted && self.gate.is_open());
         let clean = self.front.clean();
         if let Some(tap) = &mut self.tap {
             tap(Pair { raw: near, clean, far: &far, far_held });
@@ -129,6 +132,12 @@ impl Microphone {
         if std::mem::replace(&mut self.is_ducked, is_ducked) != is_ducked {
             tracing::debug!(is_ducked, echo = ?self.front.echo(), "duck");
             self.shared.playout().duck(is_ducked);
+        }
+    }
+
+    fn tell_voice(&mut self, is_voice: bool) {
+        if std::mem::replace(&mut self.is_voice, is_voice) != is_voice {
+            (self.sink)(Captured::Voice(is_voice));
         }
     }
 

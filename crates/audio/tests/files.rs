@@ -69,6 +69,7 @@ fn until(captured: &Receiver<Captured>, last: &Captured) -> Vec<f32> {
                 assert_eq!(frame.len(), 240);
                 samples.extend(frame.iter().map(|sample| f32::from(*sample) / 32_768.0));
             }
+            Captured::Voice(_) => {}
             other @ (Captured::End | Captured::BargeIn | Captured::InputEnded) => {
                 assert_eq!(other, *last);
                 return samples;

@@ -11,6 +11,7 @@ mod interruption;
 mod kept;
 mod link;
 mod microphone;
+mod own_ear;
 pub(crate) mod realtime;
 pub(crate) mod refusal;
 mod replay;

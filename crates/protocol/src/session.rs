@@ -57,6 +57,9 @@ pub enum Input<'a> {
     /// Open microphone: the talk key went down (`true`) or up. While it is down the user keeps the turn, however long
     /// the pauses are: nothing is answered. What was said meanwhile is answered when it goes up. Survives the connection.
     HoldFloor(bool),
+    /// Open microphone: the caller's own detector hears somebody begin (`true`) or end to speak. While no provider listens,
+    /// turns are cut by it and wait like everything that was said.
+    Voice(bool),
     /// The user spoke over the answer and means it (decided by the caller, who hears sooner and knows the echo): silence
     /// at once. With an open microphone what was said follows as audio.
     BargeIn,

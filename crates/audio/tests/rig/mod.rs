@@ -164,6 +164,7 @@ impl Call {
         while samples.len() < count {
             match self.captured.recv_timeout(PATIENCE).unwrap() {
                 Captured::Frame(frame) => samples.extend(frame.iter().map(|sample| f32::from(*sample) / 32_768.0)),
+                Captured::Voice(_) => {}
                 Captured::End | Captured::BargeIn | Captured::InputEnded => break,
             }
         }

@@ -139,6 +139,7 @@ impl Call {
                 self.input(Input::Audio(&pcm), board);
                 self.journal_speech();
             }
+            Captured::Voice(is_voice) => self.input(Input::Voice(is_voice), board),
             Captured::End => self.tail_captured(board),
             Captured::BargeIn => {
                 self.silence_replay();

@@ -9,8 +9,9 @@ use super::settings::silence_that_ends_a_turn;
 use super::timeline::{Side, Stage, Utterance, duration_of};
 use crate::{Delivery, Event, ItemId, Kind, Role, SAMPLE_RATE};
 
-/// Sixty seconds wait for a connection at most; then the oldest goes.
+/// Sixty seconds wait for a connection at most, ten minutes where it is known to be speech; then the oldest goes.
 const BACKLOG: usize = 60 * SAMPLE_RATE as usize;
+const LONGEST: usize = 600 * SAMPLE_RATE as usize;
 /// Speech that the detector had not reported yet when the connection died lies within the last two seconds.
 const UNREPORTED: u64 = 2 * SAMPLE_RATE as u64;
 const PER_MS: u64 = SAMPLE_RATE as u64 / 1_000;
@@ -49,13 +50,14 @@ fn position(ms: Option<f64>) -> Option<u64> {
 
 impl Realtime {
     pub(super) fn hear(&mut self, pcm: &[i16]) {
+        self.own_ear.count(pcm.len());
         if !self.state.is_ready() || self.is_ear_reserved() {
             self.backlog.extend(pcm);
-            let excess = self.backlog.len().saturating_sub(BACKLOG);
-            self.backlog.drain(..excess);
-            return;
+            self.bound_backlog();
+            return self.cut_turn();
         }
         self.append(pcm);
+        self.give_up_unnoticed();
         let end = self.link.ring.end();
         let Some(speech) = self.link.speech.as_ref().filter(|speech| speech.stop.is_none()) else { return };
         let (id, spoken) = (speech.item, duration_of(end.saturating_sub(speech.start)));
@@ -64,6 +66,12 @@ impl Realtime {
             item.duration = spoken;
             self.tell(id);
         }
+    }
+
+    fn bound_backlog(&mut self) {
+        let most = if self.resumed.is_some() { LONGEST } else { BACKLOG };
+        let excess = self.backlog.len().saturating_sub(most);
+        self.backlog.drain(..excess);
     }
 
     /// Utterances that are sent again go first, but for a turn that has begun.
@@ -76,6 +84,7 @@ impl Realtime {
         if self.state.is_ready() && self.is_open_microphone() && !self.is_ear_reserved() {
             if self.resumed.is_some() {
                 self.link.resumed_at = Some(self.link.ring.end());
+                self.own_ear.begin_anew();
             }
             let pcm: Vec<i16> = std::mem::take(&mut self.backlog).into();
             self.append(&pcm);
@@ -282,6 +291,7 @@ impl Realtime {
         if !self.is_open_microphone() {
             return;
         }
+        self.own_ear.begin_anew();
         let end = self.link.ring.end();
         let from = match (self.link.speech.take(), self.link.resumed_at) {
             (Some(speech), _) if speech.stop.is_some() => {
@@ -301,7 +311,7 @@ impl Realtime {
             for sample in lost.into_iter().rev() {
                 self.backlog.push_front(sample);
             }
-            self.backlog.truncate(BACKLOG);
+            self.bound_backlog();
         }
     }
 
@@ -318,22 +328,27 @@ impl Realtime {
             self.link.speech = None;
             self.wait(id);
         }
-        if let Some(id) = self.resumed.take() {
-            let sent = self.link.resumed_at.map(|from| self.link.ring.cut(from, u64::MAX)).unwrap_or_default();
-            let backlog = std::mem::take(&mut self.backlog);
-            if let Some((item, utterance)) = self.timeline.utterance_mut(id) {
-                utterance.pcm = sent;
-                utterance.pcm.extend(backlog);
-                item.duration = duration_of(utterance.pcm.len() as u64);
-            }
+        if let Some(id) = self.end_resumed() {
             self.wait(id);
         }
         self.link.resending = None;
-        self.link.resumed_at = None;
         self.backlog.clear();
     }
 
-    fn wait(&mut self, id: ItemId) {
+    /// What was said of a turn that waits for a connection, or for this one to notice it, is all of it.
+    pub(super) fn end_resumed(&mut self) -> Option<ItemId> {
+        let id = self.resumed.take()?;
+        let sent = self.link.resumed_at.take().map(|from| self.link.ring.cut(from, u64::MAX)).unwrap_or_default();
+        let backlog = std::mem::take(&mut self.backlog);
+        if let Some((item, utterance)) = self.timeline.utterance_mut(id) {
+            utterance.pcm = sent;
+            utterance.pcm.extend(backlog);
+            item.duration = duration_of(utterance.pcm.len() as u64);
+        }
+        Some(id)
+    }
+
+    pub(super) fn wait(&mut self, id: ItemId) {
         let is_ready = self.state.is_ready();
         if let Some((item, utterance)) = self.timeline.utterance_mut(id) {
             utterance.stage = Stage::Waiting;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::client;
 use super::config::Config;
 use super::link::{Link, Purpose, State};
+use super::own_ear::OwnEar;
 use super::server::{Frame, WireItem, WireResponse};
 use super::timeline::{Stage, Timeline};
 use crate::frame::malformed;
@@ -29,6 +30,7 @@ pub(crate) struct Realtime {
     pub(super) recording: Option<ItemId>,
     /// Open microphone: audio that waits for the connection.
     pub(super) backlog: VecDeque<i16>,
+    pub(super) own_ear: OwnEar,
     /// Open microphone: the utterance whose connection died in mid-speech; it begins the backlog.
     pub(super) resumed: Option<ItemId>,
     /// Open microphone: the talk key is down, so nothing is answered.
@@ -51,6 +53,7 @@ impl Realtime {
             timeline: Timeline::default(),
             recording: None,
             backlog: VecDeque::new(),
+            own_ear: OwnEar::default(),
             resumed: None,
             is_floor_held: false,
             finished: VecDeque::new(),
@@ -70,6 +73,7 @@ impl Realtime {
             Input::Closed { code, reason } => self.closed(code, reason),
             Input::Press => self.press(now),
             Input::Audio(pcm) => self.audio(pcm),
+            Input::Voice(is_voice) => self.own_ear.hears(is_voice),
             Input::Release if self.is_open_microphone() => self.end_speech(),
             Input::Release => self.release(now),
             Input::Discard => self.discard(now),

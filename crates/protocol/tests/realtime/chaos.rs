@@ -239,9 +239,16 @@ impl Watch {
         let nth = |rig: &Rig, nth: usize| rig.items().get(nth).map(|item| item.id);
         match deed {
             Deed::Press => self.input(Input::Press),
-            Deed::Speak(ms) => self.input(Input::Audio(&vec![900; usize::from(*ms) * 24])),
+            Deed::Speak(ms) => {
+                // The caller's own detector hears most of it.
+                self.input(Input::Voice(!ms.is_multiple_of(5)));
+                self.input(Input::Audio(&vec![900; usize::from(*ms) * 24]));
+            }
             // In a turn of the key even a pause is a sound, so that a detector can take it for speech later.
-            Deed::Hush(ms) => self.input(Input::Audio(&vec![i16::from(!self.is_open); usize::from(*ms) * 24])),
+            Deed::Hush(ms) => {
+                self.input(Input::Voice(false));
+                self.input(Input::Audio(&vec![i16::from(!self.is_open); usize::from(*ms) * 24]));
+            }
             Deed::Release => {
                 let is_long = |item: &protocol::Item| item.duration >= Duration::from_millis(100);
                 let recording = self.rig.items().into_iter().find(|item| item.delivery == Delivery::Recording);

@@ -212,6 +212,87 @@ fn words_spoken_before_the_connection_stands_are_not_lost() {
     assert_eq!(rig.sent(), "session.update, append 60000", "but not without bound");
 }
 
+/// Speech as the caller's own detector hears it, and the pause behind it.
+fn heard_here(rig: &mut Rig, speech: usize, pause: usize) {
+    rig.input(Input::Voice(true));
+    rig.speak(speech);
+    rig.input(Input::Voice(false));
+    rig.speak(pause);
+}
+
+#[test]
+fn what_is_said_without_a_connection_is_kept_turn_by_turn() {
+    let mut rig = Rig::new(open());
+    rig.speak(5_000);
+    heard_here(&mut rig, 1_000, 1_500);
+    heard_here(&mut rig, 2_000, 200);
+    let items = rig.items();
+    assert_eq!(items.iter().map(|item| item.delivery).collect::<Vec<_>>(), [Delivery::Kept, Delivery::Recording]);
+    let first = items[0].duration.as_millis();
+    assert!((1_500..=2_600).contains(&first), "half a second before it and the pause that ended it: {first} ms");
+    rig.drop_connection();
+    rig.input(Input::Release);
+    assert_eq!(rig.items()[1].delivery, Delivery::Kept, "hanging up keeps what was being said");
+    assert_eq!(rig.session.unanswered(), 2);
+
+    rig.take_sent();
+    rig.connect();
+    rig.serve(server::speech_started("item_u", 300));
+    rig.serve(server::committed("item_u", None));
+    rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes."));
+    assert_eq!(rig.session.unanswered(), 1, "the first one is answered");
+}
+
+#[test]
+fn a_turn_that_begins_without_a_connection_goes_on_with_it() {
+    let mut rig = Rig::new(open());
+    rig.speak(1_000);
+    rig.input(Input::Voice(true));
+    rig.speak(400);
+    assert_eq!(rig.items()[0].delivery, Delivery::Recording);
+    rig.connect();
+    assert_eq!(rig.sent(), "session.update, append 900", "with half a second from before it");
+    rig.serve(server::speech_started("item_u", 500));
+    rig.speak(300);
+    rig.serve(server::speech_stopped("item_u", 1_200));
+    rig.serve(server::committed("item_u", None));
+    assert_eq!(rig.items().len(), 1);
+}
+
+#[test]
+fn a_cough_without_a_connection_is_no_turn() {
+    let mut rig = Rig::new(open());
+    heard_here(&mut rig, 200, 3_000);
+    heard_here(&mut rig, 200, 3_000);
+    assert!(rig.items().is_empty());
+}
+
+#[test]
+fn a_turn_from_before_the_connection_that_nobody_notices_waits_for_the_user() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Voice(true));
+    rig.speak(600);
+    rig.connect();
+    rig.input(Input::Voice(false));
+    rig.speak(3_500);
+    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
+    rig.take_sent();
+    rig.speak(100);
+    assert_eq!(rig.sent(), "append 100", "and the microphone is open");
+}
+
+#[test]
+fn a_held_floor_is_one_turn_however_long_its_pauses() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::HoldFloor(true));
+    heard_here(&mut rig, 1_000, 8_000);
+    heard_here(&mut rig, 1_000, 100);
+    assert_eq!(rig.items().len(), 1);
+    rig.input(Input::HoldFloor(false));
+    rig.speak(3_000);
+    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
+}
+
 #[test]
 fn typed_messages_work_beside_the_microphone() {
     let mut rig = Rig::ready(open());

@@ -1,0 +1,98 @@
+//! The open microphone while no provider listens: the caller's own detector tells when somebody speaks. Turns are cut by
+//! it, so that what was said is listed, kept and sent like everything else.
+
+use std::time::Duration;
+
+use super::realtime::Realtime;
+use super::settings::silence_that_ends_a_turn;
+use super::timeline::{Side, Stage, Utterance, duration_of};
+use crate::{Delivery, Event, Kind, Role, SAMPLE_RATE};
+
+const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
+/// What is shorter than this is a cough, in samples.
+const SHORTEST: usize = 300 * PER_MS;
+/// Sound from before the detector noticed anything, in samples.
+const BEFORE: usize = 500 * PER_MS;
+/// A provider that has not noticed a turn so long after its end will not, in samples.
+const NOTICE: usize = 3_000 * PER_MS;
+
+/// A turn ends after this much silence at the latest, whatever the provider's patience, in ms.
+const PATIENCE: u32 = 2_000;
+
+/// What the caller's detector says.
+#[derive(Debug, Default)]
+pub(super) struct OwnEar {
+    is_voice: bool,
+    /// Length of the present speech, and of the present silence, in samples.
+    voiced: usize,
+    silent: usize,
+}
+
+impl OwnEar {
+    pub(super) fn hears(&mut self, is_voice: bool) {
+        if is_voice != self.is_voice {
+            *self = Self { is_voice, ..Self::default() };
+        }
+    }
+
+    /// So many samples came.
+    pub(super) fn count(&mut self, samples: usize) {
+        let length = if self.is_voice { &mut self.voiced } else { &mut self.silent };
+        *length += samples;
+    }
+
+    /// Silence counts from now on.
+    pub(super) fn begin_anew(&mut self) {
+        self.silent = 0;
+    }
+}
+
+impl Realtime {
+    /// Without a connection, what came last begins a turn, belongs to one or ends it.
+    pub(super) fn cut_turn(&mut self) {
+        if self.state.is_ready() {
+            return; // It waits for the ear, and will be heard.
+        }
+        let pause = silence_that_ends_a_turn(self.config.turn_taking).min(PATIENCE) as usize * PER_MS;
+        match self.resumed {
+            None if self.own_ear.voiced >= SHORTEST => self.begin_turn(),
+            None => {}
+            Some(_) if self.own_ear.silent >= pause && !self.is_floor_held => {
+                if let Some(id) = self.end_resumed() {
+                    self.emit(Event::SpeechStopped);
+                    self.wait(id);
+                }
+            }
+            Some(id) => {
+                let spoken = duration_of(self.backlog.len() as u64);
+                let Some((item, _)) = self.timeline.utterance_mut(id) else { return };
+                if spoken.saturating_sub(item.duration) >= Duration::from_millis(250) {
+                    item.duration = spoken;
+                    self.tell(id);
+                }
+            }
+        }
+    }
+
+    fn begin_turn(&mut self) {
+        let kept = self.own_ear.voiced + BEFORE;
+        self.backlog.drain(..self.backlog.len().saturating_sub(kept));
+        let utterance = Utterance::new(Stage::Recording, true);
+        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
+        self.resumed = Some(id);
+        self.emit(Event::SpeechStarted);
+        self.tell(id);
+    }
+
+    /// A turn that began without a connection went through the provider's ear, which took it for no speech: it waits for
+    /// the user.
+    pub(super) fn give_up_unnoticed(&mut self) {
+        if self.own_ear.silent < NOTICE || self.link.speech.is_some() || self.is_floor_held {
+            return;
+        }
+        if let Some(id) = self.end_resumed() {
+            self.emit(Event::SpeechStopped);
+            self.keep_for_user(id, "The provider heard no speech in this.");
+        }
+    }
+}
