@@ -3,6 +3,7 @@
 /** @import {Code, Note, Problem, Snapshot} from './types' */
 import { byId, fill, h, icon } from './dom.js';
 import { keyTitle } from './holders.js';
+import { exact } from './money.js';
 import { keyHolder, voiceName } from './voices.js';
 import { capital, isMac } from './words.js';
 
@@ -63,6 +64,7 @@ const TABLE = {
   quota: (s) => (keyHolder(s) === 'openai'
     ? ['This OpenAI account has no credit left.', `Add credit, then send again. ${kept(s)}`, 'Open billing', (app) => app.link('openai_billing')]
     : [`${provider(s)}: no credit left.`, `Add credit there, or go on with another voice. ${kept(s)}`, 'Choose another voice', voice]),
+  budget: (s) => ['A budget of yours is spent, so the call stopped.', `Raise it, or wait until it begins anew. A voice on this computer costs nothing. ${kept(s)}`, 'Budgets', (app) => app.openSettings('budget')],
   rate_limited: (s) => [`${provider(s)} is limiting requests.`, `Wait a moment, then try again. ${kept(s)}`, 'Try again', retry],
   refused: (s) => [`${provider(s)} refused the model or a setting.`, 'Check the model and the voice.', 'Open voice settings', voice],
   offline: (s) => ['The network or the server cannot be reached.', kept(s), 'Try again', retry],
@@ -140,6 +142,7 @@ export function noteText(note) {
     case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
     case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
+    case 'budget_near': return `${Math.floor(100 - (100 * note.left_nano) / note.limit_nano)} % of your budget of ${exact(note.limit_nano)} is spent: ${exact(note.left_nano)} left.`;
     case 'muted_costs': return 'Muted, this voice costs as much: it is paid by the second. Hang up when you are done.';
     case 'speaking_muted': return 'You are speaking, but the microphone is muted.';
     case 'hands_free': return `${note.name} is in its telephone mode. ${note.microphone ? `Listen on it and talk into ${note.microphone.name}: both sound better.` : 'With another microphone it would sound better.'}`;
@@ -149,6 +152,7 @@ export function noteText(note) {
 /** What can be done about it at once: one button. @param {Note} note @returns {[string, (app: App) => void] | undefined} */
 function noteButton(note) {
   switch (note.note) {
+    case 'budget_near': return ['Budgets', (app) => app.openSettings('budget')];
     case 'speaking_muted': return ['Unmute', (app) => app.send({ do: 'mute', is_muted: false })];
     case 'hands_free': {
       const { microphone } = note;

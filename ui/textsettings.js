@@ -48,7 +48,7 @@ export const textParts = (app) => [
 
 /** @param {App} app @returns {Part[]} */
 export const budgetParts = (app) => [
-  number(app, { label: 'A day', about: 'Nothing is asked that could pass it. Empty: no limit.', path: ['budget', 'day'], least: 0, most: 1e6, step: 0.5, none: 0, unit: '$', placeholder: 'No limit' }),
+  number(app, { label: 'A day', about: 'Nothing is asked that could pass it, and a call ends after the turn that does. Empty: no limit.', path: ['budget', 'day'], least: 0, most: 1e6, step: 0.5, none: 0, unit: '$', placeholder: 'No limit' }),
   number(app, { label: 'A month', about: 'From the first of the month.', path: ['budget', 'month'], least: 0, most: 1e6, step: 1, none: 0, unit: '$', placeholder: 'No limit' }),
   number(app, { label: 'One conversation', about: 'Each on its own.', path: ['budget', 'conversation'], least: 0, most: 1e6, step: 0.1, none: 0, unit: '$', placeholder: 'No limit' }),
   number(app, { label: 'Requests a minute', about: 'To each provider; what is over waits. Empty: by the hour only.', path: ['limits', 'requests_per_minute'], least: 0, most: 100_000, step: 1, none: 0, placeholder: 'No limit' }),

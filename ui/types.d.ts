@@ -331,7 +331,7 @@ code: Code,
  */
 detail: string, };
 
-export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "recording_failed" | "unsent" | "internal";
+export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "budget" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "recording_failed" | "unsent" | "internal";
 
 export type Credential = { 
 /**
@@ -533,7 +533,15 @@ code: Code, } | { "note": "hung_up",
 /**
  * For so long.
  */
-seconds: number, } | { "note": "muted_costs" } | { "note": "speaking_muted" } | { "note": "hands_free", 
+seconds: number, } | { "note": "budget_near", 
+/**
+ * What is left of it, nano-dollars.
+ */
+left_nano: number, 
+/**
+ * The whole, nano-dollars.
+ */
+limit_nano: number, } | { "note": "muted_costs" } | { "note": "speaking_muted" } | { "note": "hands_free", 
 /**
  * Readable name of the headset.
  */

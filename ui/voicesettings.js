@@ -90,7 +90,7 @@ export function standInRow(app) {
   const keep = (/** @type {Provider[]} */ standIns) => app.configure({ call: { stand_ins: standIns } });
   const add = (/** @type {Provider} */ provider) => { if (provider) keep([...chosen(), provider]); };
   const element = h('div', { class: 'row', 'data-setting': 'call.stand_ins' },
-    h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'When it fails, go on with'), h('p', { class: 'about' }, 'No key, no credit, too many requests: the next one takes over with the whole conversation. It hears what was said.')),
+    h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'When it fails, go on with'), h('p', { class: 'about' }, 'No key, no credit, too many requests: the next one takes over with the whole conversation. It hears what was said. When a budget is spent, only one that costs nothing does.')),
     h('div', { class: 'row-control' }, list, picker));
   let shown = '';
   return {

@@ -13,6 +13,11 @@ test('what silence costs is told in plain words', () => {
   assert.match(noteText({ note: 'muted_costs' }), /costs as much/);
 });
 
+test('a budget that is nearly spent is told with what is left', () => {
+  const note = { note: 'budget_near', left_nano: 180_000_000, limit_nano: 1_000_000_000 };
+  assert.equal(noteText(note), '82 % of your budget of $1.00 is spent: $0.18 left.');
+});
+
 test('a voice that is paid by the second shows seconds in place of tokens', () => {
   const none = { input_text: 0, input_audio: 0, cached_text: 0, cached_audio: 0, output_text: 0, output_audio: 0 };
   assert.equal(tokens({ ...none, session_ms: 12_400 }), '12 s of the voice');

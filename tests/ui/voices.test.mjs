@@ -53,3 +53,13 @@ test('problems name the voice that has them', () => {
   assert.match(words('deepgram', 'quota').what, /Deepgram agent: no credit left/);
   assert.match(words('openai', 'quota').what, /OpenAI account has no credit/);
 });
+
+test('a spent budget says what waits, and its one button opens the budgets', () => {
+  const words = wording({ code: 'budget', detail: 'The budget of $1.00 for this day is spent.' }, snapshot('google'));
+  assert.match(words.what, /budget of yours is spent/);
+  assert.match(words.todo, /Raise it/);
+  assert.equal(words.button, 'Budgets');
+  let opened = '';
+  words.act(/** @type {any} */ ({ openSettings: (/** @type {string} */ group) => { opened = group; } }));
+  assert.equal(opened, 'budget');
+});

@@ -12,6 +12,7 @@ mod handover;
 mod idle;
 mod link;
 mod outbox;
+mod purse;
 mod recording;
 mod sound;
 mod spare;
@@ -48,6 +49,8 @@ use handover::{Handover, StandIn};
 use idle::Idle;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
+pub(crate) use purse::Purse;
+use purse::Watch;
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 use spare::{Grown, Spare};
@@ -115,6 +118,7 @@ pub(crate) struct Call {
     connections: Connections,
     minute_costs: Vec<MinuteCost>,
     toll: Toll,
+    watch: Watch,
     /// This connection is given up after the current step: it does not keep up or does not answer.
     is_abandoned: bool,
 }
@@ -128,6 +132,7 @@ pub(crate) enum Happening {
     Recording(takes::Word),
     Kept(Kept),
     Errand(protocol::Errand, News),
+    Counted(Result<Option<gateway::Left>, Problem>),
     Time,
 }
 
@@ -179,6 +184,7 @@ impl Call {
             connections: Connections::default(),
             minute_costs: minute::costs(settings),
             toll: Toll::default(),
+            watch: Watch::default(),
             is_abandoned: false,
         }
     }
@@ -215,6 +221,7 @@ impl Call {
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
             kept = self.outbox.next() => Happening::Kept(kept),
+            found = self.watch.next() => Happening::Counted(found),
             () = time => Happening::Time,
         }
     }
@@ -231,6 +238,7 @@ impl Call {
             Happening::Recording(word) => self.recording_word(word, board),
             Happening::Kept(kept) => self.restore(kept, board),
             Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
+            Happening::Counted(found) => self.counted(found, board),
             Happening::Time => self.time(board),
         }
         self.settle(board);
@@ -261,6 +269,7 @@ impl Call {
         self.link.settle();
         self.handover = None;
         self.end_stand_in(board);
+        self.watch = Watch::default();
         self.started_at = None;
         self.stopwatch = Stopwatch::default();
         self.first_sound_ms = None;
@@ -303,7 +312,11 @@ impl Call {
 
     /// Rows for the ledger since the last time; they do not know their conversation.
     pub(crate) fn take_toll(&mut self) -> Vec<store::Row> {
-        self.toll.take()
+        let rows = self.toll.take();
+        if !rows.is_empty() {
+            self.watch.is_due();
+        }
+        rows
     }
 
     /// Stops the answer.
@@ -366,6 +379,9 @@ impl Call {
         }
         if changes_mode {
             self.change_mode(new.call.mode, board);
+        }
+        if old.budget != new.budget {
+            self.budget_changed(board);
         }
         self.settle(board);
     }
@@ -442,6 +458,11 @@ impl Call {
         }
     }
 
+    /// Nothing is being said, answered or heard.
+    fn is_between_turns(&self) -> bool {
+        !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio()
+    }
+
     /// Until when the microphone counts as heard by the provider: what the network took tells, not the talk key.
     fn live_until(&self) -> Option<Instant> {
         self.link.audio_sent().filter(|_| self.link.is_ready() && !self.is_muted).map(|at| at + LIVE)
@@ -461,7 +482,10 @@ impl Call {
 
     fn begin(&mut self, board: &mut Board) {
         self.take_over_now(board);
-        self.started_at.get_or_insert_with(unix_ms);
+        if self.started_at.is_none() {
+            self.started_at = Some(unix_ms());
+            self.watch.is_due();
+        }
         // An open device that is lost or silent stays so until it says otherwise.
         if !(self.sound.is_open() && board.problem().is_some_and(|problem| is_about_devices(problem.code))) {
             board.set_problem(None);
@@ -494,6 +518,7 @@ impl Call {
             self.lost(None, "", board);
         }
         self.continue_handover(board);
+        self.keep_to_budgets(board);
         let is_on = self.sound.is_open() || !self.link.is_idle();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
@@ -541,6 +566,7 @@ fn blocks(code: Code) -> bool {
             | Code::CredentialRefused
             | Code::NotPermitted
             | Code::Quota
+            | Code::Budget
             | Code::Refused
             | Code::GatewayMissing
             | Code::GatewayRefused

@@ -52,6 +52,8 @@ pub(crate) enum Order {
     },
     /// What a call cost.
     Spent(Box<store::Row>),
+    /// What was spent, with the rows that came before this.
+    Count(oneshot::Sender<Result<gateway::Spent, Failure>>),
     /// The call's items are gone.
     SpokenCleared,
     Stop(oneshot::Sender<()>),
@@ -154,6 +156,10 @@ impl Desk {
             Order::Command(command) => self.command(command).await,
             Order::Spoken { item, call_at } => self.spoken(*item, call_at).await,
             Order::Spent(row) => self.spent(*row).await,
+            Order::Count(reply) => {
+                let _ = reply.send(self.count().await);
+                Ok(())
+            }
             Order::Tool { call, reply } => match call.wish() {
                 Ok(wish) => self.draw_for_voice(wish, reply).await,
                 Err(words) => {

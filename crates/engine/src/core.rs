@@ -18,7 +18,7 @@ use crate::api::{
 };
 use crate::board::Board;
 use crate::calibration::Calibrations;
-use crate::call::{Call, Exchange, Sound as CallSound};
+use crate::call::{Call, Exchange, Purse, Sound as CallSound};
 use crate::config::{self, Settings};
 use crate::credential::{Credentials, Found};
 use crate::handle::{Handle, Options, Paths, Request, Sound};
@@ -72,8 +72,13 @@ impl Engine {
         let studio = Studio::new(net.clone(), keyring.clone());
         let (pane, told) =
             chat::Desk::start(text.clone(), keyring.clone(), studio, in_force.subscribe(), paths.data.join("exports"));
-        let exchange =
-            Exchange { net: net.clone(), credentials: credentials.clone(), practice: options.practice.clone(), text };
+        let exchange = Exchange {
+            net: net.clone(),
+            credentials: credentials.clone(),
+            practice: options.practice.clone(),
+            text,
+            purse: Purse::new(pane.clone()),
+        };
         let journal = Journal::new(paths.data.clone());
         let recordings = Recordings::new(paths.data.join("recordings"));
         let outbox = Outbox::new(paths.data.join("outbox"), credentials.clone(), options.overrides.is_none());
@@ -192,7 +197,7 @@ impl Core {
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
-                    if self.call.is_forgotten(&mut self.board) {
+                    if self.call.is_forgotten(&mut self.board) || self.call.is_out_of_budget() {
                         self.hang_up();
                     }
                     self.look_at_microphone();
@@ -278,6 +283,7 @@ impl Core {
         for row in self.call.take_toll() {
             self.tell_pane(chat::Order::Spent(Box::new(row)));
         }
+        self.call.look_at_budgets(self.board.settings());
         for call in self.call.take_tool_calls() {
             let item = call.item;
             let (reply, done) = oneshot::channel();

@@ -165,6 +165,7 @@ fn advice(problem: &Problem) -> &'static str {
         Code::CredentialRefused => "The key may be revoked or mistyped: add it again.",
         Code::NotPermitted => "Allow this model for the key at the provider, or choose another model.",
         Code::Quota => "Add credit at the provider.",
+        Code::Budget => "Raise the budget in the settings, or wait until it begins anew.",
         Code::RateLimited => "Wait a moment and try again.",
         Code::Refused => "Check the model's name and the base URL in the settings.",
         Code::Offline => "Check the network connection and, if you use one, the proxy or firewall.",

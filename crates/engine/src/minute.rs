@@ -4,7 +4,7 @@ use gateway::{Nanodollars, Quantity, Target};
 use protocol::chat::Tokens;
 
 use crate::api::{MinuteCost, Provider, Route};
-use crate::config::{Ear, Mouth, Settings};
+use crate::config::{CascadeSettings, Ear, Mouth, Settings};
 
 /// Half of the minute the user speaks, half of it the answer is heard.
 const HALF: u64 = 30;
@@ -62,10 +62,43 @@ fn cascade(settings: &Settings) -> Option<Nanodollars> {
     let ear = price(&ear(settings), &heard(if is_open { 2 * HALF } else { HALF }))?;
     let speech = Quantity { characters: CHARACTERS, output_ms: HALF * 1_000, ..Quantity::default() };
     let mouth = price(&mouth(settings), &speech)?;
-    let brain = settings.cascade.brain.split_once('/');
-    let (provider, model) = brain.unwrap_or((&settings.chat.provider, &settings.chat.model));
-    let brain = price(&target(provider, model), &Quantity::from(BRAIN))?;
+    let brain = price(&brain(settings), &Quantity::from(BRAIN))?;
     Some(sum([ear, brain, mouth]))
+}
+
+/// Whether talking costs nothing, whatever is said. A model of unknown price is not free.
+pub(crate) fn is_free(settings: &Settings) -> bool {
+    match (settings.call.provider, settings.call.route) {
+        (Provider::Practice, _) => true,
+        (Provider::Openai, Route::Endpoint) => is_unpriced(settings, &target(OWN, &settings.endpoint.model)),
+        (Provider::Cascade, _) => {
+            let CascadeSettings { ear: listens, mouth: speaks, .. } = settings.cascade;
+            let is_local = listens == Ear::Local && speaks == Mouth::Local && is_local(&brain(settings));
+            is_local && [ear(settings), mouth(settings), brain(settings)].iter().all(|one| is_unpriced(settings, one))
+        }
+        (Provider::Openai | Provider::Google | Provider::GptLive | Provider::Elevenlabs | Provider::Deepgram, _) => {
+            false
+        }
+    }
+}
+
+/// Whether the user gave this no price of their own.
+fn is_unpriced(settings: &Settings, target: &Target) -> bool {
+    let anything = Quantity::from(Tokens { input: 1_000_000, output: 1_000_000, ..Tokens::default() });
+    let own = crate::text::prices(&settings.chat).into_iter().filter(|own| own.target == *target);
+    own.map(|own| own.price.cost(&anything)).all(|cost| cost == Nanodollars(0))
+}
+
+fn is_local(target: &Target) -> bool {
+    target.provider.as_str() == crate::text::PRACTICE
+        || gateway::provider(&target.provider).is_some_and(|provider| provider.is_local)
+}
+
+/// The text model between ear and mouth.
+fn brain(settings: &Settings) -> Target {
+    let chosen = settings.cascade.brain.split_once('/');
+    let (provider, model) = chosen.unwrap_or((&settings.chat.provider, &settings.chat.model));
+    target(provider, model)
 }
 
 /// Whether this ear listens over a socket.
@@ -169,6 +202,41 @@ mod tests {
         // $0.05 a minute, whatever is said.
         assert_eq!(nano(&settings, Provider::GptLive), Some(50_000_000));
         assert_eq!(nano(&settings, Provider::Practice), Some(0));
+    }
+
+    #[test]
+    fn only_what_runs_here_or_has_no_price_is_free() {
+        let mut settings = Settings::default();
+        let mut is_free_with = |provider, change: &dyn Fn(&mut Settings)| {
+            settings.call.provider = provider;
+            change(&mut settings);
+            is_free(&settings)
+        };
+        assert!(is_free_with(Provider::Practice, &|_| {}));
+        for provider in
+            [Provider::Openai, Provider::Google, Provider::GptLive, Provider::Elevenlabs, Provider::Deepgram]
+        {
+            assert!(!is_free_with(provider, &|_| {}), "{provider:?}");
+        }
+        let endpoint = |settings: &mut Settings| settings.call.route = Route::Endpoint;
+        assert!(is_free_with(Provider::Openai, &endpoint));
+        let priced = |settings: &mut Settings| {
+            let model = settings.endpoint.model.clone();
+            let price =
+                crate::config::ModelPrice { provider: OWN.into(), model, input: 1.0, cached: -1.0, output: 2.0 };
+            settings.chat.prices.push(price);
+        };
+        assert!(!is_free_with(Provider::Openai, &priced));
+        let local = |settings: &mut Settings| {
+            (settings.cascade.ear, settings.cascade.mouth) = (Ear::Local, Mouth::Local);
+            settings.cascade.brain = "ollama/qwen3".into();
+        };
+        assert!(is_free_with(Provider::Cascade, &local));
+        assert!(!is_free_with(Provider::Cascade, &|settings| settings.cascade.brain = "groq/qwen3".into()));
+        assert!(!is_free_with(Provider::Cascade, &|settings| {
+            local(settings);
+            settings.cascade.mouth = Mouth::DeepgramAura;
+        }));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::api::{Code, Holder, Problem, Receipt, Shape, Way};
 use crate::config::Settings;
 use crate::net::{Dial, HeaderMap, Net, secret_header};
 use crate::route::{at_gateway, base, with_path};
-use crate::text::{Keyring, Shelf};
+use crate::text::{Keyring, Text};
 
 use bill::Bill;
 use line::Line;
@@ -84,7 +84,7 @@ impl Studio {
         &self,
         wish: &Wish,
         settings: &Settings,
-        shelf: &Shelf,
+        text: &Text,
         conversation: Option<i64>,
     ) -> Result<(Picture, Receipt), Failure> {
         let is_empty = wish.prompt.trim().is_empty();
@@ -93,7 +93,7 @@ impl Studio {
             return Err(Failure::new(FailureKind::Invalid, why));
         }
         let place = self.place(settings).await?;
-        let bill = Bill::open(settings, place.way, shelf, conversation).await?;
+        let bill = Bill::open(settings, place.way, text, conversation).await?;
         let outcome = match tokio::time::timeout(LIMIT, self.ask(wish, &place)).await {
             Ok(outcome) => outcome.map_err(|failure| place.redact(failure)),
             Err(_) => Err(Failure::new(FailureKind::TimedOut, "no picture came in time")),

@@ -28,7 +28,8 @@ struct Held {
 }
 
 /// Money set aside; given back when dropped.
-pub(crate) struct Reserve {
+#[derive(Debug)]
+pub struct Reserve {
     id: u64,
     held: Arc<Mutex<Vec<Held>>>,
 }
@@ -40,7 +41,7 @@ impl Drop for Reserve {
 }
 
 /// What a request may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Allowance {
     /// The limit for the answer, tokens; `None`: none is needed.
     pub(crate) max_output: Option<u64>,
@@ -72,52 +73,110 @@ impl Reserves {
         price: &Price,
         wish: Wish,
     ) -> Result<(Allowance, Reserve), Failure> {
+        self.hold(budget, ledger, wish.conversation, |left| allow(price, wish, left)).await
+    }
+
+    /// Sets a known price aside.
+    pub(crate) async fn set_aside(
+        &self,
+        budget: &Budget,
+        ledger: &dyn Ledger,
+        conversation: Option<i64>,
+        amount: Nanodollars,
+    ) -> Result<Reserve, Failure> {
+        let decide = |left| {
+            if amount <= left { Ok(Allowance { amount, ..Allowance::default() }) } else { Err(more(amount, left)) }
+        };
+        self.hold(budget, ledger, conversation, decide).await.map(|(_, reserve)| reserve)
+    }
+
+    /// Holds what `decide` makes of what is left.
+    async fn hold(
+        &self,
+        budget: &Budget,
+        ledger: &dyn Ledger,
+        conversation: Option<i64>,
+        decide: impl FnOnce(Nanodollars) -> Result<Allowance, Failure>,
+    ) -> Result<(Allowance, Reserve), Failure> {
         let _turn = self.turn.lock().await;
         // Looked at before the ledger: what ends in between is counted twice rather than not at all.
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let spent = ledger.spent(wish.conversation).await?;
-        let allowance = allow(price, wish, left(budget, spent, wish.conversation, &held)?)?;
+        let spent = ledger.spent(conversation).await?;
+        let allowance = decide(left(budget, spent, conversation, &held)?)?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let id = held.iter().map(|held| held.id).max().map_or(0, |id| id + 1);
-        held.push(Held { id, conversation: wish.conversation, amount: allowance.amount });
+        held.push(Held { id, conversation, amount: allowance.amount });
         Ok((allowance, Reserve { id, held: Arc::clone(&self.held) }))
     }
 }
 
+/// The limit of which the greatest part is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// The limit.
+    pub limit: Nanodollars,
+    /// What is left of it; above zero.
+    pub left: Nanodollars,
+}
+
 impl Budget {
-    pub(crate) fn is_set(&self) -> bool {
+    /// Whether there is any limit.
+    pub fn is_set(&self) -> bool {
         self.conversation.is_some() || self.day.is_some() || self.month.is_some()
     }
 
-    /// What `spent` leaves of the tightest of the three; a great deal without a budget.
+    /// What `spent` leaves; `None` without a budget.
     ///
     /// # Errors
     /// [`FailureKind::Budget`]: nothing is left of one.
-    pub fn left(&self, spent: Spent, conversation: Option<i64>) -> Result<Nanodollars, Failure> {
-        left(self, spent, conversation, &[])
+    pub fn left(&self, spent: Spent) -> Result<Option<Left>, Failure> {
+        let mut nearest: Option<Left> = None;
+        for (limit, used, name) in limits(self, spent) {
+            let Some(limit) = limit else { continue };
+            let one = Left { limit, left: remainder(limit, used, name)? };
+            let share = |of: &Left| i128::from(of.left.0) * i128::from(one.limit.0);
+            if nearest.is_none_or(|known| share(&known) > i128::from(one.left.0) * i128::from(known.limit.0)) {
+                nearest = Some(one);
+            }
+        }
+        Ok(nearest)
     }
 }
 
-/// The least that is left of the three.
+/// Each limit with what was used of it.
+fn limits(budget: &Budget, spent: Spent) -> [(Option<Nanodollars>, Nanodollars, &'static str); 3] {
+    [
+        (budget.conversation, spent.conversation, "conversation"),
+        (budget.day, spent.day, "day"),
+        (budget.month, spent.month, "month"),
+    ]
+}
+
+fn remainder(limit: Nanodollars, used: Nanodollars, name: &str) -> Result<Nanodollars, Failure> {
+    let left = Nanodollars(limit.0.saturating_sub(used.0));
+    if left.0 <= 0 {
+        return Err(refused(&format!("The budget of {limit} for this {name} is spent.")));
+    }
+    Ok(left)
+}
+
+/// The least that is left of the three; a great deal without a budget.
 fn left(budget: &Budget, spent: Spent, conversation: Option<i64>, held: &[Held]) -> Result<Nanodollars, Failure> {
     let all = held.iter().fold(Nanodollars::ZERO, |sum, held| sum + held.amount);
     let own = held.iter().filter(|held| conversation.is_some() && held.conversation == conversation);
     let own = own.fold(Nanodollars::ZERO, |sum, held| sum + held.amount);
-    let limits = [
-        (budget.conversation.filter(|_| conversation.is_some()), spent.conversation + own, "conversation"),
-        (budget.day, spent.day + all, "day"),
-        (budget.month, spent.month + all, "month"),
-    ];
+    let used = Spent { conversation: spent.conversation + own, day: spent.day + all, month: spent.month + all };
+    let budget = Budget { conversation: budget.conversation.filter(|_| conversation.is_some()), ..*budget };
     let mut least = Nanodollars(i64::MAX);
-    for (limit, used, name) in limits {
+    for (limit, used, name) in limits(&budget, used) {
         let Some(limit) = limit else { continue };
-        let left = Nanodollars(limit.0.saturating_sub(used.0));
-        if left.0 <= 0 {
-            return Err(refused(&format!("The budget of {limit} for this {name} is spent.")));
-        }
-        least = least.min(left);
+        least = least.min(remainder(limit, used, name)?);
     }
     Ok(least)
+}
+
+fn more(amount: Nanodollars, left: Nanodollars) -> Failure {
+    refused(&format!("This would cost about {amount}, more than the {left} that the budget leaves."))
 }
 
 fn refused(message: &str) -> Failure {
@@ -141,8 +200,7 @@ fn allow(price: &Price, wish: Wish, left: Nanodollars) -> Result<Allowance, Fail
         if cost(middle) <= left { low = middle } else { high = middle - 1 }
     }
     if low < SHORTEST_ANSWER {
-        let least = cost(SHORTEST_ANSWER.min(wanted));
-        return Err(refused(&format!("This would cost about {least}, more than the {left} that the budget leaves.")));
+        return Err(more(cost(SHORTEST_ANSWER.min(wanted)), left));
     }
     Ok(Allowance { max_output: Some(low), is_capped: true, amount: cost(low) })
 }
@@ -212,6 +270,31 @@ mod tests {
         let budget = Budget { conversation: dollars(1.0), ..Budget::default() };
         let elsewhere = Wish { conversation: None, ..WISH };
         assert!(Reserves::default().reserve(&budget, &book, &price, elsewhere).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_for_something_else_is_not_there_for_requests() {
+        let (reserves, price) = (Reserves::default(), Price::dollars(1.0, None, 10.0));
+        let budget = Budget { day: dollars(0.015), ..Budget::default() };
+        let book = Book(Spent::default());
+        let amount = Nanodollars(10_000_000);
+        let first = reserves.set_aside(&budget, &book, None, amount).await.unwrap();
+        let refused = reserves.set_aside(&budget, &book, None, amount).await.unwrap_err();
+        assert!(refused.kind == FailureKind::Budget && refused.message.contains("$0.005"), "{refused}");
+        assert!(reserves.reserve(&budget, &book, &price, WISH).await.unwrap().0.is_capped);
+        drop(first);
+        assert!(!reserves.reserve(&budget, &book, &price, WISH).await.unwrap().0.is_capped);
+    }
+
+    #[test]
+    fn the_budget_that_is_nearest_to_its_end_is_told() {
+        let spent = Spent { conversation: Nanodollars(10), day: Nanodollars(80), month: Nanodollars(80) };
+        let limit = |nano| Some(Nanodollars(nano));
+        let budget = Budget { conversation: limit(20), day: limit(100), month: limit(1_000) };
+        assert_eq!(budget.left(spent), Ok(Some(Left { limit: Nanodollars(100), left: Nanodollars(20) })));
+        assert_eq!(Budget::default().left(spent), Ok(None));
+        let failure = Budget { month: limit(80), ..budget }.left(spent).unwrap_err();
+        assert!(failure.kind == FailureKind::Budget && failure.message.contains("month"), "{failure}");
     }
 
     proptest! {

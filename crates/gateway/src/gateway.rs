@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::pipeline::{self, Shared, unix_ms};
 use crate::price::input_tokens;
-use crate::{Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, models, passage, route};
+use crate::{
+    Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, Reserve, models, passage, route,
+};
 
 /// Pieces on their way; a reader that is slower makes the provider wait.
 const PIECES: usize = 64;
@@ -55,6 +57,20 @@ impl Gateway {
         let settings = self.shared.settings();
         let targets = route::order(&ask.order, &ask.request, &settings, &self.shared.board, &self.shared.known);
         route::estimate(targets.ok()?.first()?, &ask.request, input_tokens(&ask.request), &settings)
+    }
+
+    /// Sets money aside for what is paid past this gateway, until the reserve is dropped: nothing that is asked meanwhile
+    /// can pass a budget together with it. `None`: there is no budget.
+    ///
+    /// # Errors
+    /// [`FailureKind::Budget`](protocol::chat::FailureKind::Budget): so much is not left, or nobody knows.
+    pub async fn set_aside(&self, conversation: Option<i64>, amount: Nanodollars) -> Result<Option<Reserve>, Failure> {
+        let budget = self.shared.settings().budget;
+        if !budget.is_set() {
+            return Ok(None);
+        }
+        let reserves = &self.shared.reserves;
+        reserves.set_aside(&budget, &*self.shared.parts.ledger, conversation, amount).await.map(Some)
     }
 
     /// Every provider that was tried since the start, by name.

@@ -35,6 +35,7 @@ mod validate;
 mod wire;
 
 pub use ask::{Ask, Order, Policy, Purpose, Target, Way};
+pub use budget::{Left, Reserve};
 pub use gateway::Gateway;
 pub use health::{Circuit, Health, Percentiles};
 pub use ledger::{Outcome, Row};

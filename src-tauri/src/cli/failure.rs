@@ -76,7 +76,7 @@ pub(crate) fn status(code: Code) -> u8 {
         | Code::AnswerFailed
         | Code::GatewayMissing => PROVIDER,
         Code::EndpointMissing => USAGE,
-        Code::SettingsDamaged | Code::RecordingFailed | Code::Unsent | Code::Internal => OTHER,
+        Code::Budget | Code::SettingsDamaged | Code::RecordingFailed | Code::Unsent | Code::Internal => OTHER,
     }
 }
 
@@ -87,6 +87,7 @@ pub(crate) fn words(problem: &Problem) -> String {
         Code::CredentialRefused => "The provider did not accept the key. It may be revoked or mistyped.",
         Code::NotPermitted => "This key or account may not use this model.",
         Code::Quota => "This account has no credit left.",
+        Code::Budget => "A budget of yours is spent. Raise it in the settings, or wait until it begins anew.",
         Code::RateLimited => "The provider is limiting requests. Wait a moment and try again.",
         Code::Refused => "The provider refused the model or a setting.",
         Code::Offline => "The server cannot be reached. Is this machine online?",
@@ -128,7 +129,7 @@ mod tests {
             (PROVIDER, vec![Code::Quota, Code::RateLimited, Code::Refused, Code::ProviderTrouble]),
             (PROVIDER, vec![Code::AnswerFailed, Code::GatewayMissing]),
             (USAGE, vec![Code::EndpointMissing]),
-            (OTHER, vec![Code::SettingsDamaged, Code::RecordingFailed, Code::Unsent, Code::Internal]),
+            (OTHER, vec![Code::Budget, Code::SettingsDamaged, Code::RecordingFailed, Code::Unsent, Code::Internal]),
         ];
         for (expected, codes) in table {
             for code in codes {

@@ -132,6 +132,7 @@ fn ends_a_call(code: Code) -> bool {
         | Code::CredentialRefused
         | Code::NotPermitted
         | Code::Quota
+        | Code::Budget
         | Code::RateLimited
         | Code::Refused
         | Code::Offline

@@ -26,6 +26,8 @@ pub enum Code {
     NotPermitted,
     /// No credit left.
     Quota,
+    /// A budget of the user's own is spent.
+    Budget,
     /// Too many requests.
     RateLimited,
     /// The provider refused the model or a setting.
@@ -115,6 +117,13 @@ pub enum Note {
     HungUp {
         /// For so long.
         seconds: u32,
+    },
+    /// Four fifths of a budget are spent; told once in a call.
+    BudgetNear {
+        /// What is left of it, nano-dollars.
+        left_nano: i64,
+        /// The whole, nano-dollars.
+        limit_nano: i64,
     },
     /// The microphone is muted, and the voice is paid by the second all the same.
     MutedCosts,

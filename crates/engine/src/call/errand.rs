@@ -21,6 +21,9 @@ const WAITING: usize = 256;
 /// Between two pieces of an HTTP answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// Code of a fault that is no provider's: a budget of the user's own is spent.
+pub(super) const OWN_BUDGET: &str = "own_budget";
+
 /// What came of an errand.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -188,5 +191,7 @@ fn fault(failure: &Failure) -> Fault {
         | FailureKind::Broken
         | FailureKind::Cancelled => Cause::Response,
     };
-    Fault { cause, code: failure.code.clone(), message: failure.message.clone() }
+    let is_budget = failure.kind == FailureKind::Budget;
+    let code = if is_budget { Some(OWN_BUDGET.to_owned()) } else { failure.code.clone() };
+    Fault { cause, code, message: failure.message.clone() }
 }

@@ -9,6 +9,7 @@ use protocol::Input;
 use crate::api::{Code, Note, Problem, Provider};
 use crate::board::Board;
 use crate::config::Settings;
+use crate::minute;
 
 use super::Call;
 use super::spare::Grown;
@@ -52,7 +53,7 @@ impl Call {
     /// Is this the moment for it?
     pub(super) fn continue_handover(&mut self, board: &mut Board) {
         let Some(why) = self.handover else { return };
-        if self.session.is_busy() || !self.queued.is_empty() || self.gate.has_audio() {
+        if !self.is_between_turns() {
             return;
         }
         if !self.spare.is_open(&Way::of(board.settings())) {
@@ -102,7 +103,11 @@ impl Call {
         let settings = board.settings();
         let failed = settings.call.provider;
         let is_free = |other: &Provider| *other != failed && !self.stand_in.failed.contains(other);
-        let Some(next) = settings.call.stand_ins.iter().copied().find(is_free) else { return false };
+        // Whoever costs is stopped by the same budget.
+        let is_affordable =
+            |other: &Provider| problem.code != Code::Budget || minute::is_free(&with_provider(settings, *other));
+        let next = settings.call.stand_ins.iter().copied().find(|other| is_free(other) && is_affordable(other));
+        let Some(next) = next else { return false };
         tracing::info!(?failed, ?next, code = ?problem.code, "another voice stands in");
         self.stand_in.failed.push(failed);
         let chosen = self.stand_in.present.map_or(failed, |(chosen, _)| chosen);
@@ -154,6 +159,7 @@ fn is_of_voice(code: Code) -> bool {
             | Code::CredentialRefused
             | Code::NotPermitted
             | Code::Quota
+            | Code::Budget
             | Code::RateLimited
             | Code::Refused
             | Code::ProviderTrouble

@@ -22,6 +22,7 @@ use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
 use crate::route::{Failure, Form, Ladder, Road};
 use crate::text::Text;
 
+use super::purse::Purse;
 use super::spare::{Spare, Taken};
 use super::way::Way;
 
@@ -52,6 +53,8 @@ pub(crate) struct Exchange {
     pub(crate) practice: watch::Receiver<String>,
     /// For voices that only listen and speak.
     pub(crate) text: Text,
+    /// For the budgets.
+    pub(crate) purse: Purse,
 }
 
 /// What the connection reports.
@@ -116,7 +119,7 @@ struct Wire {
     close: (Option<u16>, String),
 }
 
-pub(super) type Dialed = Result<(Vec<(Leg, Socket)>, Road), Refused>;
+pub(super) type Dialed = Result<(Connection, Road), Refused>;
 
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -144,6 +147,16 @@ impl Link {
             return false;
         }
         match spare.take(&Way::of(settings)) {
+            // The budgets were looked at when it was opened, and may be spent by now.
+            Taken::Open(connection, road) if Purse::is_asked(settings) => {
+                let (exchange, settings) = (self.exchange.clone(), settings.clone());
+                self.dials.spawn(async move {
+                    afford(&exchange, &settings).await?;
+                    Ok((connection, road))
+                });
+                self.state = State::Dialing;
+                return true;
+            }
             Taken::Open(connection, road) => {
                 self.road = Some(road);
                 self.state = State::Open(Box::new(connection));
@@ -188,9 +201,9 @@ impl Link {
                     self.dial_anew(&settings);
                 }
                 State::Dialing => match self.dials.join_next().await {
-                    Some(Ok(Ok((sockets, road)))) => {
+                    Some(Ok(Ok((connection, road)))) => {
                         self.road = Some(road);
-                        self.state = State::Open(Box::new(Connection::new(sockets)));
+                        self.state = State::Open(Box::new(connection));
                         return LinkEvent::Opened;
                     }
                     Some(Ok(Err(Refused { problem, is_transient }))) => {
@@ -334,7 +347,7 @@ impl Link {
 }
 
 impl Connection {
-    pub(super) fn new(sockets: Vec<(Leg, Socket)>) -> Self {
+    fn new(sockets: Vec<(Leg, Socket)>) -> Self {
         let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
         Self { wires, ready_since: None }
     }
@@ -435,6 +448,7 @@ pub(super) async fn dial(
     remembered: Option<Form>,
     road: Option<Road>,
 ) -> Dialed {
+    afford(&exchange, &settings).await?;
     let mut road = match road {
         Some(road) => road,
         None => find_road(&exchange, &settings, remembered).await?,
@@ -444,7 +458,13 @@ pub(super) async fn dial(
         async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
     });
     let sockets = try_join_all(legs).await?;
-    Ok((sockets, road))
+    Ok((Connection::new(sockets), road))
+}
+
+/// Nothing is dialled that no budget pays for.
+async fn afford(exchange: &Exchange, settings: &Settings) -> Result<(), Refused> {
+    let looked = exchange.purse.clone().look(settings.clone()).await;
+    looked.map(drop).map_err(|problem| Refused { problem, is_transient: false })
 }
 
 /// Tries rung after rung.

@@ -115,8 +115,7 @@ impl Spare {
                     let dialed = dials.join_next().await;
                     let State::Dialing { way, keep, .. } = std::mem::take(&mut self.state) else { continue };
                     match dialed {
-                        Some(Ok(Ok((sockets, road)))) => {
-                            let connection = Connection::new(sockets);
+                        Some(Ok(Ok((connection, road)))) => {
                             self.state = State::Open { way, connection, road, until: Instant::now() + keep };
                             return Grown::Open;
                         }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod both;
+mod budget;
 mod cascade;
 mod deepgram;
 mod deepgram_cascade;
@@ -24,16 +26,18 @@ use audio::Card;
 use emulator::{Answer, Emulator, FaultKind, GatewayCredentials, Keys, Script, TokenForms, Verdict};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
-use super::{Call, Exchange, Sound};
+use super::{Call, Exchange, Purse, Sound};
 use crate::api::{About, Change, Code, Delivery, Event, Holder, Kind, Link, Note, Snapshot, Talk};
 use crate::board::Board;
+use crate::chat::{Desk, Order};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::latency::Journal;
 use crate::net::{Net, NetOptions};
 use crate::outbox::Outbox;
+use crate::picture::Studio;
 use crate::recording::Recordings;
 use crate::text::{self, Shelf};
 
@@ -47,6 +51,10 @@ struct Rig {
     events: broadcast::Receiver<Event>,
     credentials: Credentials,
     _practice: watch::Sender<String>,
+    /// The text pane, and what it tells.
+    pane: mpsc::Sender<Order>,
+    told: mpsc::Receiver<Change>,
+    in_force: watch::Sender<Settings>,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -76,8 +84,13 @@ impl Rig {
         let (url, practice) = watch::channel(practice);
         let net = Net::new(NetOptions::default()).unwrap();
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
-        let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);
-        let exchange = Exchange { net, credentials: credentials.clone(), practice, text };
+        let (text, keyring, _) = text::start(&net, &credentials, shelf, practice.clone(), &settings);
+        let in_force = watch::Sender::new(settings.clone());
+        let studio = Studio::new(net.clone(), keyring.clone());
+        let exports = folder.path().join("exports");
+        let (pane, told) = Desk::start(text.clone(), keyring, studio, in_force.subscribe(), exports);
+        let purse = Purse::new(pane.clone());
+        let exchange = Exchange { net, credentials: credentials.clone(), practice, text, purse };
         let card = Card::Files { input: Some(input), output: Some(folder.path().join("heard.wav")) };
         let journal = Journal::new(folder.path().join("data"));
         let recordings = Recordings::new(folder.path().join("recordings"));
@@ -87,7 +100,7 @@ impl Rig {
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
-        Self { call, board, events, credentials, _practice: url, folder }
+        Self { call, board, events, credentials, _practice: url, pane, told, in_force, folder }
     }
 
     fn now(&mut self) -> Snapshot {
@@ -124,6 +137,7 @@ impl Rig {
     fn configure(&mut self, patch: Value) {
         let old = self.board.settings().clone();
         self.board.set_settings(config::merge(&old, &patch).unwrap());
+        self.in_force.send_replace(self.board.settings().clone());
         self.call.configure(&old, &mut self.board);
     }
 

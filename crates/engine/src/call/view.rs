@@ -8,6 +8,8 @@ use protocol::{Cause, Fault, ItemId};
 use crate::api::{Code, Delivery, Item, Kind, Problem, Role, Usage, Waterfall};
 use crate::config::{Detector, NoiseReduction, Settings};
 
+use super::errand::OWN_BUDGET;
+
 /// What the engine knows of an item beyond the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
@@ -113,6 +115,7 @@ pub(crate) fn problem(fault: &Fault) -> Problem {
     let code = match fault.cause {
         Cause::Credential => Code::CredentialRefused,
         Cause::Permission => Code::NotPermitted,
+        Cause::Quota if fault.code.as_deref() == Some(OWN_BUDGET) => Code::Budget,
         Cause::Quota => Code::Quota,
         Cause::RateLimited => Code::RateLimited,
         Cause::Refused => Code::Refused,

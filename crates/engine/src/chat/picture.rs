@@ -119,8 +119,8 @@ impl Desk {
         let shape = wish.shape;
         store.update(message, Patch { receipt: kept(shape, None, None), ..Patch::default() }).await?;
         self.voice.follow(conversation, message);
-        let (studio, shelf) = (self.studio.clone(), self.text.shelf().clone());
-        let task = tokio::spawn(async move { studio.make(&wish, &settings, &shelf, Some(conversation)).await });
+        let (studio, text) = (self.studio.clone(), self.text.clone());
+        let task = tokio::spawn(async move { studio.make(&wish, &settings, &text, Some(conversation)).await });
         self.making = Some(Making { conversation, message, shape, task, reply });
         self.show_pictures(conversation).await?;
         self.tell_history().await

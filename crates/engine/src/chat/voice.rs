@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use protocol::chat::Failure;
 use store::{Kind, MessageId, NewMessage, Patch, Role, Span, State};
 use tokio::time::Instant;
 
 use super::{Desk, millis};
 use crate::api::{self, Delivery, Item};
+use crate::text;
 
 /// Least time between two writes of a turn that is being spoken.
 const WRITE: std::time::Duration = millis(1000);
@@ -132,6 +134,12 @@ impl Desk {
         let conversation = self.voice.conversation().map(|(conversation, _)| store::ConversationId(conversation));
         self.store()?.record(store::Row { conversation, ..row })?;
         self.tell_budget().await
+    }
+
+    /// What was spent, in the conversation of the call too, or in the one that its turns will belong to.
+    pub(super) async fn count(&self) -> Result<gateway::Spent, Failure> {
+        let own = self.voice.conversation().map(|(conversation, _)| conversation);
+        text::spent(self.text.shelf(), own.or(self.chat.conversation)).await
     }
 
     /// Writes the turns that changed.

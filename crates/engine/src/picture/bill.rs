@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use gateway::{Nanodollars, Reserve};
 use protocol::chat::{Failure, FailureKind};
 use store::{ConversationId, Outcome, Row, Store};
 
@@ -9,7 +10,7 @@ use super::FAL;
 use crate::api::{CacheMark, Receipt, Way};
 use crate::call::unix_ms;
 use crate::config::Settings;
-use crate::text::{Shelf, budget, dollars, gateway_way, kind_name, spent, way_name};
+use crate::text::{Text, dollars, gateway_way, kind_name, way_name};
 
 /// Nano-dollars of a picture, by app (fal's pages of models, read 2026-11).
 const PRICES: &[(&str, i64)] = &[("fal-ai/flux/schnell", 3_000_000)];
@@ -20,6 +21,8 @@ pub(super) struct Bill {
     row: Row,
     began: Instant,
     way: Way,
+    /// Its price is held until the row is written.
+    _reserve: Option<Reserve>,
 }
 
 impl Bill {
@@ -27,19 +30,17 @@ impl Bill {
     pub(super) async fn open(
         settings: &Settings,
         way: Way,
-        shelf: &Shelf,
+        text: &Text,
         conversation: Option<i64>,
     ) -> Result<Self, Failure> {
         let fal = &settings.providers.fal;
         let listed = PRICES.iter().find(|(app, _)| *app == fal.app.trim()).map(|(_, price)| *price);
         // A price of 0 is none to `dollars`.
         let own = (fal.price >= 0.0).then(|| dollars(fal.price).map_or(0, |price| price.0));
-        let left = budget(&settings.budget).left(spent(shelf, conversation).await?, conversation)?;
-        if own.or(listed).is_some_and(|price| price > left.0) {
-            return Err(Failure::new(FailureKind::Budget, "A picture would cost more than the budget leaves."));
-        }
+        let price = Nanodollars(own.or(listed).unwrap_or(0));
+        let reserve = text.gateway().set_aside(conversation, price).await?;
         let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
-        let store = shelf.store().await.map_err(unknown)?.clone();
+        let store = text.shelf().store().await.map_err(unknown)?.clone();
         let row = Row {
             at_ms: unix_ms(),
             purpose: "tool".into(),
@@ -56,7 +57,7 @@ impl Bill {
             is_estimate: true,
             ..Row::default()
         };
-        Ok(Self { store, row, began: Instant::now(), way })
+        Ok(Self { store, row, began: Instant::now(), way, _reserve: reserve })
     }
 
     /// The request is over: a picture that did not come costs nothing.

@@ -8,13 +8,14 @@ use emulator::fal::{Fal, Plan, Trouble, Way as Seen};
 use protocol::chat::{Failure, FailureKind};
 use serde_json::{Value, json};
 use store::Group;
+use tokio::sync::watch;
 
 use super::{Picture, Studio, Wish};
 use crate::api::{Receipt, Shape};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Net, NetOptions};
-use crate::text::{Keyring, Shelf};
+use crate::text::{self, Keyring, Shelf, Text};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ const TOKEN: &str = "cf-token-never-shown";
 struct Rig {
     studio: Studio,
     settings: Settings,
-    shelf: Shelf,
+    text: Text,
     _folder: tempfile::TempDir,
 }
 
@@ -46,13 +47,15 @@ impl Rig {
         let settings = config::merge(&Settings::default(), &addresses).unwrap();
         let settings = config::merge(&settings, patch).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let studio = Studio::new(Net::new(NetOptions::default()).unwrap(), Keyring::new(credentials));
-        Self { studio, settings, shelf: Shelf::new(folder.path().join("sidetone.db")), _folder: folder }
+        let net = Net::new(NetOptions::default()).unwrap();
+        let shelf = Shelf::new(folder.path().join("sidetone.db"));
+        let (text, ..) = text::start(&net, &credentials, shelf, watch::channel(String::new()).1, &settings);
+        Self { studio: Studio::new(net, Keyring::new(credentials)), settings, text, _folder: folder }
     }
 
     async fn make(&self, prompt: &str) -> Result<(Picture, Receipt), Failure> {
         let wish = Wish { prompt: prompt.into(), shape: Shape::Landscape };
-        let making = self.studio.make(&wish, &self.settings, &self.shelf, None);
+        let making = self.studio.make(&wish, &self.settings, &self.text, None);
         tokio::time::timeout(LIMIT, making).await.unwrap()
     }
 
@@ -62,7 +65,7 @@ impl Rig {
 
     /// Requests in the ledger, and what they cost.
     async fn spent(&self) -> (u64, i64) {
-        let usage = self.shelf.store().await.unwrap().usage(0, Group::All).await.unwrap();
+        let usage = self.text.shelf().store().await.unwrap().usage(0, Group::All).await.unwrap();
         usage.first().map(|all| (all.requests, all.cost_nano)).unwrap_or_default()
     }
 }
@@ -178,6 +181,16 @@ async fn a_budget_holds_over_several_pictures_at_the_users_own_price() {
     }
     assert_eq!(rig.refused().await.kind, FailureKind::Budget);
     assert_eq!(fal.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn pictures_at_the_same_time_cannot_pass_a_budget_together() {
+    let fal = fal(&[]).await;
+    let rig = Rig::new(&fal, &json!({ "budget": { "day": 0.15 }, "providers": { "fal": { "price": 0.1 } } }));
+    let (one, other) = tokio::join!(rig.make("a red fox"), rig.make("a blue fox"));
+    let refused = one.err().into_iter().chain(other.err()).collect::<Vec<_>>();
+    assert!(matches!(&*refused, [failure] if failure.kind == FailureKind::Budget), "{refused:?}");
+    assert_eq!((fal.seen().len(), rig.spent().await), (1, (1, 100_000_000)));
 }
 
 #[tokio::test]

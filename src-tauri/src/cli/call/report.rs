@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use engine::api::{Change, Delivery, Event, Item, Kind, Link, Note, Role, Talk};
+use engine::gateway::Nanodollars;
 use serde_json::json;
 
 use crate::cli::failure::{Failure, words};
@@ -169,6 +170,10 @@ fn passing_words(passing: &Note) -> String {
         }
         Note::HungUp { seconds } => {
             format!("Nobody spoke for {seconds} s: the call was ended, as this voice is paid by the second.")
+        }
+        Note::BudgetNear { left_nano, limit_nano } => {
+            let (left, limit) = (Nanodollars(*left_nano), Nanodollars(*limit_nano));
+            format!("Of your budget of {limit} only {left} are left.")
         }
         Note::MutedCosts => "Muted, this voice costs as much: it is paid by the second.".into(),
         Note::SpeakingMuted => "You speak, but the microphone is muted.".into(),

@@ -16,7 +16,8 @@ async fn a_thousand_conversations_at_once_are_all_answered() {
     let net = Net::new(NetOptions::default()).unwrap();
     let shelf = Shelf::new(folder.path().join("sidetone.db"));
     let (text, ..) = text::start(&net, &credentials, shelf, practice.clone(), &settings);
-    let exchange = Exchange { net, credentials, practice, text };
+    let purse = Purse::new(mpsc::channel(1).0);
+    let exchange = Exchange { net, credentials, practice, text, purse };
     let one = |number: usize| {
         let (exchange, settings) = (exchange.clone(), settings.clone());
         async move {

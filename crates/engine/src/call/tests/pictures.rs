@@ -3,81 +3,25 @@
 use emulator::fal::{Fal, Plan, Trouble};
 use emulator::voices::{self, Voices};
 use emulator::{ClientEvent, Record};
-use tokio::sync::{mpsc, oneshot};
 
+use super::both::Both;
 use super::*;
 use crate::api::{ChatMessage, MessageState};
-use crate::chat::{Desk, Order};
-use crate::picture::Studio;
 
 const WISH: &str = "a red fox in the snow";
 
-/// The call and the text pane, with what the core does between them.
-struct Both {
-    rig: Rig,
-    pane: mpsc::Sender<Order>,
-    told: mpsc::Receiver<Change>,
-    replies: Vec<(protocol::ItemId, oneshot::Receiver<String>)>,
-    _settings: watch::Sender<Settings>,
-}
-
-impl Both {
-    fn new(fal: &Fal, practice: String, settings: Value, speech_ms: u32) -> Self {
-        let credentials = Credentials::without_keychain(|name| {
-            ["FAL_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPGRAM_API_KEY"]
-                .contains(&name)
-                .then(|| "test-key".to_owned())
-        });
-        let address = json!({ "providers": { "fal": { "base_url": fal.base_url() } } });
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let mut rig = Rig::at(folder.clone(), credentials.clone(), practice, settings, speech_ms);
-        rig.configure(address);
-        let settings = watch::Sender::new(rig.board.settings().clone());
-        let exchange = rig.call.exchange();
-        let keyring = text::Keyring::new(credentials);
-        let studio = Studio::new(exchange.net, keyring.clone());
-        let (pane, told) =
-            Desk::start(exchange.text, keyring, studio, settings.subscribe(), folder.path().join("exports"));
-        rig.call.set_fal_key(true, &mut rig.board);
-        Self { rig, pane, told, replies: Vec::new(), _settings: settings }
-    }
-
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Snapshot) -> bool) -> Snapshot {
-        let going_on = async {
-            loop {
-                let (_, spoken) = self.rig.board.take_spoken();
-                for item in spoken {
-                    let call_at = item.at;
-                    self.pane.send(Order::Spoken { item: Box::new(item), call_at }).await.unwrap();
-                }
-                for call in self.rig.call.take_tool_calls() {
-                    let (reply, done) = oneshot::channel();
-                    self.replies.push((call.item, done));
-                    self.pane.send(Order::Tool { call, reply }).await.unwrap();
-                }
-                let now = self.rig.now();
-                if is_so(&now) {
-                    return now;
-                }
-                let reply = async {
-                    match self.replies.first_mut() {
-                        Some((item, reply)) => (*item, reply.await.unwrap()),
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    happening = self.rig.call.next() => self.rig.call.happen(happening, &mut self.rig.board),
-                    Some(change) = self.told.recv() => self.rig.board.show(change),
-                    (item, output) = reply => {
-                        self.replies.remove(0);
-                        self.rig.call.tool_result(item, &output, &mut self.rig.board);
-                    }
-                }
-            }
-        };
-        let outcome = tokio::time::timeout(LIMIT, going_on).await;
-        outcome.unwrap_or_else(|_| panic!("not so: {what}\n{:#?}", self.rig.now()))
-    }
+/// With a fal and with keys for everything.
+fn with_fal(fal: &Fal, practice: String, settings: Value, speech_ms: u32) -> Both {
+    let credentials = Credentials::without_keychain(|name| {
+        ["FAL_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPGRAM_API_KEY"]
+            .contains(&name)
+            .then(|| "test-key".to_owned())
+    });
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let mut rig = Rig::at(folder, credentials, practice, settings, speech_ms);
+    rig.configure(json!({ "providers": { "fal": { "base_url": fal.base_url() } } }));
+    rig.call.set_fal_key(true, &mut rig.board);
+    Both::new(rig)
 }
 
 fn picture(now: &Snapshot) -> Option<&ChatMessage> {
@@ -111,7 +55,7 @@ fn outputs(record: &Record) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_voice_makes_a_picture_and_goes_on() {
     let (partner, fal) = (painter(Vec::new()).await, Fal::start(Plan::default()).await.unwrap());
-    let mut both = Both::new(&fal, partner.base_url(), json!({}), 600);
+    let mut both = with_fal(&fal, partner.base_url(), json!({}), 600);
     both.rig.call.press(&mut both.rig.board);
     let now = both.until("the picture and the answer", |now| has_picture(now) && answered(now).is_some()).await;
     assert_eq!(picture(&now).unwrap().text, WISH);
@@ -127,7 +71,7 @@ async fn a_voice_hears_why_there_is_no_picture() {
     let troubles = vec![Trouble::Status(422)];
     let fal = Fal::start(Plan { troubles: troubles.clone(), ..Plan::default() }).await.unwrap();
     let partner = painter(troubles).await;
-    let mut both = Both::new(&fal, partner.base_url(), json!({}), 600);
+    let mut both = with_fal(&fal, partner.base_url(), json!({}), 600);
     both.rig.call.press(&mut both.rig.board);
     let is_failed = |now: &Snapshot| picture(now).is_some_and(|picture| picture.state == MessageState::Failed);
     let now = both.until("the failure and the answer", |now| is_failed(now) && answered(now).is_some()).await;
@@ -139,7 +83,7 @@ async fn a_voice_hears_why_there_is_no_picture() {
 async fn a_user_who_speaks_on_is_answered_while_the_picture_is_made() {
     let fal = Fal::start(Plan { pace: Duration::from_secs(2), ..Plan::default() }).await.unwrap();
     let partner = painter(Vec::new()).await;
-    let mut both = Both::new(&fal, partner.base_url(), json!({}), 600);
+    let mut both = with_fal(&fal, partner.base_url(), json!({}), 600);
     both.rig.call.press(&mut both.rig.board);
     both.until("the picture is being made", |now| picture(now).is_some()).await;
     both.rig.call.say("And how are you?", &mut both.rig.board);
@@ -162,7 +106,7 @@ async fn other_voices_make_pictures_too() {
             "call": { "provider": provider, "route": "direct" },
             "providers": { "google": { "base_url": base }, "deepgram": { "base_url": base, "agent_base_url": base } },
         });
-        let mut both = Both::new(&fal, partner.base_url(), settings, 900);
+        let mut both = with_fal(&fal, partner.base_url(), settings, 900);
         both.rig.call.press(&mut both.rig.board);
         both.until("the whole turn was spoken", |now| now.items.first().is_some_and(|item| item.duration_ms >= 850))
             .await;
