@@ -295,6 +295,14 @@ pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.id == id.0)
 }
 
+/// The provider that a name means: its own one, or the one that Cloudflare AI Gateway's paths have for it, such as
+/// `google-vertex-ai` or `grok`.
+pub fn named(name: &str) -> Option<ProviderId> {
+    let id = ProviderId::from(name);
+    let slug = |provider: &&Provider| provider.gateway_path.split('/').next() == Some(name) && !name.is_empty();
+    if provider(&id).is_some() { Some(id) } else { Some(PROVIDERS.iter().find(slug)?.id.into()) }
+}
+
 /// The provider that a model's name alone tells: `dynamic/{route}`, `custom-{slug}/{model}` and `cloudflare/auto` exist at
 /// the gateway only.
 pub fn provider_of(model: &str) -> Option<ProviderId> {
@@ -319,6 +327,20 @@ mod tests {
             assert!(listed.is_some_and(|listed| listed.text), "{}: {}", provider.id, provider.usual_model);
             assert!(listed.unwrap().price.input <= 5_000_000_000, "{}: a dear one", provider.id);
         }
+    }
+
+    #[test]
+    fn a_provider_is_known_by_the_gateway_s_name_for_it_too() {
+        for (name, id) in [
+            ("google-vertex-ai", "google-vertex"),
+            ("grok", "xai"),
+            ("perplexity-ai", "perplexity"),
+            ("openai", "openai"),
+            ("custom-mine", "custom-mine"),
+        ] {
+            assert_eq!(named(name), Some(id.into()), "{name}");
+        }
+        assert_eq!((named("nobody"), named("")), (None, None));
     }
 
     #[test]

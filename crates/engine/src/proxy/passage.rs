@@ -81,7 +81,8 @@ async fn by_model(
     relay(hall, target.provider.as_str(), passage).await
 }
 
-/// A provider's own path: `/api/v1/ai-gateway/providers/{provider}/{path}`.
+/// A provider's own path: `/api/v1/ai-gateway/providers/{provider}/{path}`, as it is at the gateway, in the provider's own
+/// libraries (`anthropic/v1/messages`), or behind its base URL (`anthropic/messages`).
 pub(super) async fn native(
     State(hall): State<Arc<Hall>>,
     Path((name, path)): Path<(String, String)>,
@@ -90,12 +91,18 @@ pub(super) async fn native(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let known = gateway::provider(&ProviderId::from(name.as_str()));
-    if path == "chat/completions" && (known.is_some() || name == PRACTICE) {
-        return chat::answer(&hall, Some(&name), &headers, body).await;
+    let id = if name == PRACTICE { Some(name.as_str().into()) } else { gateway::named(&name) };
+    let Some(ProviderId(id)) = id else {
+        return outcome::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no provider {name:?}."));
+    };
+    let path = format!("/{path}");
+    let known = gateway::provider(&ProviderId::from(id.as_str()));
+    let is_chat = known.map_or(path.as_str(), |known| gateway::behind_base(known, &path)) == "/chat/completions";
+    if is_chat {
+        return chat::answer(&hall, Some(&id), &headers, body).await;
     }
     if known.is_none() {
-        return outcome::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no provider {name:?}."));
+        return outcome::invalid("The practice partner understands plain chat requests only.");
     }
     if path.split('/').any(|step| step == ".." || step == ".") || path.contains(['\\', '#', '?']) {
         return outcome::invalid("This path leads elsewhere.");
@@ -114,7 +121,7 @@ pub(super) async fn native(
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let fields: Value = serde_json::from_slice(&body).unwrap_or_default();
     let model = fields["model"].as_str().map(str::to_owned).or_else(|| model_in(&path)).unwrap_or_default();
-    relay(&hall, &name, Partial { method, path: format!("/{path}{query}"), model, headers, body }).await
+    relay(&hall, &id, Partial { method, path: path + &query, model, headers, body }).await
 }
 
 /// Google's paths name the model: `models/MODEL:generateContent`.
