@@ -61,8 +61,8 @@ fn own<'a>(provider: &Provider, settings: &'a Settings) -> Option<&'a str> {
 /// else the base URL ends with, or without it.
 pub fn behind_base<'a>(provider: &Provider, path: &'a str) -> &'a str {
     let base = provider.base_url;
-    let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
-    let repeated = ends.filter(|end| base.ends_with(&path[..*end])).last();
+    let mut ends = path.rmatch_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+    let repeated = ends.find(|end| base.ends_with(&path[..*end]));
     repeated.map_or(path, |end| &path[end..])
 }
 

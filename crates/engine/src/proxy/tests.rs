@@ -188,6 +188,46 @@ async fn a_chat_is_answered_whole_and_in_pieces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fields_that_say_nothing_are_no_hindrance_and_others_are_named() {
+    let rig = Rig::new(Script::default()).await;
+    let silent = json!({ "model": "anthropic/claude-sonnet-5-5", "n": 1, "top_p": 1.0, "stop": null, "tools": [],
+        "presence_penalty": 0, "logprobs": false, "response_format": {} });
+    let (status, body) = rig.post("/v1/chat/completions", question(&silent)).await;
+    assert_eq!(status, 200, "{body}");
+    let speaking = json!({ "model": "anthropic/claude-sonnet-5-5", "seed": 7, "top_p": 0.5 });
+    let (status, body) = rig.post("/v1/chat/completions", question(&speaking)).await;
+    assert_eq!((status, body.contains("seed, top_p")), (400, true), "{body}");
+    for path in ["/v1/chat/completions", "/v1/embeddings", "/v1/responses"] {
+        assert_eq!(rig.post(path, json!(["no object"])).await.0, 400, "{path}");
+    }
+    let (status, body) = rig.post("/v1/nothing", json!({})).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, body["error"]["code"].as_str()), (404, Some("not_found")), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instructions_may_come_in_several_messages() {
+    let rig = Rig::new(Script::default()).await;
+    let messages = json!([
+        { "role": "system", "content": "Be brief." },
+        { "role": "developer", "content": [{ "type": "text", "text": "Be kind." }] },
+        { "role": "user", "content": "hello" },
+        { "role": "system", "content": "It is Monday." },
+    ]);
+    for model in ["groq/fake-model", "anthropic/claude-sonnet-5-5"] {
+        let (status, body) = rig.post("/v1/chat/completions", json!({ "model": model, "messages": messages })).await;
+        assert_eq!(status, 200, "{model}: {body}");
+    }
+    let record = rig.fakes.record();
+    assert!(record.violations.is_empty(), "{:?}", record.violations);
+    assert_eq!(record.requests.len(), 2);
+    for request in record.requests {
+        let body = request.body.to_string();
+        assert!(body.contains(r"Be brief.\n\nBe kind.\n\nIt is Monday."), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_comes_with_its_status_also_for_a_stream() {
     let fault = Fault::new(FaultKind::NoCredit).at("groq");
     let rig = Rig::new(Script::default().fault(fault)).await;
