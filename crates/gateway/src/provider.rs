@@ -56,8 +56,6 @@ pub struct Provider {
     pub key_url: &'static str,
     /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
     pub is_local: bool,
-    /// The usual port on 127.0.0.1 of a local server.
-    pub local_port: Option<u16>,
 }
 
 /// How a provider wants its key.
@@ -98,7 +96,6 @@ const OPENAI_STYLE: Provider = Provider {
     usual_model: "",
     key_url: "",
     is_local: false,
-    local_port: None,
 };
 const LOCAL: Provider = Provider { auth: Auth::BearerIfAny, is_local: true, ..OPENAI_STYLE };
 
@@ -251,21 +248,10 @@ const PROVIDERS: &[Provider] = &[
         key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
         ..OPENAI_STYLE
     },
-    Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", local_port: Some(11434), ..LOCAL },
-    Provider {
-        id: "lm-studio",
-        name: "LM Studio",
-        base_url: "http://127.0.0.1:1234/v1",
-        local_port: Some(1234),
-        ..LOCAL
-    },
-    Provider {
-        id: "llama-cpp",
-        name: "llama.cpp",
-        base_url: "http://127.0.0.1:8080/v1",
-        local_port: Some(8080),
-        ..LOCAL
-    },
+    // Local servers on their usual ports.
+    Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", ..LOCAL },
+    Provider { id: "lm-studio", name: "LM Studio", base_url: "http://127.0.0.1:1234/v1", ..LOCAL },
+    Provider { id: "llama-cpp", name: "llama.cpp", base_url: "http://127.0.0.1:8080/v1", ..LOCAL },
     Provider { id: "custom", name: "Custom server", ..LOCAL },
 ];
 
