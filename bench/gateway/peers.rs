@@ -22,7 +22,7 @@ struct Peer {
     name: &'static str,
     /// The variable that tells its script where it is installed.
     variable: &'static str,
-    /// Starts it in the foreground at 127.0.0.1, port `BENCH_PORT`, in front of `BENCH_UPSTREAM`.
+    /// Starts it in the foreground on the port `BENCH_PORT`, in front of `BENCH_UPSTREAM`.
     script: &'static str,
     /// What it wants in the head of a question; `UPSTREAM` is the provider's base URL.
     headers: &'static str,
