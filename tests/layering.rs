@@ -116,6 +116,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "tauri",
+            "tauri-plugin-dialog",
             "tauri-plugin-opener",
             "tauri-plugin-single-instance",
             "tokio",

@@ -1,10 +1,11 @@
 // @ts-check
-// The conversations at the side: search, pin, rename, delete, export and import. Under 760 px the list folds away.
-/** @import {ExportFormat, HistoryEntry, Transfer} from './types' */
+// The conversations at the side: search, pin, rename, delete. Under 760 px the list folds away.
+/** @import {HistoryEntry} from './types' */
 import { byId, fill, h, icon, say } from './dom.js';
 import { groups, titleOf, when } from './days.js';
 import { budgetWords } from './money.js';
 import { toast } from './problems.js';
+import { exportSheet, importSheet } from './transfer.js';
 
 /** @typedef {import('./main.js').App} App */
 
@@ -12,16 +13,6 @@ import { toast } from './problems.js';
 const QUIET_MS = 150;
 /** Time in which a deletion can be taken back, ms. */
 const UNDO_MS = 7000;
-
-/** @type {[ExportFormat, string, string][]} */
-const FORMATS = [
-  ['markdown', 'Markdown', 'Readable text'],
-  ['json', 'JSON', 'Everything, one document'],
-  ['json_lines', 'JSON Lines', 'One message a line'],
-  ['srt', 'SRT', 'Subtitles of what was spoken'],
-  ['vtt', 'VTT', 'Subtitles for the web'],
-  ['usage_csv', 'CSV of usage', 'Requests with tokens, times and cost; no words'],
-];
 
 /** @param {App} app */
 export function history(app) {
@@ -219,44 +210,4 @@ export function history(app) {
       return true;
     },
   };
-}
-
-/** @param {App} app @param {string} title @param {Node[]} body @param {string} yes @param {() => boolean} act */
-function sheet(app, title, body, yes, act) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId('transfer'));
-  const form = h('form', { method: 'dialog', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); if (act()) dialog.close(); } }, ...body, h('div', { class: 'actions' },
-    h('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Cancel'), h('button', { type: 'submit', class: 'button primary' }, yes)));
-  fill(dialog, h('header', {}, h('h2', { id: 'transfer-title' }, title), h('button', { type: 'button', class: 'tool', 'aria-label': 'Close', onclick: () => dialog.close() }, icon('close'))), form);
-  dialog.showModal();
-}
-
-/** @param {App} app @param {HistoryEntry | null} entry null: all conversations */
-export function exportSheet(app, entry) {
-  const name = 'export-format';
-  const radios = FORMATS.map(([value, words, about], at) => h('label', { class: 'device' }, h('input', { type: 'radio', name, value, checked: at === 0, autofocus: at === 0 }), h('span', { class: 'device-name' }, h('b', {}, words), h('span', { class: 'note' }, ` ${about}`))));
-  const path = h('input', { type: 'text', id: 'export-path', class: 'text code', placeholder: 'In the folder of exports', autocomplete: 'off', spellcheck: 'false' });
-  const body = [h('div', { role: 'radiogroup', 'aria-label': 'Format' }, ...radios), h('label', { class: 'sheet-label', for: 'export-path' }, 'File'), path];
-  sheet(app, entry ? `Export “${titleOf(entry)}”` : 'Export all conversations', body, 'Export', () => {
-    const chosen = radios.map((label) => /** @type {HTMLInputElement} */ (label.firstElementChild)).find((radio) => radio.checked);
-    app.send({ do: 'export', ids: entry ? [entry.id] : [], format: /** @type {ExportFormat} */ (chosen?.value ?? 'markdown'), path: path.value.trim() });
-    return true;
-  });
-}
-
-/** @param {App} app */
-export function importSheet(app) {
-  const path = h('input', { type: 'text', id: 'import-path', class: 'text code', placeholder: '/home/me/Downloads/conversations.json', autofocus: true, autocomplete: 'off', spellcheck: 'false' });
-  const body = [h('p', { class: 'note' }, 'ChatGPT: Settings → Data controls → Export data. Unpack the file you are sent; this is its conversations.json.'), h('label', { class: 'sheet-label', for: 'import-path' }, 'Where the file is'), path];
-  sheet(app, 'Import from ChatGPT', body, 'Import', () => {
-    if (!path.value.trim()) { path.focus(); return false; }
-    app.send({ do: 'import', path: path.value.trim().replace(/^"(.*)"$/, '$1') });
-    return true;
-  });
-}
-
-/** What is said when an export or import is over; empty while it goes on. @param {Transfer} transfer */
-export function transferWords({ is_import, is_over, done, path, failure }) {
-  if (failure) return `${is_import ? 'The import' : 'The export'} failed: ${failure}`;
-  if (!is_over) return '';
-  return is_import ? `${done === 1 ? '1 conversation' : `${done} conversations`} imported.` : `Exported to ${path}`;
 }

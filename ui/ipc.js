@@ -57,6 +57,13 @@ export const openLink = (link) => invoke('open_link', { link });
 /** Opens an address in the browser of the system. @param {string} address http, https or mailto @returns {Promise<void>} */
 export const openAddress = (address) => invoke('open_address', { address });
 
+/**
+ * Lets the user choose a file in the system's dialog.
+ * @param {{purpose: 'open' | 'save', name: string}} wish `name`: what a new one may be called
+ * @returns {Promise<string | null>} its path; null when none is chosen
+ */
+export const chooseFile = (wish) => invoke('choose_file', wish);
+
 /** @param {number} scale 1 is normal size @returns {Promise<void>} */
 export const zoom = (scale) => invoke('zoom', { scale });
 

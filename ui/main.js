@@ -7,7 +7,7 @@ import { ask, byId, keyboardFocus } from './dom.js';
 import { finder } from './find.js';
 import { firstRun } from './firstrun.js';
 import { header } from './header.js';
-import { history, transferWords } from './history.js';
+import { history } from './history.js';
 import * as ipc from './ipc.js';
 import { meters } from './meters.js';
 import { modelPicker } from './picker.js';
@@ -19,6 +19,7 @@ import { shortcuts } from './shortcuts.js';
 import { reduceAll } from './state.js';
 import { talk } from './talk.js';
 import { timeline } from './timeline.js';
+import { transferWords } from './transfer.js';
 
 /** @typedef {'talk' | 'settings' | 'first-run'} View */
 
@@ -93,6 +94,14 @@ export class App {
   /** @param {string} text @param {string} what it is, for the words about it */
   copy(text, what) {
     copyText(text).then(() => toast(`${what} is copied.`), () => toast('The clipboard cannot be reached.'));
+  }
+
+  /** The path of a file that the user chooses, if any. @param {Parameters<typeof ipc.chooseFile>[0]} wish */
+  chooseFile(wish) {
+    return ipc.chooseFile(wish).catch(() => {
+      toast('The system has no dialog for files. Type the path of the file.');
+      return null;
+    });
   }
 
   openRecordings() {

@@ -839,6 +839,8 @@ versions: Array<number>, };
 
 export type MessageState = "streaming" | "done" | "stopped" | "failed";
 
+export type Shape = "square" | "landscape" | "portrait";
+
 export type Citation = { 
 /**
  * Where.
@@ -1257,7 +1259,11 @@ format: ExportFormat,
 /**
  * The file; empty: a new one in the folder of exports.
  */
-path: string, } | { "do": "import", 
+path: string, 
+/**
+ * Whether a file that is there may be replaced: the user was asked.
+ */
+replaces: boolean, } | { "do": "import", 
 /**
  * The file.
  */
@@ -1593,6 +1599,25 @@ aura_model: string,
  */
 voice: string, };
 
+export type FalSettings = { 
+/**
+ * Base URL; the app's id is added. The key is sent there.
+ */
+base_url: string, 
+/**
+ * Id of the app that makes pictures. One that ends in `/realtime` is asked over a socket that stays open; through
+ * the gateway, which has no such sockets, over HTTP and without that ending.
+ */
+app: string, 
+/**
+ * Which way requests go.
+ */
+way: Way, 
+/**
+ * Price of a picture in US dollars; below 0: as listed.
+ */
+price: number, };
+
 export type GptLiveSettings = { 
 /**
  * Model id.
@@ -1783,7 +1808,7 @@ export type VertexSettings = {
  */
 project: string, 
 /**
- * Region, `us-central1` for example.
+ * Region, `us-central1` for example; empty: the one that was added to the service account, else `global`.
  */
 location: string, };
 
@@ -1862,6 +1887,12 @@ enabled: boolean,
  */
 port: number, };
 
+export type ToolSettings = { 
+/**
+ * A voice may make pictures, if there is a fal key.
+ */
+pictures: boolean, };
+
 export type GatewayRequests = { 
 /**
  * Its cache keeps an answer so long, seconds.
@@ -1879,6 +1910,22 @@ cache_key: string,
  * It writes no log of the request.
  */
 skip_log: boolean, 
+/**
+ * Its log has numbers only, nothing of what was said.
+ */
+skip_payload: boolean, 
+/**
+ * Which of several stored keys.
+ */
+key_alias: string, 
+/**
+ * It refuses what it would have to pay with Cloudflare credits.
+ */
+no_wholesale: boolean, 
+/**
+ * It asks, with Cloudflare credits, only where nothing is retained.
+ */
+zero_retention: boolean, 
 /**
  * It gives a provider so long, ms.
  */

@@ -9,11 +9,15 @@ use tokio::net::TcpStream;
 use crate::histogram;
 use crate::upstream::{content_length, find};
 
-/// Where to, and with which token.
+/// Where a question is still to be numbered.
+const NUMBER: &str = "0000000000";
+
+/// Where to, and what has to be said there.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) port: u16,
-    pub(crate) token: String,
+    /// Lines of the head, such as the token; each with its end.
+    pub(crate) headers: String,
 }
 
 /// What came of it.
@@ -28,15 +32,22 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { requests: 0, failures: 0, time: Duration::ZERO, whole: histogram(), first: histogram() }
     }
 
+    /// What came of another client at the same time.
     fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.failures += other.failures;
         self.whole.add(&other.whole).expect("the same bounds");
         self.first.add(&other.first).expect("the same bounds");
+    }
+
+    /// What came of a later turn.
+    pub(crate) fn follow(&mut self, later: &Self) {
+        self.add(later);
+        self.time += later.time;
     }
 
     /// Per second.
@@ -49,7 +60,7 @@ impl Figures {
 pub(crate) async fn run(door: &Door, connections: usize, is_stream: bool, time: Duration) -> Figures {
     let started = Instant::now();
     let clients: Vec<_> =
-        (0..connections).map(|_| tokio::spawn(client(door.clone(), is_stream, started + time))).collect();
+        (0..connections).map(|number| tokio::spawn(client(door.clone(), number, is_stream, started + time))).collect();
     let mut figures = Figures::new();
     for client in clients {
         figures.add(&client.await.expect("a client"));
@@ -58,21 +69,38 @@ pub(crate) async fn run(door: &Door, connections: usize, is_stream: bool, time: 
     figures
 }
 
-async fn client(door: Door, is_stream: bool, until: Instant) -> Figures {
-    let mut figures = Figures::new();
-    let body =
-        format!(r#"{{"model":"custom/m","messages":[{{"role":"user","content":"Say hello."}}],"stream":{is_stream}}}"#);
-    let Door { port, token } = door;
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+/// Whether one question is answered.
+pub(crate) async fn is_open(door: &Door) -> bool {
+    match TcpStream::connect(("127.0.0.1", door.port)).await {
+        Ok(mut stream) => exchange(&mut stream, &request(door, false)).await.is_some(),
+        Err(_) => false,
+    }
+}
+
+fn request(Door { port, headers }: &Door, is_stream: bool) -> Vec<u8> {
+    let body = format!(
+        r#"{{"model":"custom/m","messages":[{{"role":"user","content":"Say hello, take {NUMBER}."}}],"stream":{is_stream}}}"#
     );
+    let length = body.len();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{headers}\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    (head + &body).into_bytes()
+}
+
+/// No two questions are the same, so that no cache answers.
+async fn client(door: Door, number: usize, is_stream: bool, until: Instant) -> Figures {
+    let mut figures = Figures::new();
+    let mut request = request(&door, is_stream);
+    let hole = find(&request, NUMBER.as_bytes()).expect("a number");
+    let port = door.port;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
     stream.set_nodelay(true).expect("no delay");
-    loop {
+    for take in number * 1_000_000.. {
+        request[hole..hole + NUMBER.len()].copy_from_slice(format!("{take:0width$}", width = NUMBER.len()).as_bytes());
         let begun = Instant::now();
-        match exchange(&mut stream, request.as_bytes()).await {
+        match exchange(&mut stream, &request).await {
             Some(first) => {
                 figures.requests += 1;
                 figures.first.saturating_record((first - begun).as_nanos() as u64);
@@ -84,9 +112,10 @@ async fn client(door: Door, is_stream: bool, until: Instant) -> Figures {
             }
         }
         if Instant::now() >= until {
-            return figures;
+            break;
         }
     }
+    figures
 }
 
 /// One answer to its end; when its first bytes came. Nothing for anything but a whole 200.

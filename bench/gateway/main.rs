@@ -8,6 +8,8 @@ mod inside;
 #[cfg(feature = "api")]
 mod load;
 #[cfg(feature = "api")]
+mod peers;
+#[cfg(feature = "api")]
 mod upstream;
 
 use std::time::Duration;
@@ -44,6 +46,8 @@ fn main() {
     for Line { what, figure, goal } in lines {
         println!("{what:wide$}  {figure:62}  {goal}");
     }
+    #[cfg(feature = "api")]
+    println!("\n{}\n", peers::measure(time));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load average {}", load.trim());
 }

@@ -1,11 +1,14 @@
 //! What the page can ask for: a few lines each, all of it done by the engine.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use engine::api::{Code, Command, Credential, Holder, Levels, Problem, Snapshot};
 use engine::{Handle, SecretString};
 use tauri::ipc::Channel;
 use tauri::{Runtime, State, WebviewWindow};
+use tauri_plugin_dialog::{DialogExt as _, FilePath};
+use tokio::sync::oneshot;
 
 use crate::bridge::{Batch, Bridge};
 use crate::link::{self, Link};
@@ -59,6 +62,35 @@ pub(crate) async fn levels(engine: State<'_, Handle>, channel: Channel<Levels>) 
         shown = engine.next_levels(shown).await;
     }
     Ok(shown)
+}
+
+/// What a file is chosen for.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// To be read.
+    Open,
+    /// To be written; the dialog asks before one that is there is replaced.
+    Save,
+}
+
+/// Lets the user choose a file in the system's dialog: its path, or nothing. `name` is what a new one may be called.
+#[tauri::command]
+pub(crate) async fn choose_file<R: Runtime>(
+    window: WebviewWindow<R>,
+    purpose: Purpose,
+    name: String,
+) -> Result<Option<PathBuf>, Problem> {
+    let (tell, told) = oneshot::channel();
+    let chosen = move |path: Option<FilePath>| drop(tell.send(path));
+    let dialog = window.dialog().file().set_parent(&window);
+    match purpose {
+        Purpose::Open => dialog.add_filter("JSON", &["json"]).pick_file(chosen),
+        Purpose::Save => dialog.set_file_name(name).save_file(chosen),
+    }
+    // Without an answer there was no dialog.
+    let path = told.await.map_err(internal)?;
+    path.map(FilePath::into_path).transpose().map_err(internal)
 }
 
 /// Opens one of the known places outside the app.

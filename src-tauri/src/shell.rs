@@ -33,6 +33,8 @@ pub(crate) fn run(paths: Paths) -> anyhow::Result<()> {
     let app = configure(Builder::default())
         // First of all: a second start only brings the first window to the front.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| bring_to_front(app)))
+        // For the commands only: the page has no permission for it.
+        .plugin(tauri_plugin_dialog::init())
         .on_window_event(departure::window_event)
         .setup(move |app| Ok(open(app, paths)?))
         .build(tauri::generate_context!())
@@ -58,6 +60,7 @@ pub(crate) fn configure<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         commands::open_link,
         commands::open_address,
         commands::open_recordings,
+        commands::choose_file,
         commands::show_window,
         commands::zoom,
     ])

@@ -12,7 +12,7 @@ globalThis.window ??= { __TAURI__: { core: { Channel: class {}, invoke: async ()
 const { facts, narrator, particulars, speakerOf } = await import('../../ui/chat.js');
 const { wordsFor } = await import('../../ui/failures.js');
 const { within } = await import('../../ui/fields.js');
-const { transferWords } = await import('../../ui/history.js');
+const { fileName, transferWords } = await import('../../ui/transfer.js');
 const { moved } = await import('../../ui/targets.js');
 
 test('money is told to the digits that count', () => {
@@ -217,6 +217,11 @@ test('an export or import says how it ended, and nothing before', () => {
   assert.equal(transferWords({ ...transfer, is_import: true, done: 12 }), '12 conversations imported.');
   assert.equal(transferWords({ ...transfer, is_over: false }), '');
   assert.equal(transferWords({ ...transfer, failure: 'no space left' }), 'The export failed: no space left');
+});
+
+test('a title becomes a name that every system takes for a file', () => {
+  assert.deepEqual(['Why so many moons?', 'a/b\\c: "d"', '..', ' x\n y. '].map(fileName), ['Why so many moons', 'a b c d', 'conversation', 'x y']);
+  assert.equal(fileName('🌒'.repeat(80)), '🌒'.repeat(60));
 });
 
 test('fallbacks move by one place and stay within the list', () => {

@@ -344,8 +344,10 @@ pub enum Command {
         format: ExportFormat,
         /// The file; empty: a new one in the folder of exports.
         path: String,
+        /// Whether a file that is there may be replaced: the user was asked.
+        replaces: bool,
     },
-    /// Take over the conversations of a ChatGPT export (its zip's `conversations.json`).
+    /// Take over the conversations of a ChatGPT export (its zip's `conversations.json`), or of an own one as JSON.
     Import {
         /// The file.
         path: String,

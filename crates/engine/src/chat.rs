@@ -209,8 +209,8 @@ impl Desk {
             Command::SetSystemPrompt { text } => self.set_system(text).await,
             Command::SavePreset { name } => self.save_preset(name).await,
             Command::DeletePreset { name } => self.delete_preset(name).await,
-            Command::Export { ids, format, path } => {
-                self.export(ids, format, path);
+            Command::Export { ids, format, path, replaces } => {
+                self.export(ids, format, path, replaces);
                 Ok(())
             }
             Command::Import { path } => {

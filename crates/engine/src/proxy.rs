@@ -162,6 +162,7 @@ fn router(hall: Arc<Hall>) -> Router {
         .route("/v1/responses", post(passage::responses))
         .route("/v1/realtime", get(realtime::relay))
         .route("/api/v1/ai-gateway/providers/{provider}/{*path}", any(passage::native))
+        .fallback(outcome::nowhere)
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(Arc::clone(&hall), door::check))
         .with_state(hall)

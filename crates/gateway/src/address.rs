@@ -28,10 +28,8 @@ pub(crate) fn base(
     settings: &Settings,
     place: &Vertex,
 ) -> Result<String, Failure> {
-    let own =
-        settings.base_urls.get(&ProviderId::from(provider.id)).map(|url| url.trim()).filter(|url| !url.is_empty());
     let template = match way {
-        Way::Direct => own.unwrap_or(provider.base_url).to_owned(),
+        Way::Direct => own(provider, settings).unwrap_or(provider.base_url).to_owned(),
         Way::Gateway | Way::StoredKey => {
             if provider.gateway_path.is_empty() {
                 let message = format!("Cloudflare AI Gateway does not lead to {}.", provider.name);
@@ -51,6 +49,50 @@ pub(crate) fn base(
     let url = url.replace("{model}", &target.model);
     check(provider, &url)?;
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// What the user put in the place of a provider's address.
+fn own<'a>(provider: &Provider, settings: &'a Settings) -> Option<&'a str> {
+    let url = settings.base_urls.get(&ProviderId::from(provider.id))?.trim();
+    (!url.is_empty()).then_some(url)
+}
+
+/// What of a provider's own path stands behind its base URL: programs name what they want with the version and whatever
+/// else the base URL ends with, or without it.
+pub fn behind_base<'a>(provider: &Provider, path: &'a str) -> &'a str {
+    let base = provider.base_url;
+    let mut ends = path.rmatch_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+    let repeated = ends.find(|end| base.ends_with(&path[..*end]));
+    repeated.map_or(path, |end| &path[end..])
+}
+
+/// The address of a provider's own path, given the base of this way. A path with a version of its own, such as `/v1beta/…`
+/// or Vertex AI's `/v1/projects/…`, stands in place of the base from its version on.
+pub(crate) fn join(provider: &Provider, way: Way, settings: &Settings, base: &str, path: &str) -> String {
+    let path = behind_base(provider, path);
+    let template = match way {
+        Way::Direct => own(provider, settings).unwrap_or(provider.base_url),
+        Way::Gateway | Way::StoredKey => provider.gateway_path,
+    };
+    let is_whole = path.trim_start_matches('/').split('/').next().is_some_and(is_version);
+    let behind = template.trim_end_matches('/').rsplit('/').position(is_version);
+    let kept = behind.filter(|_| is_whole).and_then(|behind| base.rmatch_indices('/').nth(behind));
+    format!("{}{path}", kept.map_or(base, |(end, _)| &base[..end]))
+}
+
+/// `v1`, `v1beta`
+fn is_version(segment: &str) -> bool {
+    let rest = segment.strip_prefix('v').unwrap_or_default();
+    rest.starts_with(|first: char| first.is_ascii_digit()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The project and the region that a whole path of Vertex AI names: `/v1/projects/P/locations/R/…`.
+pub(crate) fn place_in(path: &str) -> Option<Vertex> {
+    let mut steps = path.trim_start_matches('/').split('/');
+    let is_place = steps.next().is_some_and(is_version) && steps.next() == Some("projects");
+    let project = steps.next().filter(|_| is_place)?.to_owned();
+    let region = steps.next().filter(|step| *step == "locations").and_then(|_| steps.next())?.to_owned();
+    Some(Vertex { project, region })
 }
 
 /// The gateway's own address.
@@ -173,6 +215,74 @@ mod tests {
         let vertex =
             "https://europe-west4-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west4/publishers/google";
         assert_eq!(at("google-vertex", Way::Direct, &settings).unwrap(), vertex);
+    }
+
+    #[test]
+    fn a_path_of_the_provider_s_own_is_understood_with_and_without_what_the_base_ends_with() {
+        let settings = cloud();
+        let vertex = "https://europe-west4-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west4";
+        let cloud_vertex = "google-vertex-ai/v1/projects/p-1/locations/europe-west4";
+        let google = "https://generativelanguage.googleapis.com";
+        // Provider, path, where it is, and where it is behind the gateway's address.
+        let table = [
+            ("openai", "/embeddings", "https://api.openai.com/v1/embeddings", "openai/embeddings"),
+            ("openai", "/v1/embeddings", "https://api.openai.com/v1/embeddings", "openai/embeddings"),
+            ("anthropic", "/v1/messages", "https://api.anthropic.com/v1/messages", "anthropic/v1/messages"),
+            ("anthropic", "/messages", "https://api.anthropic.com/v1/messages", "anthropic/v1/messages"),
+            ("groq", "/openai/v1/models", "https://api.groq.com/openai/v1/models", "groq/models"),
+            ("deepseek", "/v1/models", "https://api.deepseek.com/v1/models", "deepseek/v1/models"),
+            (
+                "google-ai-studio",
+                "/v1beta/models",
+                &format!("{google}/v1beta/models"),
+                "google-ai-studio/v1beta/models",
+            ),
+            ("google-ai-studio", "/v1/models", &format!("{google}/v1/models"), "google-ai-studio/v1/models"),
+            (
+                "google-vertex",
+                "/models/m:generateContent",
+                &format!("{vertex}/publishers/google/models/m:generateContent"),
+                &format!("{cloud_vertex}/publishers/google/models/m:generateContent"),
+            ),
+            (
+                "google-vertex",
+                "/v1/projects/p-1/locations/europe-west4/endpoints/openapi/chat/completions",
+                &format!("{vertex}/endpoints/openapi/chat/completions"),
+                &format!("{cloud_vertex}/endpoints/openapi/chat/completions"),
+            ),
+            (
+                "google-vertex",
+                "/v1beta1/publishers/google/models",
+                "https://europe-west4-aiplatform.googleapis.com/v1beta1/publishers/google/models",
+                "google-vertex-ai/v1beta1/publishers/google/models",
+            ),
+        ];
+        for (id, path, direct, cloud) in table {
+            let joined =
+                |way| join(provider(&id.into()).unwrap(), way, &settings, &at(id, way, &settings).unwrap(), path);
+            assert_eq!(joined(Way::Direct), direct, "{id} {path}");
+            let gateway = gateway(settings.gateway.as_ref()).unwrap();
+            assert_eq!(joined(Way::Gateway), format!("{gateway}/{cloud}"), "{id} {path}");
+        }
+        let own = Settings {
+            base_urls: [("custom".into(), "http://127.0.0.1:1/v1".to_owned())].into(),
+            ..Settings::default()
+        };
+        let base = at("custom", Way::Direct, &own).unwrap();
+        let custom = provider(&"custom".into()).unwrap();
+        assert_eq!(join(custom, Way::Direct, &own, &base, "/v1/models"), "http://127.0.0.1:1/v1/models");
+        assert_eq!(join(custom, Way::Direct, &own, &base, "/models"), "http://127.0.0.1:1/v1/models");
+    }
+
+    #[test]
+    fn the_place_stands_in_a_whole_path_only() {
+        let place = |project: &str, region: &str| Some(Vertex { project: project.into(), region: region.into() });
+        assert_eq!(place_in("/v1/projects/p/locations/r/publishers/google"), place("p", "r"));
+        assert_eq!(place_in("/v1beta1/projects/p/locations/r"), place("p", "r"));
+        for path in ["/models/m:generateContent", "/v1/projects/p", "/projects/p/locations/r", "/v1/models/projects/p"]
+        {
+            assert_eq!(place_in(path), None, "{path}");
+        }
     }
 
     #[test]

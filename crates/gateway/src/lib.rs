@@ -34,6 +34,7 @@ mod universal;
 mod validate;
 mod wire;
 
+pub use address::behind_base;
 pub use ask::{Ask, Order, Policy, Purpose, Target, Way};
 pub use budget::{Left, Reserve};
 pub use gateway::Gateway;
@@ -47,6 +48,6 @@ pub use parts::{
 };
 pub use passage::Passage;
 pub use price::{Price, Quantity, Tier, price};
-pub use provider::{Auth, Provider, ProviderId, provider, provider_of, providers};
+pub use provider::{Auth, Provider, ProviderId, named, provider, provider_of, providers};
 pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Times};
 pub use settings::{Budget, CacheLimits, CloudGateway, Limits, Override, Patience, Rate, Settings, Transport, Vertex};

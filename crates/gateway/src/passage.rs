@@ -22,8 +22,8 @@ use crate::price::{assumed, effective, listed, own, price};
 use crate::receipt::echo_of;
 use crate::transport::{first_byte, late};
 use crate::{
-    CacheState, GatewayOptions, Header, HttpRequest, HttpResponse, Method, Nanodollars, Outcome, Provider, Purpose,
-    Quantity, Row, Settings, Target, Times, Way, address, provider,
+    Auth, CacheState, GatewayOptions, Header, HttpRequest, HttpResponse, Method, Nanodollars, Outcome, Provider,
+    Purpose, Quantity, Row, Settings, Target, Times, Way, address, provider,
 };
 
 /// A request that goes to a provider as it is. Its `Debug` does not show what is said.
@@ -33,7 +33,7 @@ pub struct Passage {
     pub target: Target,
     /// `GET` or `POST`. Only a `POST` is limited, paid for and written down.
     pub method: Method,
-    /// Behind the provider's base URL; begins with a slash, and may have a query.
+    /// Behind the provider's base URL, or whole from its version on; begins with a slash, and may have a query.
     pub path: String,
     /// What goes along beside keys; no keys. Names are lower case.
     pub headers: Vec<(&'static str, String)>,
@@ -188,8 +188,13 @@ impl Account {
     async fn request(&self, provider: &Provider, passage: Passage) -> Result<HttpRequest, Failure> {
         let Passage { target, method, path, headers: own_headers, body, .. } = passage;
         let parts = &self.shared.parts;
+        // A path that names the place goes there, and to the host of that place.
+        let settings = match address::place_in(&path).filter(|_| provider.auth == Auth::ServiceAccount) {
+            Some(vertex) => Arc::new(Settings { vertex, ..Settings::clone(&self.settings) }),
+            None => Arc::clone(&self.settings),
+        };
         let office =
-            Office { http: &*parts.http, keys: &*parts.keys, tokens: &self.shared.tokens, settings: &self.settings };
+            Office { http: &*parts.http, keys: &*parts.keys, tokens: &self.shared.tokens, settings: &settings };
         let price = own(&self.settings, &target);
         let Passport { base, mut headers } =
             office.issue(provider, &target, self.row.way, &GatewayOptions::default(), price).await?;
@@ -200,7 +205,7 @@ impl Account {
                 headers.push((name, Header::Plain(value)));
             }
         }
-        Ok(HttpRequest { method, url: base + &path, headers, body })
+        Ok(HttpRequest { method, url: address::join(provider, self.row.way, &settings, &base, &path), headers, body })
     }
 
     /// Status and headers are there.

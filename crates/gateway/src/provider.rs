@@ -56,8 +56,6 @@ pub struct Provider {
     pub key_url: &'static str,
     /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
     pub is_local: bool,
-    /// The usual port on 127.0.0.1 of a local server.
-    pub local_port: Option<u16>,
 }
 
 /// How a provider wants its key.
@@ -98,7 +96,6 @@ const OPENAI_STYLE: Provider = Provider {
     usual_model: "",
     key_url: "",
     is_local: false,
-    local_port: None,
 };
 const LOCAL: Provider = Provider { auth: Auth::BearerIfAny, is_local: true, ..OPENAI_STYLE };
 
@@ -251,21 +248,10 @@ const PROVIDERS: &[Provider] = &[
         key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
         ..OPENAI_STYLE
     },
-    Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", local_port: Some(11434), ..LOCAL },
-    Provider {
-        id: "lm-studio",
-        name: "LM Studio",
-        base_url: "http://127.0.0.1:1234/v1",
-        local_port: Some(1234),
-        ..LOCAL
-    },
-    Provider {
-        id: "llama-cpp",
-        name: "llama.cpp",
-        base_url: "http://127.0.0.1:8080/v1",
-        local_port: Some(8080),
-        ..LOCAL
-    },
+    // Local servers on their usual ports.
+    Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", ..LOCAL },
+    Provider { id: "lm-studio", name: "LM Studio", base_url: "http://127.0.0.1:1234/v1", ..LOCAL },
+    Provider { id: "llama-cpp", name: "llama.cpp", base_url: "http://127.0.0.1:8080/v1", ..LOCAL },
     Provider { id: "custom", name: "Custom server", ..LOCAL },
 ];
 
@@ -295,6 +281,14 @@ pub fn provider(id: &ProviderId) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.id == id.0)
 }
 
+/// The provider that a name means: its own one, or the one that Cloudflare AI Gateway's paths have for it, such as
+/// `google-vertex-ai` or `grok`.
+pub fn named(name: &str) -> Option<ProviderId> {
+    let id = ProviderId::from(name);
+    let slug = |provider: &&Provider| provider.gateway_path.split('/').next() == Some(name) && !name.is_empty();
+    if provider(&id).is_some() { Some(id) } else { Some(PROVIDERS.iter().find(slug)?.id.into()) }
+}
+
 /// The provider that a model's name alone tells: `dynamic/{route}`, `custom-{slug}/{model}` and `cloudflare/auto` exist at
 /// the gateway only.
 pub fn provider_of(model: &str) -> Option<ProviderId> {
@@ -319,6 +313,20 @@ mod tests {
             assert!(listed.is_some_and(|listed| listed.text), "{}: {}", provider.id, provider.usual_model);
             assert!(listed.unwrap().price.input <= 5_000_000_000, "{}: a dear one", provider.id);
         }
+    }
+
+    #[test]
+    fn a_provider_is_known_by_the_gateway_s_name_for_it_too() {
+        for (name, id) in [
+            ("google-vertex-ai", "google-vertex"),
+            ("grok", "xai"),
+            ("perplexity-ai", "perplexity"),
+            ("openai", "openai"),
+            ("custom-mine", "custom-mine"),
+        ] {
+            assert_eq!(named(name), Some(id.into()), "{name}");
+        }
+        assert_eq!((named("nobody"), named("")), (None, None));
     }
 
     #[test]

@@ -23,7 +23,8 @@ Models are named provider/model, or `default` for the one of the settings:
   export OPENAI_BASE_URL=http://127.0.0.1:4750/v1
   export OPENAI_API_KEY=$(cat TOKEN-FILE)
 Also there: /v1/ask, /v1/models, /v1/embeddings, /v1/responses, /v1/realtime (voice, as a WebSocket),
-  /api/v1/ai-gateway/providers/PROVIDER/PATH")]
+  and for each provider's own library:
+  export ANTHROPIC_BASE_URL=http://127.0.0.1:4750/api/v1/ai-gateway/providers/anthropic")]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1 [default: as in the settings, 4750]
     #[arg(long)]

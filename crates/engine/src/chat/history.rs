@@ -116,7 +116,7 @@ impl Desk {
         Ok(())
     }
 
-    pub(super) fn export(&mut self, ids: Vec<i64>, format: ExportFormat, path: String) {
+    pub(super) fn export(&mut self, ids: Vec<i64>, format: ExportFormat, path: String, replaces: bool) {
         let (shelf, tell, folder) = (self.text.shelf().clone(), self.tell.clone(), self.exports.clone());
         self.jobs.spawn(async move {
             let total = u32::try_from(ids.len()).ok().filter(|count| *count > 0);
@@ -131,7 +131,7 @@ impl Desk {
                     absolute(&transfer.path)?
                 };
                 transfer.path = path.display().to_string();
-                export(store, &ids, format, &path).await
+                export(store, &ids, format, &path, replaces).await
             };
             let exported = exported.await;
             transfer.is_over = true;
@@ -185,11 +185,34 @@ fn count(imported: &store::Imported) -> u32 {
     u32::try_from(imported.conversations + imported.known).unwrap_or(u32::MAX)
 }
 
-/// Writes conversations into a new file, readable by this user only.
+/// Writes conversations into a new file, readable by this user only. One that is replaced stays as it is until the new one
+/// is complete.
 ///
 /// # Errors
-/// When the file is there already or cannot be written.
-pub(crate) async fn export(store: &Store, ids: &[i64], format: ExportFormat, path: &Path) -> Result<(), store::Error> {
+/// When the file is there already and may not be replaced, or cannot be written.
+pub(crate) async fn export(
+    store: &Store,
+    ids: &[i64],
+    format: ExportFormat,
+    path: &Path,
+    replaces: bool,
+) -> Result<(), store::Error> {
+    if !replaces {
+        return write(store, ids, format, path).await;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    write(store, ids, format, &part).await?;
+    Ok(std::fs::rename(part, path)?)
+}
+
+/// Into a new file; what could not be finished is taken away.
+async fn write(store: &Store, ids: &[i64], format: ExportFormat, path: &Path) -> Result<(), store::Error> {
     let sink = BufWriter::new(private_file(path)?);
     let selection = match ids {
         [] => Selection::All,

@@ -369,17 +369,27 @@ async fn drafts_presets_and_exports_are_kept() {
     assert!(fakes.record().requests[0].body.to_string().contains("Be brief."));
     let file = rig.folder.path().join("talk.md");
     let path = file.display().to_string();
-    rig.send(Command::Export { ids: Vec::new(), format: ExportFormat::Markdown, path }).await;
-    loop {
-        let change = tokio::time::timeout(LIMIT, rig.changes.recv()).await.unwrap().unwrap();
-        if let Change::Transfer(transfer) = change
-            && transfer.is_over
-        {
-            assert_eq!(transfer.failure, "");
-            break;
+    let mut export = async |path: &str, replaces| {
+        let path = path.to_owned();
+        rig.send(Command::Export { ids: Vec::new(), format: ExportFormat::Markdown, path, replaces }).await;
+        loop {
+            let change = tokio::time::timeout(LIMIT, rig.changes.recv()).await.unwrap().unwrap();
+            if let Change::Transfer(transfer) = change
+                && transfer.is_over
+            {
+                return transfer.failure;
+            }
         }
-    }
-    assert!(std::fs::read_to_string(file).unwrap().contains("a question"));
+    };
+    assert_eq!(export(&path, false).await, "");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("a question"));
+    std::fs::write(&file, "of somebody else").unwrap();
+    assert_ne!(export(&path, false).await, "", "what is there is not overwritten unasked");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "of somebody else");
+    assert_eq!(export(&path, true).await, "");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("a question"));
+    let names = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name());
+    assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".part")), "nothing is left over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

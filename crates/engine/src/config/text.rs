@@ -100,20 +100,14 @@ pub struct CustomSettings {
 }
 
 /// `[vertex]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VertexSettings {
     /// Id of the Google Cloud project; empty: the one of the service account.
     pub project: String,
-    /// Region, `us-central1` for example.
+    /// Region, `us-central1` for example; empty: the one that was added to the service account, else `global`.
     pub location: String,
-}
-
-impl Default for VertexSettings {
-    fn default() -> Self {
-        Self { project: String::new(), location: "global".into() }
-    }
 }
 
 /// `[limits]`
@@ -223,6 +217,14 @@ pub struct GatewayRequests {
     pub cache_key: String,
     /// It writes no log of the request.
     pub skip_log: bool,
+    /// Its log has numbers only, nothing of what was said.
+    pub skip_payload: bool,
+    /// Which of several stored keys.
+    pub key_alias: String,
+    /// It refuses what it would have to pay with Cloudflare credits.
+    pub no_wholesale: bool,
+    /// It asks, with Cloudflare credits, only where nothing is retained.
+    pub zero_retention: bool,
     /// It gives a provider so long, ms.
     pub timeout_ms: u32,
     /// It tries so often, 1 to 5.

@@ -11,7 +11,7 @@ use futures_util::stream;
 use gateway::{Ask, CacheState, GatewayOptions, Piece, Purpose, Receipt};
 use protocol::chat::{Delta, Effort, Failure, FailureKind, Finish, Message, Part, Request, Speaker};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::{Hall, outcome, passage};
@@ -57,15 +57,15 @@ pub(super) async fn completions(State(hall): State<Arc<Hall>>, headers: HeaderMa
 
 /// Answers a request; `provider` stands in its address.
 pub(super) async fn answer(hall: &Arc<Hall>, provider: Option<&str>, headers: &HeaderMap, body: Bytes) -> Response {
-    let fields: Value = match serde_json::from_slice(&body) {
+    let mut fields: Map<String, Value> = match serde_json::from_slice(&body) {
         Ok(fields) => fields,
-        Err(error) => return outcome::invalid(&format!("The request is no JSON: {error}")),
+        Err(error) => return outcome::invalid(&format!("The request is no JSON object: {error}")),
     };
-    let is_known = |name: &String| KNOWN.contains(&name.as_str());
-    if !fields.as_object().is_some_and(|fields| fields.keys().all(is_known)) {
+    fields.retain(|name, value| !says_nothing(name, value));
+    if fields.keys().any(|name| !KNOWN.contains(&name.as_str())) {
         return passage::same_language(hall, provider, headers, fields).await;
     }
-    let asked: Asked = match serde_json::from_value(fields) {
+    let asked: Asked = match serde_json::from_value(fields.into()) {
         Ok(asked) => asked,
         Err(error) => return outcome::invalid(&format!("The request makes no sense: {error}")),
     };
@@ -81,8 +81,31 @@ pub(super) async fn answer(hall: &Arc<Hall>, provider: Option<&str>, headers: &H
     if is_stream { streamed(pieces, model, tells_usage).await } else { whole(pieces, &model).await }
 }
 
+/// Whether a field is as good as left out: many programs send what would be so anyway.
+fn says_nothing(name: &str, value: &Value) -> bool {
+    let usual = match name {
+        "n" | "top_p" => Some(1.0),
+        "presence_penalty" | "frequency_penalty" => Some(0.0),
+        _ => None,
+    };
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty() && name != "messages",
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(is_on) => !is_on && name == "logprobs",
+        Value::Number(number) => usual.is_some() && number.as_f64() == usual,
+        Value::String(_) => false,
+    }
+}
+
+/// The fields that not every wire can be asked for.
+pub(super) fn uncommon(fields: &Map<String, Value>) -> String {
+    fields.keys().map(String::as_str).filter(|name| !KNOWN.contains(name)).collect::<Vec<_>>().join(", ")
+}
+
 fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Result<Ask, String> {
     let mut messages: Vec<Message> = Vec::with_capacity(asked.messages.len());
+    let mut instructions = Vec::new();
     for message in asked.messages {
         let role = match message.role.as_str() {
             "system" | "developer" => Speaker::System,
@@ -90,7 +113,20 @@ fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Res
             "assistant" => Speaker::Assistant,
             other => return Err(format!("A message of the role {other:?} is not understood here.")),
         };
-        messages.push(Message { role, parts: parts(message.content)? });
+        let parts = parts(message.content)?;
+        if role == Speaker::System {
+            instructions.extend(parts.into_iter().filter_map(|part| match part {
+                Part::Text { text } => Some(text),
+                Part::Image { .. } => None,
+            }));
+        } else {
+            messages.push(Message { role, parts });
+        }
+    }
+    // Programs give them in several messages, and not only first; most providers take one, before all others.
+    if !instructions.is_empty() {
+        let text = instructions.join("\n\n");
+        messages.insert(0, Message { role: Speaker::System, parts: vec![Part::Text { text }] });
     }
     let even_random = hall.settings.borrow().cache.even_random;
     Ok(Ask {

@@ -22,7 +22,9 @@ pub(super) async fn check(State(hall): State<Arc<Hall>>, request: Request, next:
         return outcome::error(StatusCode::FORBIDDEN, "forbidden", "Web pages may not ask through Sidetone.");
     }
     let bearer = text(headers, AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-    let given = bearer.or_else(|| text(headers, "x-api-key")).unwrap_or_default();
+    // Where the libraries of OpenAI, Anthropic and Google put a key.
+    let given = bearer.or_else(|| text(headers, "x-api-key")).or_else(|| text(headers, "x-goog-api-key"));
+    let given = given.unwrap_or_default();
     if !is_equal(given.trim(), &hall.token) {
         let words = "Give the token of Sidetone's local API as the API key.";
         return outcome::error(StatusCode::UNAUTHORIZED, "invalid_api_key", words);

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use protocol::chat::{Failure, FailureKind};
 use serde_json::{Value, json};
@@ -13,6 +13,11 @@ pub(super) fn error(status: StatusCode, code: &str, words: &str) -> Response {
 
 pub(super) fn invalid(words: &str) -> Response {
     error(StatusCode::BAD_REQUEST, "invalid_request_error", words)
+}
+
+/// For an address that means nothing here.
+pub(super) async fn nowhere(uri: Uri) -> Response {
+    error(StatusCode::NOT_FOUND, "not_found", &format!("There is nothing at {} here.", uri.path()))
 }
 
 /// A failure as an answer with its status.

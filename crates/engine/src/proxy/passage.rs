@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Statu
 use axum::response::Response;
 use gateway::{Method, Passage, ProviderId, Purpose, Target};
 use protocol::chat::Wire;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Hall, chat, outcome};
 use crate::text::PRACTICE;
@@ -39,7 +39,7 @@ pub(super) async fn responses(State(hall): State<Arc<Hall>>, headers: HeaderMap,
 async fn to_path(hall: &Arc<Hall>, path: &str, headers: HeaderMap, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
         Ok(fields) => by_model(hall, None, path, headers, fields).await,
-        Err(error) => outcome::invalid(&format!("The request is no JSON: {error}")),
+        Err(error) => outcome::invalid(&format!("The request is no JSON object: {error}")),
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn same_language(
     hall: &Arc<Hall>,
     provider: Option<&str>,
     headers: &HeaderMap,
-    fields: Value,
+    fields: Map<String, Value>,
 ) -> Response {
     by_model(hall, provider, "/chat/completions", headers.clone(), fields).await
 }
@@ -59,13 +59,21 @@ async fn by_model(
     provider: Option<&str>,
     path: &str,
     headers: HeaderMap,
-    mut fields: Value,
+    mut fields: Map<String, Value>,
 ) -> Response {
-    let model = fields["model"].as_str().unwrap_or_default().to_owned();
+    let model = fields.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
     let order = hall.order(provider, &model);
     let Some(target) = order.targets().first() else { return outcome::invalid("There is no model in the request.") };
+    let beyond = |name: &str| {
+        let what = if path == "/chat/completions" {
+            format!("{} in a chat request", chat::uncommon(&fields))
+        } else {
+            format!("requests to {path}")
+        };
+        outcome::invalid(&format!("{name} does not understand {what}."))
+    };
     if target.provider.as_str() == PRACTICE {
-        return outcome::invalid("The practice partner understands plain chat requests only.");
+        return beyond("The practice partner");
     }
     let Some(provider) = gateway::provider(&target.provider) else {
         return outcome::invalid(&format!("There is no provider {}.", target.provider));
@@ -73,15 +81,16 @@ async fn by_model(
     let speaks_it =
         matches!(provider.wire, Wire::OpenaiChat) || provider.wire == Wire::OpenaiResponses && path == "/responses";
     if !speaks_it {
-        return outcome::invalid(&format!("{} does not understand this request.", provider.name));
+        return beyond(provider.name);
     }
-    fields["model"] = Value::String(target.model.clone());
-    let body = fields.to_string().into();
+    fields.insert("model".into(), Value::String(target.model.clone()));
+    let body = Value::Object(fields).to_string().into();
     let passage = Partial { method: Method::Post, path: path.into(), model: target.model.clone(), headers, body };
     relay(hall, target.provider.as_str(), passage).await
 }
 
-/// A provider's own path: `/api/v1/ai-gateway/providers/{provider}/{path}`.
+/// A provider's own path: `/api/v1/ai-gateway/providers/{provider}/{path}`, as it is at the gateway, in the provider's own
+/// libraries (`anthropic/v1/messages`), or behind its base URL (`anthropic/messages`).
 pub(super) async fn native(
     State(hall): State<Arc<Hall>>,
     Path((name, path)): Path<(String, String)>,
@@ -90,12 +99,18 @@ pub(super) async fn native(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let known = gateway::provider(&ProviderId::from(name.as_str()));
-    if path == "chat/completions" && (known.is_some() || name == PRACTICE) {
-        return chat::answer(&hall, Some(&name), &headers, body).await;
+    let id = if name == PRACTICE { Some(name.as_str().into()) } else { gateway::named(&name) };
+    let Some(ProviderId(id)) = id else {
+        return outcome::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no provider {name:?}."));
+    };
+    let path = format!("/{path}");
+    let known = gateway::provider(&ProviderId::from(id.as_str()));
+    let is_chat = known.map_or(path.as_str(), |known| gateway::behind_base(known, &path)) == "/chat/completions";
+    if is_chat {
+        return chat::answer(&hall, Some(&id), &headers, body).await;
     }
     if known.is_none() {
-        return outcome::error(StatusCode::NOT_FOUND, "not_found", &format!("There is no provider {name:?}."));
+        return outcome::invalid("The practice partner understands plain chat requests only.");
     }
     if path.split('/').any(|step| step == ".." || step == ".") || path.contains(['\\', '#', '?']) {
         return outcome::invalid("This path leads elsewhere.");
@@ -114,7 +129,7 @@ pub(super) async fn native(
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let fields: Value = serde_json::from_slice(&body).unwrap_or_default();
     let model = fields["model"].as_str().map(str::to_owned).or_else(|| model_in(&path)).unwrap_or_default();
-    relay(&hall, &name, Partial { method, path: format!("/{path}{query}"), model, headers, body }).await
+    relay(&hall, &id, Partial { method, path: path + &query, model, headers, body }).await
 }
 
 /// Google's paths name the model: `models/MODEL:generateContent`.

@@ -13,14 +13,14 @@ impl Hall {
             provider: ProviderId::from(settings.chat.provider.as_str()),
             model: settings.chat.model.clone(),
         };
-        if let Some(provider) = provider {
+        if let Some(provider) = provider.map(own_name) {
             let is_chosen = provider == settings.chat.provider;
             let model = match model {
                 "" if is_chosen => chosen().model,
-                "" => crate::chat::usual(provider),
+                "" => crate::chat::usual(&provider),
                 model => model.to_owned(),
             };
-            return Order::Chain(vec![Target { provider: provider.into(), model }]);
+            return Order::Chain(vec![Target { provider: ProviderId(provider), model }]);
         }
         if model.is_empty() || model == "default" {
             return crate::chat::order(&settings);
@@ -30,7 +30,7 @@ impl Hall {
         }
         let named = model.split_once('/').filter(|(provider, _)| is_provider(provider));
         let target = match named {
-            Some((provider, model)) => Target { provider: provider.into(), model: model.into() },
+            Some((provider, model)) => Target { provider: ProviderId(own_name(provider)), model: model.into() },
             None if model == PRACTICE => Target { provider: PRACTICE.into(), model: PRACTICE.into() },
             None => Target { model: model.into(), ..chosen() },
         };
@@ -45,5 +45,10 @@ impl Hall {
 }
 
 pub(super) fn is_provider(name: &str) -> bool {
-    name == PRACTICE || gateway::provider(&ProviderId::from(name)).is_some()
+    name == PRACTICE || gateway::named(name).is_some()
+}
+
+/// A provider's name here, where the gateway has another one for it.
+fn own_name(name: &str) -> String {
+    gateway::named(name).map_or_else(|| name.to_owned(), |id| id.0)
 }

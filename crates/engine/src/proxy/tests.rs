@@ -20,6 +20,8 @@ use crate::text::{self, Shelf};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const KEY: &str = "gsk-test-behind-the-door";
+/// Of a service account that opens nothing.
+const PRIVATE_KEY: &str = include_str!("../../../gateway/tests/gateway/service_account.pem");
 
 /// The server with a client.
 struct Rig {
@@ -48,21 +50,30 @@ impl Rig {
         let fakes = Fakes::start(script.key("groq", KEY)).await.unwrap();
         let voice = Emulator::start(voice).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let addresses: Vec<Value> =
-            ["groq", "openai"].map(|provider| json!({ "provider": provider, "url": fakes.base_url(provider) })).into();
+        let addresses: Vec<Value> = ["groq", "openai", "anthropic", "google-vertex"]
+            .map(|provider| json!({ "provider": provider, "url": fakes.base_url(provider) }))
+            .into();
+        // Voice and writing have emulators of their own.
+        let gateway = if patch["chat"]["way"].is_string() { fakes.gateway_url() } else { voice.gateway_url() };
         let usual = json!({
             "chat": { "provider": "groq", "model": "fake-model", "addresses": addresses },
             "limits": { "attempts": 1 },
             "local_api": { "enabled": true, "port": 0 },
             "call": { "route": "endpoint" },
             "endpoint": { "base_url": voice.base_url() },
-            "gateway": { "base_url": voice.gateway_url(), "account_id": "0123456789abcdef0123456789abcdef",
+            "gateway": { "base_url": gateway, "account_id": "0123456789abcdef0123456789abcdef",
                 "gateway_id": "home" },
         });
         let settings = config::merge(&Settings::default(), &usual).unwrap();
         let settings = config::merge(&settings, patch).unwrap();
-        let has_key = |name: &str| ["GROQ_API_KEY", "OPENAI_API_KEY", "CF_AIG_TOKEN"].contains(&name);
-        let credentials = Credentials::without_keychain(move |name| has_key(name).then(|| KEY.to_owned()));
+        let account = json!({ "type": "service_account", "project_id": "p-1", "private_key_id": "k",
+            "private_key": PRIVATE_KEY, "client_email": "me@p-1.iam.gserviceaccount.com",
+            "token_uri": fakes.token_url() });
+        let credentials = Credentials::without_keychain(move |name| match name {
+            "GROQ_API_KEY" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "CF_AIG_TOKEN" => Some(KEY.to_owned()),
+            "GOOGLE_VERTEX_SERVICE_ACCOUNT" => Some(account.to_string()),
+            _ => None,
+        });
         let net = Net::new(NetOptions::default()).unwrap();
         let (url, practice) = watch::channel(fakes.base_url("practice"));
         let shelf = Shelf::new(folder.path().join("sidetone.db"));
@@ -130,6 +141,7 @@ async fn only_programs_with_the_token_come_in() {
         (with("host", &format!("localhost:{port}")), 200),
         (rig.bearer(), 200),
         (vec![("x-api-key", rig.token.clone())], 200),
+        (vec![("x-goog-api-key", rig.token.clone())], 200),
     ];
     for (headers, wanted) in table {
         let shown = format!("{headers:?}");
@@ -137,7 +149,7 @@ async fn only_programs_with_the_token_come_in() {
         assert_eq!(status, wanted, "{shown}: {body}");
     }
     // The requests are equal and temperature is not 0: none came from the cache, none came by the closed door.
-    assert_eq!(rig.fakes.record().requests.len(), 3);
+    assert_eq!(rig.fakes.record().requests.len(), 4);
 }
 
 #[cfg(unix)]
@@ -173,6 +185,46 @@ async fn a_chat_is_answered_whole_and_in_pieces() {
         .collect();
     assert_eq!(text, "Five six seven.");
     assert!(body.contains("\"usage\""), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_say_nothing_are_no_hindrance_and_others_are_named() {
+    let rig = Rig::new(Script::default()).await;
+    let silent = json!({ "model": "anthropic/claude-sonnet-5-5", "n": 1, "top_p": 1.0, "stop": null, "tools": [],
+        "presence_penalty": 0, "logprobs": false, "response_format": {} });
+    let (status, body) = rig.post("/v1/chat/completions", question(&silent)).await;
+    assert_eq!(status, 200, "{body}");
+    let speaking = json!({ "model": "anthropic/claude-sonnet-5-5", "seed": 7, "top_p": 0.5 });
+    let (status, body) = rig.post("/v1/chat/completions", question(&speaking)).await;
+    assert_eq!((status, body.contains("seed, top_p")), (400, true), "{body}");
+    for path in ["/v1/chat/completions", "/v1/embeddings", "/v1/responses"] {
+        assert_eq!(rig.post(path, json!(["no object"])).await.0, 400, "{path}");
+    }
+    let (status, body) = rig.post("/v1/nothing", json!({})).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, body["error"]["code"].as_str()), (404, Some("not_found")), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instructions_may_come_in_several_messages() {
+    let rig = Rig::new(Script::default()).await;
+    let messages = json!([
+        { "role": "system", "content": "Be brief." },
+        { "role": "developer", "content": [{ "type": "text", "text": "Be kind." }] },
+        { "role": "user", "content": "hello" },
+        { "role": "system", "content": "It is Monday." },
+    ]);
+    for model in ["groq/fake-model", "anthropic/claude-sonnet-5-5"] {
+        let (status, body) = rig.post("/v1/chat/completions", json!({ "model": model, "messages": messages })).await;
+        assert_eq!(status, 200, "{model}: {body}");
+    }
+    let record = rig.fakes.record();
+    assert!(record.violations.is_empty(), "{:?}", record.violations);
+    assert_eq!(record.requests.len(), 2);
+    for request in record.requests {
+        let body = request.body.to_string();
+        assert!(body.contains(r"Be brief.\n\nBe kind.\n\nIt is Monday."), "{body}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +276,57 @@ async fn what_is_beyond_plain_chat_goes_through_with_the_key() {
     }
     let shown = format!("{:?}", rig.fakes.record().violations);
     assert!(!shown.contains(&rig.token), "the token of this API goes no further: {shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_s_own_library_may_be_pointed_at_its_path() {
+    let rig = Rig::new(Script::default()).await;
+    let messages = json!([{ "role": "user", "content": "hi" }]);
+    let table = [
+        ("anthropic/v1/messages", json!({ "model": "claude-sonnet-5-5", "max_tokens": 9, "messages": messages })),
+        ("anthropic/messages", json!({ "model": "claude-sonnet-5-5", "max_tokens": 9, "messages": messages })),
+        ("openai/v1/responses", json!({ "model": "gpt-6.1-sol", "input": "hi" })),
+        ("groq/openai/v1/chat/completions", json!({ "model": "m", "messages": messages })),
+    ];
+    for (path, body) in table {
+        let (status, answer) = rig.post(&format!("/api/v1/ai-gateway/providers/{path}"), body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
+    assert!(rig.fakes.record().violations.is_empty(), "{:?}", rig.fakes.record().violations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vertex_is_reached_with_a_token_made_of_the_service_account() {
+    let place = "v1/projects/p-2/locations/europe-west4";
+    let question = json!({ "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }] });
+    let chat = json!({ "messages": [{ "role": "user", "content": "hi" }], "model": "google/gemini-3.8-flash" });
+    let cases = [
+        ("models/gemini-3.8-flash:generateContent".to_owned(), &question, "candidates"),
+        (format!("{place}/publishers/google/models/gemini-3.8-flash:generateContent"), &question, "candidates"),
+        (
+            format!("{place}/publishers/google/models/gemini-3.8-flash:streamGenerateContent?alt=sse"),
+            &question,
+            "data: ",
+        ),
+        (format!("{place}/endpoints/openapi/chat/completions"), &chat, "choices"),
+    ];
+    for way in ["direct", "gateway"] {
+        let rig = Rig::with(Script::default(), &json!({ "chat": { "way": way } })).await;
+        for (number, (path, body, part)) in cases.iter().enumerate() {
+            let path = format!("/api/v1/ai-gateway/providers/google-vertex-ai/{path}");
+            let (status, answer) = rig.post(&path, (*body).clone()).await;
+            assert_eq!((status, answer.contains(part)), (200, true), "{way} {path}: {answer}");
+            let usage = rows(&rig, number as u64 + 1).await;
+            assert!(usage.tokens.input > 0 && usage.unpriced == 0, "{way} {path}: {usage:?}");
+        }
+        let record = rig.fakes.record();
+        assert!(record.violations.is_empty(), "{way}: {:?}", record.violations);
+        let (tokens, asked): (Vec<_>, Vec<_>) = record.requests.iter().partition(|request| request.provider == "oauth");
+        assert_eq!((tokens.len(), asked.len()), (1, cases.len()), "{way}: one token for all");
+        let places = asked.iter().filter(|request| request.path.contains("/projects/p-2/locations/europe-west4/"));
+        assert_eq!(places.count(), 3, "{way}: where the path says");
+        assert!(asked.iter().all(|request| request.path.starts_with("/gateway/") == (way == "gateway")));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use gateway::{
     Backoff, Budget, CacheLimits, CloudGateway, GatewayOptions, Limits, Nanodollars, Override, Patience, Piece, Price,
     ProviderId, Rate, Receipt, Settings as Terms, Target, Transport, Vertex, Way,
 };
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::PRACTICE;
@@ -82,12 +83,14 @@ fn cloud_gateway(gateway: &GatewaySettings) -> Option<CloudGateway> {
 
 fn options(requests: &GatewayRequests) -> GatewayOptions {
     let number = |number: u32| Some(number).filter(|number| *number > 0);
+    let words = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     GatewayOptions {
         cache_ttl: number(requests.cache_ttl_s),
         skip_cache: requests.skip_cache.then_some(true),
-        cache_key: Some(requests.cache_key.clone()).filter(|key| !key.is_empty()),
-        metadata: serde_json::from_str(&requests.metadata).unwrap_or_default(),
+        cache_key: words(&requests.cache_key),
+        metadata: metadata(&requests.metadata),
         collect_log: requests.skip_log.then_some(false),
+        collect_log_payload: requests.skip_payload.then_some(false),
         request_timeout: number(requests.timeout_ms),
         max_attempts: number(requests.attempts).and_then(|attempts| attempts.try_into().ok()),
         retry_delay: number(requests.retry_delay_ms),
@@ -97,8 +100,22 @@ fn options(requests: &GatewayRequests) -> GatewayOptions {
             "exponential" => Some(Backoff::Exponential),
             _ => None,
         },
-        ..GatewayOptions::default()
+        event_id: None,
+        key_alias: words(&requests.key_alias),
+        no_wholesale: requests.no_wholesale.then_some(true),
+        zero_data_retention: requests.zero_retention.then_some(true),
     }
+}
+
+/// Numbers and the like as they are written; what is nested the gateway would not take.
+fn metadata(text: &str) -> BTreeMap<String, String> {
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let plain = |value: Value| match value {
+        Value::String(text) => Some(text),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    fields.into_iter().filter_map(|(name, value)| Some((name, plain(value)?))).collect()
 }
 
 fn limits(limits: &LimitSettings) -> Limits {
@@ -204,7 +221,8 @@ mod tests {
             "custom": { "base_url": "http://localhost:2/v1" },
             "providers": { "openai": { "base_url": "wss://other.test/v1" } },
             "gateway": { "account_id": "a", "gateway_id": "g", "requests": {
-                "cache_ttl_s": 90, "skip_log": true, "backoff": "linear", "metadata": "{\"team\":\"red\"}" } },
+                "cache_ttl_s": 90, "skip_log": true, "backoff": "linear", "metadata": "{\"team\":\"red\",\"shift\":3,\"of\":[1]}",
+                "skip_payload": true, "key_alias": " second ", "no_wholesale": true, "zero_retention": true } },
             "limits": { "requests_per_minute": 7, "burst": 2 },
             "budget": { "day": 1.5 },
         });
@@ -217,7 +235,11 @@ mod tests {
         let gateway = terms.gateway.unwrap();
         assert_eq!((gateway.account.as_str(), gateway.options.cache_ttl), ("a", Some(90)));
         assert_eq!((gateway.options.collect_log, gateway.options.backoff), (Some(false), Some(Backoff::Linear)));
-        assert_eq!(gateway.options.metadata.get("team").map(String::as_str), Some("red"));
+        let marks = [("shift", "3"), ("team", "red")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(gateway.options.metadata, BTreeMap::from(marks));
+        assert_eq!((gateway.options.collect_log_payload, gateway.options.no_wholesale), (Some(false), Some(true)));
+        assert_eq!(gateway.options.zero_data_retention, Some(true));
+        assert_eq!(gateway.options.key_alias.as_deref(), Some("second"));
         assert_eq!((terms.limits.provider.requests, terms.limits.provider.burst), (7, 2));
         assert_eq!(terms.budget.day, Some(Nanodollars(1_500_000_000)));
     }

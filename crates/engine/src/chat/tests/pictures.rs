@@ -60,7 +60,13 @@ async fn a_picture_stands_in_the_conversation_and_in_the_history() {
     let messages = rig.until_quiet(5).await;
     assert_eq!((&messages[2].attachments, messages[2].picture), (&picture.attachments, Some(Shape::Square)));
     let path = rig.folder.path().join("out.md");
-    rig.send(Command::Export { ids: vec![id], format: ExportFormat::Markdown, path: path.display().to_string() }).await;
+    rig.send(Command::Export {
+        ids: vec![id],
+        format: ExportFormat::Markdown,
+        path: path.display().to_string(),
+        replaces: false,
+    })
+    .await;
     let text = rig.until_file(&path).await;
     assert!(text.contains(WISH) && text.contains(&file.name), "{text}");
 }
