@@ -24,7 +24,7 @@ struct Both {
 impl Both {
     fn new(fal: &Fal, practice: String, settings: Value, speech_ms: u32) -> Self {
         let credentials = Credentials::without_keychain(|name| {
-            ["FAL_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPGRAM_API_KEY"]
+            ["FAL_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPGRAM_API_KEY", "ELEVENLABS_API_KEY"]
                 .contains(&name)
                 .then(|| "test-key".to_owned())
         });
@@ -153,14 +153,18 @@ async fn a_user_who_speaks_on_is_answered_while_the_picture_is_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_voices_make_pictures_too() {
-    for (provider, fault) in [("google", "tool-call"), ("deepgram", "function")] {
+    for (provider, fault) in [("google", "tool-call"), ("deepgram", "function"), ("elevenlabs", "picture")] {
         let plan = voices::Plan { words: WISH.into(), fault: Some(fault.into()), ..voices::Plan::default() };
         let (partner, voices) = (practice().await, Voices::start(plan).await.unwrap());
         let fal = Fal::start(Plan::default()).await.unwrap();
         let base = voices.base_url();
         let settings = json!({
             "call": { "provider": provider, "route": "direct" },
-            "providers": { "google": { "base_url": base }, "deepgram": { "base_url": base, "agent_base_url": base } },
+            "providers": {
+                "google": { "base_url": base },
+                "deepgram": { "base_url": base, "agent_base_url": base },
+                "elevenlabs": { "base_url": base, "agent_id": "agent_1" },
+            },
         });
         let mut both = Both::new(&fal, partner.base_url(), settings, 900);
         both.rig.call.press(&mut both.rig.board);
