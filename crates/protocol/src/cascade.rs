@@ -14,6 +14,7 @@ mod script;
 mod sentence;
 mod speech;
 mod spoken;
+mod tools;
 mod transcription;
 
 pub(crate) use cast::{places, services};

@@ -266,7 +266,7 @@ fn opening_the_microphone_while_turns_wait_for_the_ear_mixes_nothing_up() {
     rig.hum(500);
     rig.hush(400);
     rig.understand("Third.");
-    assert_eq!(rig.messages().last(), Some(&"Third."), "and now it is open");
+    assert_eq!(rig.messages().last().map(String::as_str), Some("Third."), "and now it is open");
 }
 
 #[test]
