@@ -100,6 +100,7 @@ fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Res
             temperature: asked.temperature,
             max_output: asked.max_completion_tokens.or(asked.max_tokens),
             effort: asked.reasoning_effort,
+            tools: Vec::new(),
         },
         order: hall.order(provider, &asked.model),
         spares: hall.spares(provider, &asked.model),

@@ -26,7 +26,7 @@ pub struct Config {
     /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
     pub reasoning_effort: Option<String>,
     /// What the model may ask the app to do. An ElevenLabs agent calls those that were set at it under the same name;
-    /// GPT-Live and a cascade know none.
+    /// GPT-Live and the text model behind it know none.
     pub tools: Vec<Tool>,
 }
 
