@@ -101,6 +101,7 @@ fn ask(order: Order, cache: Option<bool>) -> Ask {
             temperature: None,
             max_output: None,
             effort: None,
+            tools: Vec::new(),
         },
         order,
         spares: Vec::new(),

@@ -122,6 +122,7 @@ fn weight(answer: &Answer) -> usize {
     let deltas = answer.deltas.iter().map(|delta| match delta {
         Delta::Text(text) | Delta::Reasoning(text) | Delta::Model(text) => text.len() + 32,
         Delta::Citation { url, title } => url.len() + title.len() + 64,
+        Delta::Call(call) => call.name.len() + call.arguments.len() + 64,
         Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) => 64,
     });
     FRAME + deltas.sum::<usize>()
@@ -141,7 +142,9 @@ pub(crate) fn append(deltas: &mut Vec<Delta>, delta: &Delta) {
 
 /// The key of a request, if it is to be looked for at all.
 pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
-    let is_wanted = settings.cache.is_on && ask.cache.unwrap_or_else(|| ask.request.temperature == Some(0.0));
+    // What tools do is done once for each call.
+    let can_be_kept = settings.cache.is_on && ask.request.tools.is_empty();
+    let is_wanted = can_be_kept && ask.cache.unwrap_or_else(|| ask.request.temperature == Some(0.0));
     if !is_wanted {
         return None;
     }

@@ -338,13 +338,8 @@ impl Exchange {
     async fn delta(&mut self, delta: Delta, begun: Instant) {
         match &delta {
             Delta::Text(text) | Delta::Reasoning(text) if text.is_empty() => {}
-            Delta::Text(text) | Delta::Reasoning(text) => {
-                if self.said == 0 {
-                    self.receipt.times.first_ms = milliseconds(begun.elapsed());
-                }
-                self.said += text.len();
-                self.is_begun = true;
-            }
+            Delta::Text(text) | Delta::Reasoning(text) => self.said(text.len(), begun),
+            Delta::Call(call) => self.said(call.name.len() + call.arguments.len(), begun),
             Delta::Citation { .. } => self.is_begun = true,
             Delta::Model(model) => self.receipt.answered_by = Some(model.clone()),
             Delta::Usage(tokens) => self.receipt.tokens = *tokens,
@@ -359,6 +354,15 @@ impl Exchange {
             self.say(held).await;
         }
         self.say(delta).await;
+    }
+
+    /// So many bytes of the answer came.
+    fn said(&mut self, bytes: usize, begun: Instant) {
+        if self.said == 0 {
+            self.receipt.times.first_ms = milliseconds(begun.elapsed());
+        }
+        self.said += bytes;
+        self.is_begun = true;
     }
 
     async fn say(&mut self, delta: Delta) {

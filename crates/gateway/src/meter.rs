@@ -129,7 +129,7 @@ impl Meter {
                 Delta::Model(model) => told.model = Some(model),
                 Delta::Charged(nano) => told.charged = Some(Nanodollars(i64::try_from(nano).unwrap_or(i64::MAX))),
                 Delta::Finished(finish) => told.finish = Some(finish),
-                Delta::Text(_) | Delta::Reasoning(_) | Delta::Citation { .. } => {}
+                Delta::Text(_) | Delta::Reasoning(_) | Delta::Citation { .. } | Delta::Call(_) => {}
             }
         }
         told
@@ -179,6 +179,10 @@ impl Meter {
         self.deltas.retain(|delta| match delta {
             Delta::Text(text) | Delta::Reasoning(text) => {
                 *said += text.len();
+                false
+            }
+            Delta::Call(call) => {
+                *said += call.name.len() + call.arguments.len();
                 false
             }
             Delta::Citation { .. } => false,

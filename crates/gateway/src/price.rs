@@ -202,8 +202,12 @@ pub(crate) fn input_tokens(request: &chat::Request) -> u64 {
     let tokens = parts.map(|part| match part {
         Part::Text { text } => text_tokens(text.len()),
         Part::Image { .. } => IMAGE_TOKENS,
+        Part::Call(call) => text_tokens(call.name.len() + call.arguments.len()),
+        Part::Output { output, .. } => text_tokens(output.len()),
     });
-    tokens.sum::<u64>() + 4 * request.messages.len() as u64
+    let tools =
+        request.tools.iter().map(|tool| text_tokens(tool.description.len() + tool.parameters.to_string().len()));
+    tokens.chain(tools).sum::<u64>() + 4 * request.messages.len() as u64
 }
 
 /// Tokens of so many bytes of text.

@@ -62,6 +62,8 @@ fn length(part: &Part) -> usize {
     match part {
         Part::Text { text } => text.len(),
         Part::Image { data, .. } => data.len(),
+        Part::Call(call) => call.arguments.len(),
+        Part::Output { output, .. } => output.len(),
     }
 }
 

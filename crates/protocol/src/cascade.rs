@@ -1,4 +1,5 @@
-//! The cascade: any ear, any text model, any mouth, with turn-taking of its own.
+//! The cascade: any ear, any text model, any mouth, with turn-taking of its own. The text model may call the tools of the
+//! settings.
 
 mod abbreviation;
 mod answering;
@@ -7,13 +8,13 @@ mod complaint;
 pub(crate) mod ear;
 mod interpreter;
 mod listening;
-mod markdown;
 mod memory;
 pub(crate) mod mouth;
 mod script;
 mod sentence;
 mod speech;
 mod spoken;
+mod tools;
 mod transcription;
 
 pub(crate) use cast::{places, services};

@@ -4,6 +4,7 @@
 mod answer;
 mod anthropic;
 mod call;
+mod calls;
 mod decoder;
 mod google;
 mod limits;
@@ -20,6 +21,8 @@ mod verdict;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Tool;
 
 pub use call::{Call, Dialect, write};
 pub use decoder::Decoder;
@@ -42,6 +45,9 @@ pub struct Request {
     /// How much the model should think; `None`: its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
+    /// What the model may call; what it called shows as [`Delta::Call`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
 }
 
 /// How much a model thinks before it answers.
@@ -57,7 +63,7 @@ pub enum Effort {
 }
 
 /// One message of the conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Whose.
     pub role: Speaker,
@@ -78,7 +84,7 @@ pub enum Speaker {
 }
 
 /// A part of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Part {
     /// Text.
@@ -93,6 +99,31 @@ pub enum Part {
         /// The file, base64.
         data: String,
     },
+    /// The model called a tool. What came of each call of a message stands in the next message, which is the user's.
+    Call(ToolCall),
+    /// What came of a call.
+    Output {
+        /// The call's id and the tool's name.
+        id: String,
+        /// See `id`.
+        name: String,
+        /// Text, or JSON.
+        output: String,
+    },
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The provider's name of the call.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// A JSON object, as the model wrote it.
+    pub arguments: String,
+    /// What the provider wants to see again with this call (Google's `thoughtSignature`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// How a provider is spoken to.
@@ -124,6 +155,8 @@ pub enum Delta {
         /// What it is called; may be empty.
         title: String,
     },
+    /// A tool that the model called, told before the end of the answer; only of one that is whole.
+    Call(ToolCall),
     /// The model that really answers, when it is told.
     Model(String),
     /// What was consumed so far; the last one counts.

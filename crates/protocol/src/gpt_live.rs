@@ -1,6 +1,9 @@
 //! GPT-Live (OpenAI, WebSocket): one model listens and speaks at the same time and alone decides when; a text model of
 //! the user's choice does the work behind it (client delegation).
 //!
+//! Tools are not offered, neither to the model, which has no command for them, nor to the text model behind it: a call belongs
+//! to an answer of the conversation, and that work goes on beside what is being said.
+//!
 //! There are no turns on this wire. What the conversation calls turns is made here, of transcripts and of sound: see
 //! `hearing` and `speaking`. The session's clock is the sound that it is given: see `pace`.
 

@@ -18,6 +18,7 @@ mod frame;
 pub mod gemini;
 pub mod gpt_live;
 mod interpreter;
+mod markdown;
 mod openai;
 mod pcm;
 mod session;

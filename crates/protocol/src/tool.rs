@@ -1,9 +1,10 @@
 //! Tools: what the model may ask the app to do while it answers. A tool is data; who calls the session carries it out.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A tool that is offered to the model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its name: letters, digits and `_`, at most 64.
     pub name: String,

@@ -1,6 +1,7 @@
 //! Voices: who listens and speaks, over which legs.
 
-use crate::{Fault, Role};
+use crate::chat::{self, ToolCall};
+use crate::{Fault, Tool};
 
 /// One road to a voice. A provider of whole conversations has one; a cascade has an ear and a mouth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,9 @@ pub struct Question {
     /// The system's instructions; empty = none.
     pub instructions: String,
     /// The conversation so far, the question last.
-    pub messages: Vec<(Role, String)>,
+    pub messages: Vec<chat::Message>,
+    /// What the model may call.
+    pub tools: Vec<Tool>,
 }
 
 /// What comes of a [`Question`], in order.
@@ -49,6 +52,8 @@ pub struct Question {
 pub enum Thought<'a> {
     /// More words.
     Delta(&'a str),
+    /// It calls a tool of the question's.
+    Call(&'a ToolCall),
     /// That was all.
     Done,
     /// It failed; words that came before stand.

@@ -107,6 +107,7 @@ impl Ask {
                 let place = format!("http://{}{}", server.elsewhere, self.path);
                 Some(Reply { status: 307, ..Reply::default() }.with("location", place))
             }
+            FaultKind::NoTools if self.body["tools"].is_null() => None,
             kind => refusal::of(kind, self.provider, format, model, &server.script),
         })
     }

@@ -4,6 +4,7 @@ mod chat;
 mod generate;
 mod messages;
 mod responses;
+mod tools;
 
 use std::ops::RangeInclusive;
 
@@ -36,10 +37,22 @@ pub(super) fn ask(provider: &Provider, format: Format, body: &Value, is_model_in
         return check.found;
     }
     match format {
-        Format::Chat => chat::check(&mut check, provider, body),
-        Format::Responses => responses::check(&mut check, provider, body),
-        Format::Messages => messages::check(&mut check, body, is_model_in_path),
-        Format::Generate => generate::check(&mut check, body),
+        Format::Chat => {
+            chat::check(&mut check, provider, body);
+            tools::chat(&mut check, body);
+        }
+        Format::Responses => {
+            responses::check(&mut check, provider, body);
+            tools::responses(&mut check, body);
+        }
+        Format::Messages => {
+            messages::check(&mut check, body, is_model_in_path);
+            tools::messages(&mut check, body);
+        }
+        Format::Generate => {
+            generate::check(&mut check, body);
+            tools::generate(&mut check, body);
+        }
     }
     check.found
 }
@@ -210,6 +223,59 @@ mod tests {
         let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,**"}});
         let body = json!({"model": "m", "messages": [{"role": "user", "content": [picture]}]});
         assert_eq!(found("openai", Format::Chat, &body), ["messages[0].content[0].image_url"]);
+    }
+
+    #[test]
+    fn a_call_without_a_result_is_complained_of_in_every_format() {
+        let schema = json!({"type": "object"});
+        let function = json!({"name": "f", "description": "F.", "parameters": schema});
+        let tools = [
+            (Format::Chat, json!([{"type": "function", "function": function}])),
+            (Format::Responses, json!([{"type": "function", "name": "f", "parameters": schema}])),
+            (Format::Messages, json!([{"name": "f", "input_schema": schema}])),
+            (Format::Generate, json!([{"functionDeclarations": [function]}])),
+        ];
+        for (format, tools) in tools {
+            let (list, call, result, rest) = match format {
+                Format::Chat => (
+                    "messages",
+                    json!({"role": "assistant", "content": null, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}),
+                    json!({"role": "tool", "tool_call_id": "c", "content": "done"}),
+                    json!({"role": "user", "content": "Hi"}),
+                ),
+                Format::Responses => (
+                    "input",
+                    json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}),
+                    json!({"type": "function_call_output", "call_id": "c", "output": "done"}),
+                    json!({"role": "user", "content": "Hi"}),
+                ),
+                Format::Messages => (
+                    "messages",
+                    json!({"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]}),
+                    json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "done"}]}),
+                    json!({"role": "user", "content": "Hi"}),
+                ),
+                Format::Generate => (
+                    "contents",
+                    json!({"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2VhbA=="}]}),
+                    json!({"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"ok": true}}}]}),
+                    json!({"role": "user", "parts": [{"text": "Hi"}]}),
+                ),
+            };
+            let body = |messages: Value| {
+                let mut body = json!({"model": "m", "max_tokens": 9, "tools": tools});
+                if format == Format::Generate {
+                    body = json!({"tools": tools});
+                } else if format == Format::Responses {
+                    body = json!({"model": "m", "tools": tools});
+                }
+                body[list] = messages;
+                found("openai", format, &body)
+            };
+            assert_eq!(body(json!([rest, call, result])), Vec::<String>::new(), "{format:?}");
+            assert!(!body(json!([rest, call, rest])).is_empty(), "{format:?}");
+            assert!(!body(json!([rest, result])).is_empty(), "{format:?}");
+        }
     }
 
     #[test]

@@ -98,6 +98,8 @@ kinds! {
     Forbidden = "forbidden";
     /// 404: no such model.
     ModelNotFound = "model-not-found";
+    /// 400: the model takes no tools; only requests that offer some.
+    NoTools = "no-tools";
     /// 413: the request is too large.
     TooLarge = "too-large";
     /// 422: a field is wrong.

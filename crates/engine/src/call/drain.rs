@@ -61,6 +61,7 @@ impl Call {
     pub(super) fn errand_news(&mut self, errand: Errand, news: &News, board: &mut Board) {
         let input = match news {
             News::Words(words) => Input::Thought { errand, thought: Thought::Delta(words) },
+            News::Call(call) => Input::Thought { errand, thought: Thought::Call(call) },
             News::ThoughtDone => Input::Thought { errand, thought: Thought::Done },
             News::ThoughtFailed(fault) => Input::Thought { errand, thought: Thought::Failed(fault) },
             News::Body(bytes) => Input::Replied { errand, reply: Reply::Body(bytes) },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gateway::Piece;
-use protocol::chat::{Delta, Failure, FailureKind};
+use protocol::chat::{Delta, Failure, FailureKind, ToolCall};
 use protocol::{Cause, Errand, Fault, Post, Question};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -29,6 +29,8 @@ pub(super) const OWN_BUDGET: &str = "own_budget";
 pub(crate) enum News {
     /// Words of the text model.
     Words(String),
+    /// A tool that it calls.
+    Call(ToolCall),
     /// It has said all.
     ThoughtDone,
     /// It failed.
@@ -62,7 +64,7 @@ impl Errands {
         loop {
             match self.news.recv().await {
                 Some((errand, news)) if self.running.contains_key(&errand) => {
-                    if !matches!(news, News::Words(_) | News::Body(_)) {
+                    if !matches!(news, News::Words(_) | News::Call(_) | News::Body(_)) {
                         self.running.remove(&errand);
                     }
                     return (errand, news);
@@ -81,6 +83,7 @@ impl Errands {
             while let Some(piece) = pieces.recv().await {
                 let news = match piece {
                     Piece::Delta(Delta::Text(text)) => News::Words(text),
+                    Piece::Delta(Delta::Call(call)) => News::Call(call),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
                     Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,

@@ -325,8 +325,8 @@ fn take_delta(view: &mut ChatMessage, delta: Delta) {
                 view.citations.push(Citation { url, title });
             }
         }
-        // The receipt has them.
-        Delta::Model(_) | Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) => {}
+        // The receipt has them; and nobody is offered a tool in writing.
+        Delta::Model(_) | Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) | Delta::Call(_) => {}
     }
 }
 

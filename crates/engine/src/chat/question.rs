@@ -57,6 +57,7 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
                 "high" => Some(Effort::High),
                 _ => None,
             },
+            tools: Vec::new(),
         },
         order: order(settings),
         spares: spares(settings),
@@ -72,19 +73,17 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
 
 /// The request for an answer that a voice will speak.
 pub(crate) fn spoken_ask(settings: &Settings, question: protocol::Question) -> Ask {
-    let of = |(role, text): (protocol::Role, String)| {
-        let speaker = match role {
-            protocol::Role::User => Speaker::User,
-            protocol::Role::Assistant => Speaker::Assistant,
-        };
-        message(speaker, vec![Part::Text { text }])
-    };
-    let messages = question.messages.into_iter().map(of).collect();
     let mut settings = settings.clone();
     if let Some((provider, model)) = settings.cascade.brain.split_once('/') {
         (settings.chat.provider, settings.chat.model) = (provider.trim().to_owned(), model.trim().to_owned());
     }
-    Ask { purpose: Purpose::Voice, ..ask(&settings, &question.instructions, messages, None) }
+    let mut ask = ask(&settings, &question.instructions, question.messages, None);
+    if !question.tools.is_empty() {
+        // A tool is called anew for each question, at Cloudflare's gateway too.
+        ask.options.skip_cache = Some(true);
+    }
+    ask.request.tools = question.tools;
+    Ask { purpose: Purpose::Voice, ..ask }
 }
 
 /// Who may answer by these settings.

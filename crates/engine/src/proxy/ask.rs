@@ -78,6 +78,7 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
             temperature: asked.temperature,
             max_output: asked.max_tokens,
             effort: None,
+            tools: Vec::new(),
         },
         order,
         spares,

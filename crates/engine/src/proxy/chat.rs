@@ -117,7 +117,7 @@ fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Res
         if role == Speaker::System {
             instructions.extend(parts.into_iter().filter_map(|part| match part {
                 Part::Text { text } => Some(text),
-                Part::Image { .. } => None,
+                Part::Image { .. } | Part::Call(_) | Part::Output { .. } => None,
             }));
         } else {
             messages.push(Message { role, parts });
@@ -136,6 +136,7 @@ fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Res
             temperature: asked.temperature,
             max_output: asked.max_completion_tokens.or(asked.max_tokens),
             effort: asked.reasoning_effort,
+            tools: Vec::new(),
         },
         order: hall.order(provider, &asked.model),
         spares: hall.spares(provider, &asked.model),

@@ -62,6 +62,19 @@ async fn any_difference_makes_another_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_with_tools_is_never_kept() {
+    let rig = Rig::new(Settings::default());
+    rig.script([openai_hello()]);
+    let parameters = serde_json::json!({ "type": "object" });
+    let tool = protocol::Tool { name: "light".into(), description: "Switches the light.".into(), parameters };
+    for round in 1..=2 {
+        let mut ask = cached();
+        ask.request.tools = vec![tool.clone()];
+        assert_eq!((rig.ask(ask).await.receipt.cache, rig.sent()), (CacheState::Off, round));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_meant_to_vary_is_kept_only_when_asked() {
     let rig = Rig::new(Settings::default());
     rig.script([openai_hello()]);

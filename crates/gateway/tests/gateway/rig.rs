@@ -387,6 +387,7 @@ pub(crate) fn ask(targets: &[(&str, &str)]) -> Ask {
             temperature: None,
             max_output: None,
             effort: None,
+            tools: Vec::new(),
         },
         order: Order::Chain(targets.iter().map(|(provider, model)| target(provider, model)).collect()),
         spares: Vec::new(),

@@ -8,10 +8,11 @@ use super::mouth::{Context, Said};
 use super::script::Script;
 use super::sentence::Splitter;
 use super::spoken::{HINT, code_sentence};
+use crate::chat::{self, ToolCall};
 use crate::interpreter::{Deed, Told};
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
-use crate::{Errand, Question, Thought};
+use crate::{Errand, Fault, Question, Thought};
 
 /// The conversation is shown that an answer is alive when nothing came of it for so long.
 const NUDGE: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// The one answer that is being made.
 #[derive(Debug)]
 pub(super) struct Answer {
-    response: String,
+    pub(super) response: String,
     pub(super) item: String,
     context: Context,
     is_aloud: bool,
@@ -29,8 +30,13 @@ pub(super) struct Answer {
     voice: Voice,
     splitter: Splitter,
     script: Script,
+    /// Tools that the model called in it.
+    pub(super) calls: Vec<ToolCall>,
     /// Something of it was told: it is an item of the conversation.
     has_item: bool,
+    has_words: bool,
+    /// The question offered tools.
+    has_tools: bool,
     /// The user heard all that he will: no more of it is remembered.
     pub(super) is_cut: bool,
     progress: Instant,
@@ -66,11 +72,19 @@ impl Answer {
     fn is_voiced(&self) -> bool {
         self.is_aloud && !matches!(self.voice, Voice::Failed(_))
     }
+
+    /// The model said something, or called something.
+    fn has_begun(&self) -> bool {
+        self.has_words || !self.calls.is_empty()
+    }
 }
 
 impl Cascade {
     /// The conversation asks for an answer; one that was begun by ourselves is the one.
     pub(super) fn respond(&mut self, is_aloud: bool, now: Instant) {
+        if self.memory.has_new_outputs() {
+            self.memory.settle(true);
+        }
         self.begin_answer(is_aloud, now);
     }
 
@@ -90,7 +104,10 @@ impl Cascade {
             voice: Voice::Idle,
             splitter: Splitter::new(code_sentence(&self.terms.language)),
             script: Script::default(),
+            calls: Vec::new(),
             has_item: false,
+            has_words: false,
+            has_tools: false,
             is_cut: false,
             progress: now,
             nudged: now,
@@ -107,31 +124,39 @@ impl Cascade {
         }
         answer.progress = now;
         let is_aloud = answer.is_aloud;
-        let question = self.question(None, is_aloud);
+        let question = self.question(None, is_aloud, true);
         if !self.memory.is_owing() || question.messages.is_empty() {
             return self.end_answer(Ending::Completed, None, now);
         }
-        let spoken = question.messages.last().map(|(_, words)| words.as_str());
-        let is_prepared = |words: &str| is_aloud && spoken == Some(words);
+        let spoken = question.messages.last().map(chat::Message::text);
+        let is_prepared = |words: &str| is_aloud && spoken.as_deref() == Some(words);
         if self.eager.as_ref().is_some_and(|eager| is_prepared(&eager.words)) {
             return self.adopt(now);
         }
         self.drop_eager();
+        self.think(question);
+    }
+
+    fn think(&mut self, question: Question) {
         let errand = self.thought_errand();
-        self.asked(errand);
+        self.asked(errand, !question.tools.is_empty());
         self.act(Deed::Think { errand, question });
     }
 
-    fn asked(&mut self, errand: Errand) {
+    fn asked(&mut self, errand: Errand, has_tools: bool) {
         if let Some(answer) = self.answer.as_mut() {
             answer.thinking = Thinking::Asked(errand);
+            answer.has_tools = has_tools;
         }
     }
 
     /// The answer was prepared while the user was falling silent.
     fn adopt(&mut self, now: Instant) {
         let Some(eager) = self.eager.take() else { return };
-        self.asked(eager.errand);
+        self.asked(eager.errand, !self.toolbox.offered().is_empty());
+        if let Some(answer) = self.answer.as_mut() {
+            answer.calls = eager.calls;
+        }
         if !eager.said.is_empty() {
             self.thinking(eager.errand, Thought::Delta(&eager.said), now);
         }
@@ -140,20 +165,22 @@ impl Cascade {
         }
     }
 
-    pub(super) fn question(&self, more: Option<&str>, is_aloud: bool) -> Question {
+    pub(super) fn question(&self, more: Option<&str>, is_aloud: bool, with_tools: bool) -> Question {
         let own = self.terms.instructions.trim();
         let instructions = match (own.is_empty(), is_aloud) {
             (_, false) => own.to_owned(),
             (true, true) => HINT.to_owned(),
             (false, true) => format!("{own}\n\n{HINT}"),
         };
-        Question { instructions, messages: self.memory.messages(more) }
+        let tools = if with_tools { self.toolbox.offered().to_vec() } else { Vec::new() };
+        Question { instructions, messages: self.memory.messages(more, !tools.is_empty()), tools }
     }
 
     pub(super) fn thinking(&mut self, errand: Errand, thought: Thought<'_>, now: Instant) {
         if let Some(eager) = self.eager.as_mut().filter(|eager| eager.errand == errand) {
             match thought {
                 Thought::Delta(words) => eager.said.push_str(words),
+                Thought::Call(call) => eager.calls.push(call.clone()),
                 Thought::Done => eager.is_done = true,
                 // The turn is not over: nobody has to hear of it. It is asked anew.
                 Thought::Failed(_) => self.eager = None,
@@ -166,16 +193,27 @@ impl Cascade {
         answer.progress = now;
         match thought {
             Thought::Delta(words) => self.words(words, now),
+            Thought::Call(call) => answer.calls.push(call.clone()),
             Thought::Done => self.thought_out(now),
-            Thought::Failed(fault) => {
-                answer.thinking = Thinking::Done;
-                self.end_answer(Ending::Failed, Some(complaint_of(fault)), now);
-            }
+            Thought::Failed(fault) => self.thinking_failed(fault, now),
         }
+    }
+
+    fn thinking_failed(&mut self, fault: &Fault, now: Instant) {
+        let Some(answer) = self.answer.as_mut() else { return };
+        answer.thinking = Thinking::Done;
+        let has_tools = answer.has_tools && !answer.has_begun();
+        if has_tools && self.toolbox.is_refused(fault) {
+            let is_aloud = answer.is_aloud;
+            let question = self.question(None, is_aloud, false);
+            return self.think(question);
+        }
+        self.end_answer(Ending::Failed, Some(complaint_of(fault)), now);
     }
 
     fn words(&mut self, words: &str, now: Instant) {
         let Some(answer) = self.answer.as_mut() else { return };
+        answer.has_words |= !words.is_empty();
         if !answer.is_voiced() {
             return self.show(words.to_owned(), false);
         }
@@ -221,6 +259,9 @@ impl Cascade {
         // Nothing of it could be said: it is there to be read.
         let is_spoken = answer.voice == Voice::Speaking;
         self.show(rest, is_spoken);
+        if complaint.is_none() {
+            self.tell_calls();
+        }
         let ending = if complaint.is_some() { Ending::Incomplete } else { Ending::Completed };
         self.end_answer(ending, complaint, now);
     }

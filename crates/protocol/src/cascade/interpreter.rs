@@ -9,6 +9,7 @@ use super::ear::{Ear, EarDeed, Heard};
 use super::listening::{Eager, Turns};
 use super::memory::Memory;
 use super::mouth::{Mouth, MouthDeed, Said};
+use super::tools::Toolbox;
 use super::{Setup, cast};
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
@@ -29,6 +30,7 @@ pub(crate) struct Cascade {
     pub(super) eager: Option<Eager>,
     pub(super) answer: Option<Answer>,
     pub(super) memory: Memory,
+    pub(super) toolbox: Toolbox,
     is_ear_ready: bool,
     is_mouth_ready: bool,
     is_over: bool,
@@ -78,6 +80,7 @@ impl Cascade {
             eager: None,
             answer: None,
             memory: Memory::default(),
+            toolbox: Toolbox::default(),
             is_ear_ready: false,
             is_mouth_ready: false,
             is_over: false,
@@ -167,7 +170,7 @@ impl Cascade {
             NewItem::Message { id, content: [Content::OutputText { text }], .. } => {
                 self.memory.write(id, Role::Assistant, text);
             }
-            NewItem::ToolOutput { .. } => tracing::debug!("a tool's output that nobody asked for"),
+            NewItem::ToolOutput { call_id, output, .. } => self.memory.output(call_id, output),
         }
     }
 
@@ -192,6 +195,7 @@ impl Cascade {
 impl Interpreter for Cascade {
     fn open(&mut self, config: &Config, now: Instant) {
         self.terms = Terms::of(config, true);
+        self.toolbox.tools.clone_from(&config.tools);
         self.turns.open(config);
         self.ear.open(config, now);
         self.mouth.open(config, now);
@@ -200,6 +204,7 @@ impl Interpreter for Cascade {
 
     fn configure(&mut self, config: &Config, answers: bool, now: Instant) {
         self.terms = Terms::of(config, answers);
+        self.toolbox.tools.clone_from(&config.tools);
         if !self.terms.is_hands_free {
             self.fall_silent(now);
         }

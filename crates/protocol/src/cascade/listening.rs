@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ear::Heard;
 use super::interpreter::Cascade;
+use crate::chat::ToolCall;
 use crate::interpreter::{Deed, Told};
 use crate::openai::server::Ending;
 use crate::{Config, Errand};
@@ -48,6 +49,8 @@ pub(super) struct Eager {
     pub(super) errand: Errand,
     /// What the model has said.
     pub(super) said: String,
+    /// What it calls, which is not done before the turn is over.
+    pub(super) calls: Vec<ToolCall>,
     pub(super) is_done: bool,
 }
 
@@ -233,8 +236,9 @@ impl Cascade {
         }
         self.drop_eager();
         let errand = self.thought_errand();
-        let question = self.question(Some(words), true);
-        self.eager = Some(Eager { words: words.to_owned(), errand, said: String::new(), is_done: false });
+        let question = self.question(Some(words), true, true);
+        let words = words.to_owned();
+        self.eager = Some(Eager { words, errand, said: String::new(), calls: Vec::new(), is_done: false });
         self.act(Deed::Think { errand, question });
     }
 

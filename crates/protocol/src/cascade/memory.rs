@@ -1,9 +1,12 @@
 //! The conversation as the text model is told it.
 
 use crate::Role;
+use crate::chat::{self, Part, Speaker, ToolCall};
 
 /// How much of the conversation goes along with a question, in characters: what is older is left out.
 const LONGEST: usize = 120_000;
+/// What the model is told of a tool that is still at work.
+const PENDING: &str = "There is no result yet.";
 
 /// Messages in their order.
 #[derive(Debug, Default)]
@@ -18,6 +21,30 @@ struct Message {
     role: Role,
     text: String,
     is_written: bool,
+    called: Option<Called>,
+}
+
+/// A tool that the model called.
+#[derive(Debug)]
+struct Called {
+    /// The answer that it belongs to.
+    round: String,
+    call: ToolCall,
+    output: Option<String>,
+}
+
+impl Message {
+    fn has_words(&self) -> bool {
+        !self.text.trim().is_empty()
+    }
+
+    /// In characters.
+    fn length(&self) -> usize {
+        let called = self.called.as_ref();
+        let call = called.map_or(0, |called| called.call.arguments.chars().count());
+        let output = called.and_then(|called| called.output.as_ref()).map_or(0, |output| output.chars().count());
+        self.text.chars().count() + call + output
+    }
 }
 
 impl Memory {
@@ -33,7 +60,35 @@ impl Memory {
     }
 
     fn push(&mut self, item: &str, role: Role, text: &str, is_written: bool) {
-        self.messages.push(Message { item: item.to_owned(), role, text: text.to_owned(), is_written });
+        let (item, text) = (item.to_owned(), text.to_owned());
+        self.messages.push(Message { item, role, text, is_written, called: None });
+    }
+
+    /// The model called a tool in an answer; the call's id is the name of its item.
+    pub(super) fn call(&mut self, round: &str, call: ToolCall) {
+        let called = Called { round: round.to_owned(), call: call.clone(), output: None };
+        let text = String::new();
+        self.messages.push(Message {
+            item: call.id,
+            role: Role::Assistant,
+            text,
+            is_written: false,
+            called: Some(called),
+        });
+    }
+
+    /// What came of a call. It stands behind the call, whatever was said meanwhile.
+    pub(super) fn output(&mut self, call: &str, output: &str) {
+        match self.find(call).and_then(|message| message.called.as_mut()) {
+            Some(called) => called.output = Some(output.to_owned()),
+            None => tracing::debug!("a tool's output that nobody asked for"),
+        }
+    }
+
+    /// Whether the newest is what came of the model's calls: it may go on.
+    pub(super) fn has_new_outputs(&self) -> bool {
+        let newest = self.messages.iter().rev().find(|message| message.has_words() || message.called.is_some());
+        newest.and_then(|message| message.called.as_ref()).is_some_and(|called| called.output.is_some())
     }
 
     /// The words of a turn.
@@ -84,22 +139,56 @@ impl Memory {
         self.messages.last().is_some_and(|message| message.is_written)
     }
 
-    /// The newest messages with words, in their order, from one of the user's on; `more`: what he says now.
-    pub(super) fn messages(&self, more: Option<&str>) -> Vec<(Role, String)> {
+    /// The newest messages with words, in their order, from one of the user's on; `more`: what he says now. Calls are
+    /// told only `with_tools`: not all providers take them without.
+    pub(super) fn messages(&self, more: Option<&str>, with_tools: bool) -> Vec<chat::Message> {
         let mut room = LONGEST;
-        let mut messages: Vec<(Role, String)> = more.map(|words| (Role::User, words.to_owned())).into_iter().collect();
-        for message in self.messages.iter().rev().filter(|message| !message.text.trim().is_empty()) {
-            let length = message.text.chars().count();
-            if length > room && !messages.is_empty() {
+        let mut newest: Vec<&Message> = Vec::new();
+        let is_told = |message: &&Message| message.has_words() || (with_tools && message.called.is_some());
+        for message in self.messages.iter().rev().filter(is_told) {
+            let length = message.length();
+            if length > room && !(newest.is_empty() && more.is_none()) {
                 break;
             }
             room = room.saturating_sub(length);
-            messages.push((message.role, message.text.trim().to_owned()));
+            newest.push(message);
         }
-        while messages.last().is_some_and(|(role, _)| *role == Role::Assistant) {
-            messages.pop();
+        while newest.last().is_some_and(|message| message.role == Role::Assistant) {
+            newest.pop();
         }
-        messages.reverse();
-        messages
+        let mut told = Telling::default();
+        newest.into_iter().rev().for_each(|message| told.tell(message));
+        told.messages.extend(more.map(|words| chat::Message::of(Speaker::User, words)));
+        told.messages
+    }
+}
+
+/// Messages as a text model takes them: calls stand with the words before them, and what came of them right behind.
+#[derive(Debug, Default)]
+struct Telling<'a> {
+    messages: Vec<chat::Message>,
+    round: Option<&'a str>,
+}
+
+impl<'a> Telling<'a> {
+    fn tell(&mut self, message: &'a Message) {
+        let Some(called) = &message.called else {
+            let role = if message.role == Role::User { Speaker::User } else { Speaker::Assistant };
+            self.round = None;
+            return self.messages.push(chat::Message::of(role, message.text.trim()));
+        };
+        let is_more = self.round.replace(&called.round) == Some(&called.round);
+        let outputs = if is_more { self.messages.pop() } else { None };
+        if self.messages.last().is_none_or(|last| last.role != Speaker::Assistant) {
+            self.messages.push(chat::Message { role: Speaker::Assistant, parts: Vec::new() });
+        }
+        if let Some(last) = self.messages.last_mut() {
+            last.parts.push(Part::Call(called.call.clone()));
+        }
+        let mut outputs = outputs.unwrap_or(chat::Message { role: Speaker::User, parts: Vec::new() });
+        let ToolCall { id, name, .. } = called.call.clone();
+        let output = called.output.clone().unwrap_or_else(|| PENDING.to_owned());
+        outputs.parts.push(Part::Output { id, name, output });
+        self.messages.push(outputs);
     }
 }

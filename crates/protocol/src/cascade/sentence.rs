@@ -1,7 +1,7 @@
 //! Cutting an answer into sentences while it is being written, so that the first one is spoken as early as possible.
 
 use super::abbreviation::ends_in_abbreviation;
-use super::markdown::{Line, is_fence, spoken_line};
+use crate::markdown::{Line, is_fence, spoken_line};
 
 /// The first piece may end at a comma from this weight on: a few words, spoken before the sentence is written.
 const LONG_FIRST: usize = 45;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod chaos;
+mod tools;
 mod turns;
 
 use std::collections::VecDeque;
@@ -13,11 +14,12 @@ use std::time::{Duration, Instant};
 use super::Cascade;
 use super::ear::{Ear, EarDeed, Heard};
 use super::mouth::{Context, Mouth, MouthDeed, Said};
+use crate::chat::{self, Part, ToolCall};
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Event, Manner};
 use crate::openai::refusal::Complaint;
 use crate::{
-    Cause, Config, Detector, Errand, Fault, Leg, Question, Received, Thought, Transcription, TurnTaking, Wire,
+    Cause, Config, Detector, Errand, Fault, Leg, Question, Received, Thought, Tool, Transcription, TurnTaking, Wire,
 };
 
 /// What an ear and a mouth were asked for, and what they will tell.
@@ -88,8 +90,16 @@ fn config(turn_taking: TurnTaking) -> Config {
         turn_taking,
         retention_ratio: None,
         reasoning_effort: None,
-        tools: Vec::new(),
+        tools: vec![Tool {
+            name: "light".into(),
+            description: "Switches the light.".into(),
+            parameters: serde_json::json!({ "type": "object" }),
+        }],
     }
+}
+
+fn call() -> ToolCall {
+    ToolCall { id: "c1".into(), name: "light".into(), arguments: "{}".into(), seal: None }
 }
 
 const OPEN: TurnTaking = TurnTaking::Open { detector: Detector::Silence, patience: 0.0 };
@@ -233,9 +243,20 @@ impl Rig {
     }
 
     /// The messages of the newest question.
-    fn messages(&self) -> Vec<&str> {
-        self.questions.last().unwrap().1.messages.iter().map(|(_, text)| text.as_str()).collect()
+    fn messages(&self) -> Vec<String> {
+        self.questions.last().unwrap().1.messages.iter().map(in_words).collect()
     }
+}
+
+/// Words as they are, calls as `light(…)`, what came of them behind an arrow.
+fn in_words(message: &chat::Message) -> String {
+    let part = |part: &Part| match part {
+        Part::Text { text } => text.clone(),
+        Part::Call(call) => format!("{}({})", call.name, call.arguments),
+        Part::Output { output, .. } => format!("-> {output}"),
+        Part::Image { .. } => panic!("nobody shows a picture"),
+    };
+    message.parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
 fn in_short(told: &Told) -> String {
@@ -253,7 +274,8 @@ fn in_short(told: &Told) -> String {
             format!("{ending:?}{}", complaint.unwrap_or_default())
         }
         Told::Refused { complaint, .. } => format!("refused ({})", complaint.message),
-        Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } => "not a cascade's".into(),
+        Told::ToolCall { name, .. } => format!("calls {name}"),
+        Told::Expires { .. } | Told::Ending { .. } => "not a cascade's".into(),
         Told::Memory(_) | Told::Resumed | Told::Spent { .. } => "not a cascade's".into(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::calls::Calls;
 use super::{Delta, Finish, Tokens};
 
 /// More sources than anybody shows: an endless list must not fill the memory.
@@ -19,6 +20,7 @@ pub(super) struct Answer {
     finish: Option<Finish>,
     /// Text came.
     pub(super) has_text: bool,
+    pub(super) calls: Calls,
     /// A tool was called, which some servers do not say in the end.
     pub(super) wants_tool: bool,
     /// [`Delta::Finished`] was given out.
@@ -102,6 +104,10 @@ impl Answer {
             self.is_over = true;
             let finish = self.finish.unwrap_or(Finish::Stop);
             let finish = if finish == Finish::Stop && self.wants_tool { Finish::Tool } else { finish };
+            // A call that was cut off or withheld is none.
+            if finish == Finish::Tool {
+                self.calls.tell(out);
+            }
             out.push(Delta::Finished(finish));
         }
     }

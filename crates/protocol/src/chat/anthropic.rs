@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
+use super::calls::{self, Piece};
 use super::{Call, Delta, Dialect, Finish, Message, Part, Request, Speaker, openai, usage};
+use crate::Tool;
 
 /// Anthropic wants a limit with every request.
 const MAX_OUTPUT: u64 = 8192;
@@ -28,10 +30,17 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     if let (Some(temperature), None) = (request.temperature, effort) {
         body.insert("temperature".to_owned(), json!(openai::rounded(temperature).min(1.0)));
     }
+    if !request.tools.is_empty() {
+        body.insert("tools".to_owned(), request.tools.iter().map(tool).collect());
+    }
     if is_stream {
         body.insert("stream".to_owned(), json!(true));
     }
     Call { path: "/messages".to_owned(), body: Value::Object(body) }
+}
+
+fn tool(tool: &Tool) -> Value {
+    json!({ "name": tool.name, "description": tool.description, "input_schema": tool.parameters })
 }
 
 fn message(message: &Message) -> Value {
@@ -39,11 +48,7 @@ fn message(message: &Message) -> Value {
         Speaker::Assistant => "assistant",
         Speaker::System | Speaker::User => "user",
     };
-    let content = if message.has_image() {
-        message.parts.iter().filter(|part| !part.is_empty()).map(part).collect()
-    } else {
-        json!(message.text())
-    };
+    let content = if message.is_plain() { json!(message.text()) } else { message.shown().map(part).collect() };
     json!({ "role": role, "content": content })
 }
 
@@ -53,6 +58,8 @@ fn part(part: &Part) -> Value {
         Part::Image { mime, data } => {
             json!({ "type": "image", "source": { "type": "base64", "media_type": mime, "data": data } })
         }
+        Part::Call(call) => json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": call.object() }),
+        Part::Output { id, output, .. } => json!({ "type": "tool_result", "tool_use_id": id, "content": output }),
     }
 }
 
@@ -65,8 +72,8 @@ pub(super) fn read(answer: &mut Answer, name: &str, event: &Value, out: &mut Vec
             answer.model(word(message, "model"), out);
             usage::anthropic(answer, &message["usage"], out);
         }
-        "content_block_start" => read_block(answer, &event["content_block"], out),
-        "content_block_delta" => read_delta(answer, &event["delta"], out),
+        "content_block_start" => read_block(answer, &place(&event["index"]), &event["content_block"], out),
+        "content_block_delta" => read_delta(answer, &place(&event["index"]), &event["delta"], out),
         "message_delta" => {
             usage::anthropic(answer, &event["usage"], out);
             finish(answer, word(&event["delta"], "stop_reason"));
@@ -81,19 +88,28 @@ pub(super) fn read(answer: &mut Answer, name: &str, event: &Value, out: &mut Vec
 /// Reads a whole answer.
 pub(super) fn whole(answer: &mut Answer, message: &Value, out: &mut Vec<Delta>) {
     answer.model(word(message, "model"), out);
-    for block in message["content"].as_array().into_iter().flatten() {
-        read_block(answer, block, out);
+    for (index, block) in message["content"].as_array().into_iter().flatten().enumerate() {
+        read_block(answer, &index.to_string(), block, out);
     }
     usage::anthropic(answer, &message["usage"], out);
     finish(answer, word(message, "stop_reason"));
 }
 
+/// The number of a block.
+fn place(index: &Value) -> String {
+    index.as_u64().unwrap_or_default().to_string()
+}
+
 /// A block as it begins, or as a whole.
-fn read_block(answer: &mut Answer, block: &Value, out: &mut Vec<Delta>) {
+fn read_block(answer: &mut Answer, key: &str, block: &Value, out: &mut Vec<Delta>) {
     match word(block, "type") {
         "text" => answer.text(word(block, "text"), out),
         "thinking" => Answer::reasoning(word(block, "thinking"), out),
-        "tool_use" => answer.call_tool(),
+        "tool_use" => {
+            answer.call_tool();
+            let piece = Piece { key, id: word(block, "id"), name: word(block, "name"), seal: None };
+            answer.calls.put(&piece, &calls::arguments(&block["input"]));
+        }
         "web_search_tool_result" => answer.sources(&block["content"], out),
         _ => {}
     }
@@ -102,10 +118,13 @@ fn read_block(answer: &mut Answer, block: &Value, out: &mut Vec<Delta>) {
     }
 }
 
-fn read_delta(answer: &mut Answer, delta: &Value, out: &mut Vec<Delta>) {
+fn read_delta(answer: &mut Answer, key: &str, delta: &Value, out: &mut Vec<Delta>) {
     match word(delta, "type") {
         "text_delta" => answer.text(word(delta, "text"), out),
         "thinking_delta" => Answer::reasoning(word(delta, "thinking"), out),
+        "input_json_delta" => {
+            answer.calls.add(&Piece { key, ..Piece::default() }, word(delta, "partial_json"));
+        }
         "citations_delta" => cite(answer, &delta["citation"], out),
         _ => {}
     }

@@ -1,6 +1,8 @@
 //! What is the same about a request on every wire.
 
-use super::{Effort, Message, Part, Request, Speaker, Wire, anthropic, google, openai, responses};
+use serde_json::{Value, json};
+
+use super::{Effort, Message, Part, Request, Speaker, ToolCall, Wire, anthropic, google, openai, responses};
 
 /// A request written for one wire: what goes behind the base URL, and the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +10,7 @@ pub struct Call {
     /// Behind the provider's base URL, such as `/chat/completions`; may hold a query.
     pub path: String,
     /// The body.
-    pub body: serde_json::Value,
+    pub body: Value,
 }
 
 /// What a provider does differently on the same wire. All `false`: the plainest form, which every server understands.
@@ -53,18 +55,46 @@ impl Request {
 }
 
 impl Message {
+    /// These words.
+    pub fn of(role: Speaker, text: impl Into<String>) -> Self {
+        Self { role, parts: vec![Part::Text { text: text.into() }] }
+    }
+
     /// Its texts, a blank line between them.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let texts = self.parts.iter().filter_map(|part| match part {
             Part::Text { text } => Some(text.as_str()),
-            Part::Image { .. } => None,
+            Part::Image { .. } | Part::Call(_) | Part::Output { .. } => None,
         });
         texts.filter(|text| !text.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
     }
 
     fn is_empty(&self) -> bool {
-        !self.has_image()
-            && self.parts.iter().all(|part| !matches!(part, Part::Text { text } if !text.trim().is_empty()))
+        self.shown().next().is_none()
+    }
+
+    /// The parts that a provider is sent. A call is the model's, and what came of it is not.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &Part> {
+        let is_model = self.role == Speaker::Assistant;
+        self.parts.iter().filter(move |part| match part {
+            Part::Text { .. } => !part.is_empty(),
+            Part::Image { .. } => self.has_image() && !part.is_empty(),
+            Part::Call(_) => is_model,
+            Part::Output { .. } => !is_model,
+        })
+    }
+
+    /// Whether it needs more than one text.
+    pub(super) fn is_plain(&self) -> bool {
+        self.shown().all(|part| matches!(part, Part::Text { .. }))
+    }
+
+    /// The tools that the model called in it.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.shown().filter_map(|part| match part {
+            Part::Call(call) => Some(call),
+            Part::Text { .. } | Part::Image { .. } | Part::Output { .. } => None,
+        })
     }
 
     /// Whether it needs more than text. Only the user shows pictures: no provider takes one back from its model.
@@ -80,7 +110,15 @@ impl Part {
             // Anthropic refuses a text of blanks too.
             Self::Text { text } => text.trim().is_empty(),
             Self::Image { data, .. } => data.is_empty(),
+            Self::Call(_) | Self::Output { .. } => false,
         }
+    }
+}
+
+impl ToolCall {
+    /// The arguments as an object, as Anthropic and Google want them.
+    pub(super) fn object(&self) -> Value {
+        serde_json::from_str(&self.arguments).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
     }
 }
 

@@ -3,7 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
+use super::calls::{self, Piece};
 use super::{Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, Speaker, openai, usage};
+use crate::Tool;
+
+/// In the place of the signature of a call that Google's model did not make (Gemini API: thought signatures).
+const FOREIGN: &str = "skip_thought_signature_validator";
 
 /// Writes a request.
 pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Call {
@@ -13,6 +18,10 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
         body.insert("systemInstruction".to_owned(), json!({ "parts": [{ "text": instructions }] }));
     }
     body.insert("contents".to_owned(), request.dialogue().map(message).collect());
+    if !request.tools.is_empty() {
+        let tools: Value = request.tools.iter().map(tool).collect();
+        body.insert("tools".to_owned(), json!([{ "functionDeclarations": tools }]));
+    }
     let config = config(dialect, request);
     if !config.is_empty() {
         body.insert("generationConfig".to_owned(), Value::Object(config));
@@ -50,14 +59,21 @@ fn escaped(model: &str) -> String {
     })
 }
 
+fn tool(tool: &Tool) -> Value {
+    json!({ "name": tool.name, "description": tool.description, "parameters": tool.parameters })
+}
+
 fn message(message: &Message) -> Value {
     let role = match message.role {
         Speaker::Assistant => "model",
         Speaker::System | Speaker::User => "user",
     };
-    let shown = message.parts.iter().filter(|part| !part.is_empty());
-    let parts: Value =
-        shown.filter(|part| message.has_image() || matches!(part, Part::Text { .. })).map(part).collect();
+    let mut parts: Vec<Value> = message.shown().map(part).collect();
+    // The newest models refuse a turn whose first call has no signature, unless it has this one: it was another's.
+    let first = parts.iter_mut().find(|part| part.get("functionCall").is_some());
+    if let Some(Value::Object(first)) = first {
+        first.entry("thoughtSignature").or_insert_with(|| json!(FOREIGN));
+    }
     json!({ "role": role, "parts": parts })
 }
 
@@ -65,6 +81,18 @@ fn part(part: &Part) -> Value {
     match part {
         Part::Text { text } => json!({ "text": text }),
         Part::Image { mime, data } => json!({ "inlineData": { "mimeType": mime, "data": data } }),
+        Part::Call(call) => {
+            let mut part = json!({ "functionCall": { "name": call.name, "args": call.object() } });
+            if let Some(seal) = &call.seal {
+                part["thoughtSignature"] = json!(seal);
+            }
+            part
+        }
+        Part::Output { name, output, .. } => {
+            let response: Option<Value> = serde_json::from_str(output).ok().filter(Value::is_object);
+            let response = response.unwrap_or_else(|| json!({ "output": output }));
+            json!({ "functionResponse": { "name": name, "response": response } })
+        }
     }
 }
 
@@ -78,8 +106,17 @@ pub(super) fn read(answer: &mut Answer, chunk: &Value, out: &mut Vec<Delta>) -> 
         } else {
             answer.text(word(part, "text"), out);
         }
-        if part["functionCall"].is_object() {
+        let call = &part["functionCall"];
+        if call.is_object() {
             answer.call_tool();
+            let key = answer.calls.count().to_string();
+            let piece = Piece {
+                key: &key,
+                id: word(call, "id"),
+                name: word(call, "name"),
+                seal: part["thoughtSignature"].as_str(),
+            };
+            answer.calls.put(&piece, &calls::arguments(&call["args"]));
         }
     }
     for source in candidate["groundingMetadata"]["groundingChunks"].as_array().into_iter().flatten() {

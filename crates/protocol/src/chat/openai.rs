@@ -3,7 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
-use super::{Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, Speaker, refusal, usage};
+use super::{
+    Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, Speaker, ToolCall, calls, refusal,
+    usage,
+};
+use crate::Tool;
 
 /// Writes a request.
 pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Call {
@@ -23,6 +27,9 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     if dialect.reasoning_format {
         body.insert("reasoning_format".to_owned(), json!("parsed"));
     }
+    if !request.tools.is_empty() {
+        body.insert("tools".to_owned(), request.tools.iter().map(tool).collect());
+    }
     if is_stream {
         body.insert("stream".to_owned(), json!(true));
         if dialect.stream_options {
@@ -40,30 +47,51 @@ pub(super) fn rounded(temperature: f32) -> f64 {
 fn messages(request: &Request) -> Value {
     let instructions = request.instructions();
     let system = (!instructions.is_empty()).then(|| json!({ "role": "system", "content": instructions }));
-    system.into_iter().chain(request.dialogue().map(message)).collect()
+    system.into_iter().chain(request.dialogue().flat_map(message)).collect()
 }
 
-fn message(message: &Message) -> Value {
+fn tool(tool: &Tool) -> Value {
+    let Tool { name, description, parameters } = tool;
+    json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
+}
+
+/// What came of tools are messages of their own.
+fn message(message: &Message) -> Vec<Value> {
     let role = match message.role {
         Speaker::System => "system",
         Speaker::User => "user",
         Speaker::Assistant => "assistant",
     };
-    // Text as one string where it can be: small servers read nothing else.
-    let content = if message.has_image() {
-        message.parts.iter().filter(|part| !part.is_empty()).map(part).collect()
-    } else {
-        json!(message.text())
+    let output = |part: &Part| match part {
+        Part::Output { id, output, .. } => Some(json!({ "role": "tool", "tool_call_id": id, "content": output })),
+        Part::Text { .. } | Part::Image { .. } | Part::Call(_) => None,
     };
-    json!({ "role": role, "content": content })
+    let mut messages: Vec<Value> = message.shown().filter_map(output).collect();
+    // Text as one string where it can be: small servers read nothing else.
+    let content = if message.has_image() { message.shown().filter_map(part).collect() } else { json!(message.text()) };
+    let calls: Vec<Value> = message.calls().map(call).collect();
+    let is_said = content.as_str().is_none_or(|text| !text.is_empty());
+    if !calls.is_empty() {
+        let content = if is_said { content } else { Value::Null };
+        messages.push(json!({ "role": role, "content": content, "tool_calls": calls }));
+    } else if is_said {
+        messages.push(json!({ "role": role, "content": content }));
+    }
+    messages
 }
 
-fn part(part: &Part) -> Value {
+fn call(call: &ToolCall) -> Value {
+    let function = json!({ "name": call.name, "arguments": call.arguments });
+    json!({ "id": call.id, "type": "function", "function": function })
+}
+
+fn part(part: &Part) -> Option<Value> {
     match part {
-        Part::Text { text } => json!({ "type": "text", "text": text }),
+        Part::Text { text } => Some(json!({ "type": "text", "text": text })),
         Part::Image { mime, data } => {
-            json!({ "type": "image_url", "image_url": { "url": format!("data:{mime};base64,{data}") } })
+            Some(json!({ "type": "image_url", "image_url": { "url": format!("data:{mime};base64,{data}") } }))
         }
+        Part::Call(_) | Part::Output { .. } => None,
     }
 }
 
@@ -102,6 +130,7 @@ fn read_choice(answer: &mut Answer, choice: &Value, out: &mut Vec<Delta>) -> Res
     }
     if delta["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty()) || delta["function_call"].is_object() {
         answer.call_tool();
+        calls::openai(&mut answer.calls, &delta["tool_calls"]);
     }
     for note in delta["annotations"].as_array().into_iter().flatten() {
         let source = note.get("url_citation").unwrap_or(note);

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
+use super::calls::{self, Piece};
 use super::{Call, Delta, Dialect, Failure, Finish, Message, Part, Request, Speaker, openai, refusal, usage};
+use crate::Tool;
 
 /// Writes a request.
 pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Call {
@@ -13,7 +15,7 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     if !instructions.is_empty() {
         body.insert("instructions".to_owned(), json!(instructions));
     }
-    body.insert("input".to_owned(), request.dialogue().map(message).collect());
+    body.insert("input".to_owned(), request.dialogue().flat_map(items).collect());
     if let Some(temperature) = request.temperature {
         body.insert("temperature".to_owned(), json!(openai::rounded(temperature)));
     }
@@ -24,8 +26,10 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     if let (Some(effort), true) = (request.effort, dialect.reasoning_effort) {
         body.insert("reasoning".to_owned(), json!({ "effort": effort.word() }));
     }
-    if dialect.web_search {
-        body.insert("tools".to_owned(), json!([{ "type": "web_search" }]));
+    let search = dialect.web_search.then(|| json!({ "type": "web_search" }));
+    let tools: Vec<Value> = search.into_iter().chain(request.tools.iter().map(tool)).collect();
+    if !tools.is_empty() {
+        body.insert("tools".to_owned(), Value::Array(tools));
     }
     if dialect.store {
         body.insert("store".to_owned(), json!(false));
@@ -36,26 +40,42 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
     Call { path: "/responses".to_owned(), body: Value::Object(body) }
 }
 
-fn message(message: &Message) -> Value {
+fn tool(tool: &Tool) -> Value {
+    let Tool { name, description, parameters } = tool;
+    json!({ "type": "function", "name": name, "description": description, "parameters": parameters })
+}
+
+/// Calls and what came of them are items of their own.
+fn items(message: &Message) -> Vec<Value> {
     let role = match message.role {
         Speaker::System => "system",
         Speaker::User => "user",
         Speaker::Assistant => "assistant",
     };
-    let content = if message.has_image() {
-        message.parts.iter().filter(|part| !part.is_empty()).map(part).collect()
-    } else {
-        json!(message.text())
+    let output = |part: &Part| match part {
+        Part::Output { id, output, .. } => {
+            Some(json!({ "type": "function_call_output", "call_id": id, "output": output }))
+        }
+        Part::Text { .. } | Part::Image { .. } | Part::Call(_) => None,
     };
-    json!({ "type": "message", "role": role, "content": content })
+    let mut items: Vec<Value> = message.shown().filter_map(output).collect();
+    let content = if message.has_image() { message.shown().filter_map(part).collect() } else { json!(message.text()) };
+    if content.as_str().is_none_or(|text| !text.is_empty()) {
+        items.push(json!({ "type": "message", "role": role, "content": content }));
+    }
+    items.extend(message.calls().map(
+        |call| json!({ "type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments }),
+    ));
+    items
 }
 
-fn part(part: &Part) -> Value {
+fn part(part: &Part) -> Option<Value> {
     match part {
-        Part::Text { text } => json!({ "type": "input_text", "text": text }),
+        Part::Text { text } => Some(json!({ "type": "input_text", "text": text })),
         Part::Image { mime, data } => {
-            json!({ "type": "input_image", "image_url": format!("data:{mime};base64,{data}") })
+            Some(json!({ "type": "input_image", "image_url": format!("data:{mime};base64,{data}") }))
         }
+        Part::Call(_) | Part::Output { .. } => None,
     }
 }
 
@@ -144,7 +164,13 @@ fn read_sources(answer: &mut Answer, item: &Value, out: &mut Vec<Delta>) {
             answer.sources(&item["results"], out);
             answer.sources(&item["contents"], out);
         }
-        "function_call" | "custom_tool_call" => answer.call_tool(),
+        "function_call" => {
+            answer.call_tool();
+            let id = word(item, "call_id");
+            let piece = Piece { key: id, id, name: word(item, "name"), seal: None };
+            answer.calls.put(&piece, &calls::arguments(&item["arguments"]));
+        }
+        "custom_tool_call" => answer.call_tool(),
         _ => {}
     }
     let parts = item["content"].as_array().into_iter().flatten();

@@ -8,6 +8,7 @@ mod google;
 mod limits;
 mod openai;
 mod responses;
+mod tools;
 mod writing;
 
 use super::*;
@@ -18,6 +19,7 @@ struct Told {
     text: String,
     reasoning: String,
     sources: Vec<(String, String)>,
+    calls: Vec<ToolCall>,
     models: Vec<String>,
     tokens: Option<Tokens>,
     charged: Option<u64>,
@@ -33,6 +35,7 @@ impl Told {
                 Delta::Text(text) => told.text += &text,
                 Delta::Reasoning(text) => told.reasoning += &text,
                 Delta::Citation { url, title } => told.sources.push((url, title)),
+                Delta::Call(call) => told.calls.push(call),
                 Delta::Model(model) => told.models.push(model),
                 Delta::Usage(tokens) => told.tokens = Some(tokens),
                 Delta::Charged(nanodollars) => told.charged = Some(nanodollars),

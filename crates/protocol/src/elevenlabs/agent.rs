@@ -10,6 +10,7 @@ mod line;
 mod past;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod turn;
 
 use std::collections::VecDeque;
@@ -24,11 +25,13 @@ use crate::frame::object;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
+use crate::openai::server::Ending;
 use crate::{Config, Leg, Message, Received};
 
 use answer::Voice;
 use line::Line;
 use past::Past;
+use tool::Tools;
 use turn::Turn;
 
 /// See the module.
@@ -49,6 +52,7 @@ pub(crate) struct ElevenAgent {
     past: Past,
     turn: Turn,
     voice: Voice,
+    tools: Tools,
     /// When the service was last asked to be patient.
     patient_since: Option<Instant>,
 }
@@ -71,6 +75,7 @@ impl ElevenAgent {
             past: Past::default(),
             turn: Turn::default(),
             voice: Voice::default(),
+            tools: Tools::default(),
             patient_since: None,
         }
     }
@@ -152,7 +157,7 @@ impl ElevenAgent {
                     self.send(&frame::pong(id));
                 }
             }
-            "client_tool_call" => self.decline_tool(part("client_tool_call")),
+            "client_tool_call" => self.tool_called(part("client_tool_call"), now),
             "mcp_tool_call" => self.decline_approval(part("mcp_tool_call")),
             "error" => self.failed(part("error_event")),
             _ if !self.is_ready() => tracing::trace!("event before the beginning ignored"),
@@ -186,14 +191,6 @@ impl ElevenAgent {
         self.tell(Told::Refused { number: None, complaint: complaint(name, &words(event, "message")) });
     }
 
-    /// An agent may have been given tools that its own caller has; this one has none.
-    fn decline_tool(&mut self, call: &Value) {
-        let id = words(call, "tool_call_id");
-        if !id.is_empty() {
-            self.send(&frame::no_tool(&id));
-        }
-    }
-
     /// Nobody here can judge what a tool would do.
     fn decline_approval(&mut self, call: &Value) {
         let id = words(call, "tool_call_id");
@@ -217,6 +214,7 @@ impl Interpreter for ElevenAgent {
     fn configure(&mut self, config: &Config, answers: bool, _now: Instant) {
         self.is_open_microphone = config.turn_taking.is_open();
         self.answers = answers;
+        self.tools.offer(config);
     }
 
     fn ask(&mut self, _number: u64, event: &Event<'_>, now: Instant) {
@@ -235,7 +233,8 @@ impl Interpreter for ElevenAgent {
             Event::Cancel { .. } => self.cancel(),
             Event::Truncate { item_id, heard, .. } => self.cut_short(item_id, heard),
             Event::Delete { item_id } => self.cut_short(item_id, ""),
-            Event::Update { .. } | Event::Create { item: NewItem::ToolOutput { .. } } => {}
+            Event::Create { item: NewItem::ToolOutput { call_id, output, .. } } => self.answer_call(call_id, output),
+            Event::Update { .. } => {}
         }
     }
 
@@ -258,7 +257,8 @@ impl Interpreter for ElevenAgent {
         let silence = self.line.deadline().map(|at| (at, "sound for the agent"));
         let end = self.voice.deadline().map(|at| (at, "the end of the answer"));
         let message = self.turn.deadline().map(|at| (at, "the agent's greeting"));
-        [silence, end, message].into_iter().flatten().min()
+        let rest = self.tools.deadline().map(|at| (at, "the agent to go on behind a tool"));
+        [silence, end, message, rest].into_iter().flatten().min()
     }
 
     fn timeout(&mut self, now: Instant) {
@@ -267,6 +267,9 @@ impl Interpreter for ElevenAgent {
         }
         if self.voice.deadline().is_some_and(|at| at <= now) {
             self.finish_answer();
+        }
+        if self.tools.deadline().is_some_and(|at| at <= now) {
+            self.answer_nothing(Ending::Completed);
         }
         let silence = self.line.fill(now);
         self.send_sound(silence);

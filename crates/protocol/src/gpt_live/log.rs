@@ -1,6 +1,7 @@
 //! What both sides said, in words, for the text model that works behind the voice.
 
 use crate::Role;
+use crate::chat::{Message, Speaker};
 
 /// Lines and characters that are kept: what a question to the text model should carry at most.
 const LINES: usize = 60;
@@ -52,14 +53,12 @@ impl Log {
     }
 
     /// The conversation, and `task` as the question at its end.
-    pub(super) fn question(&self, task: &str) -> Vec<(Role, String)> {
-        let lines = self.lines.iter().map(|(role, text)| (*role, text.trim().to_owned()));
-        let mut messages: Vec<(Role, String)> = lines.filter(|(_, text)| !text.is_empty()).collect();
-        let is_last = |(role, text): &(Role, String)| *role == Role::User && text.ends_with(task);
-        if !messages.last().is_some_and(is_last) {
-            messages.push((Role::User, task.to_owned()));
-        }
-        messages
+    pub(super) fn question(&self, task: &str) -> Vec<Message> {
+        let lines = self.lines.iter().map(|(role, text)| (*role, text.trim())).filter(|(_, text)| !text.is_empty());
+        let is_asked = lines.clone().next_back().is_some_and(|(role, text)| role == Role::User && text.ends_with(task));
+        let question = (!is_asked).then_some((Role::User, task));
+        let speaker = |role| if role == Role::User { Speaker::User } else { Speaker::Assistant };
+        lines.chain(question).map(|(role, text)| Message::of(speaker(role), text)).collect()
     }
 }
 
@@ -76,14 +75,14 @@ mod tests {
         log.add(Role::User, " log");
         log.add(Role::Assistant, " One moment.");
         assert_eq!(log.task().as_deref(), Some("check the log"));
-        let said = |role, text: &str| (role, text.to_owned());
+        let said = Message::of;
         assert_eq!(
             log.question("check the log"),
             [
-                said(Role::Assistant, "Hello."),
-                said(Role::User, "check the log"),
-                said(Role::Assistant, "One moment."),
-                said(Role::User, "check the log")
+                said(Speaker::Assistant, "Hello."),
+                said(Speaker::User, "check the log"),
+                said(Speaker::Assistant, "One moment."),
+                said(Speaker::User, "check the log")
             ]
         );
         assert_eq!(log.task().as_deref(), Some("check the log"), "the same words serve a second delegation");

@@ -117,7 +117,7 @@ impl Live {
         let errand = Errand(self.work.last_errand);
         let style = if is_written { "" } else { SPOKEN };
         let instructions = format!("{}\n\n{style}", self.instructions).trim().to_owned();
-        let question = Question { instructions, messages: self.log.question(task) };
+        let question = Question { instructions, messages: self.log.question(task), tools: Vec::new() };
         let (text, whole) = (String::new(), String::new());
         self.work.jobs.push(Job { errand, delegation, text, whole, is_written, typed });
         self.deeds.push_back(Deed::Think { errand, question });
@@ -136,6 +136,7 @@ impl Live {
                 job.text.push_str(words);
                 self.hand_over(index, false);
             }
+            Thought::Call(_) => tracing::debug!("a call of a tool that was not offered"),
             Thought::Done => {
                 self.hand_over(index, true);
                 let job = self.work.jobs.swap_remove(index);

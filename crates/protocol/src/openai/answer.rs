@@ -8,7 +8,7 @@ use super::response::Slot;
 use super::server::{Ending, Form, Frame, WireItem};
 use super::timeline::{Answer, Side, duration_of};
 use crate::pcm::Pieces;
-use crate::{Delivery, Fault, Item, ItemId, Kind, Output, Role};
+use crate::{Delivery, Fault, Item, ItemId, Kind, Output, Role, markdown};
 
 /// Content parts of one item that are kept apart.
 const MOST_PARTS: usize = 16;
@@ -290,6 +290,8 @@ fn part(parts: &mut Vec<(u64, String)>, index: u64) -> Option<&mut String> {
 pub(super) fn write_caption(item: &mut Item, answer: &mut Answer) {
     let texts: Vec<&str> = answer.parts.iter().map(|(_, text)| text.as_str()).filter(|text| !text.is_empty()).collect();
     let full = texts.join(" ");
+    // What was said had no marks.
+    let full = if item.kind == Kind::Spoken { markdown::plain(&full) } else { full };
     if !answer.is_split || full.is_empty() {
         item.text = full;
         return;

@@ -25,8 +25,8 @@ pub struct Config {
     pub retention_ratio: Option<f32>,
     /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
     pub reasoning_effort: Option<String>,
-    /// What the model may ask the app to do. Not known to an ElevenLabs agent (its tools are set at the agent), to
-    /// GPT-Live and to a cascade.
+    /// What the model may ask the app to do. An ElevenLabs agent calls those that were set at it under the same name;
+    /// GPT-Live and the text model behind it know none.
     pub tools: Vec<Tool>,
 }
 

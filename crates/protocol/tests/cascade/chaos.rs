@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use protocol::chat::ToolCall;
 use protocol::{Cause, Delivery, Errand, Fault, Input, Item, ItemId, Leg, Received, Reply, Thought, TurnTaking};
 
 use crate::rig::{OPEN, Rig, config};
@@ -21,6 +22,7 @@ enum Step {
     Interrupted(u8),
     Reply(u8, u8),
     Think(u8, u8),
+    Result(u8),
     Frame,
     Wait(u16),
     Mode(bool),
@@ -40,7 +42,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Floor),
         2 => (0..6_u8).prop_map(Step::Interrupted),
         9 => (0..7_u8, 0..3_u8).prop_map(|(kind, back)| Step::Reply(kind, back)),
-        9 => (0..4_u8, 0..2_u8).prop_map(|(kind, back)| Step::Think(kind, back)),
+        9 => (0..6_u8, 0..2_u8).prop_map(|(kind, back)| Step::Think(kind, back)),
+        2 => (0..3_u8).prop_map(Step::Result),
         1 => Just(Step::Frame),
         1 => (0..20_000_u16).prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::Mode),
@@ -84,12 +87,19 @@ fn play(rig: &mut Rig, step: &Step) {
             if rig.called_off.contains(&errand) {
                 return;
             }
+            let call = ToolCall { id: "c".into(), name: "light".into(), arguments: "{}".into(), seal: None };
+            let call = if *back > 0 { ToolCall { name: "door".into(), ..call } } else { call };
             let thought = match kind {
+                3 => Thought::Call(&call),
                 0 | 1 => Thought::Delta("Some words. And more, "),
                 2 => Thought::Done,
                 _ => Thought::Failed(&fault),
             };
             rig.input(Input::Thought { errand, thought });
+        }
+        Step::Result(back) => {
+            let called = rig.called.iter().rev().nth(usize::from(*back)).map(|(item, _)| *item);
+            rig.input(Input::ToolResult { item: called.unwrap_or(ItemId(99)), output: "done" });
         }
         Step::Frame => rig.input(Input::Received { leg: Leg::Ears, received: Received::Text("{}") }),
         Step::Wait(ms) => rig.wait(Duration::from_millis(u64::from(*ms))),
@@ -128,6 +138,9 @@ fn settle(rig: &mut Rig) {
                     rig.input(Input::Replied { errand, reply });
                 }
             }
+        }
+        for (item, _) in std::mem::take(&mut rig.called) {
+            rig.input(Input::ToolResult { item, output: "done" });
         }
         let questions = std::mem::take(&mut rig.questions);
         for (errand, _) in questions {

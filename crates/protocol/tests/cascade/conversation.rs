@@ -35,7 +35,7 @@ fn a_spoken_turn_is_taken_down_answered_and_said() {
     rig.sound(1, 700);
     assert_eq!(rig.played(), 0, "what comes second waits for the first");
     rig.sound(0, 500);
-    assert_eq!((rig.played(), rig.lines()[1].as_str()), (500, "Assistant Arriving: It is **noon**. "));
+    assert_eq!((rig.played(), rig.lines()[1].as_str()), (500, "Assistant Arriving: It is noon. "));
     rig.sound_ends(0);
     assert_eq!(rig.played(), 1_200);
     assert_eq!(rig.spoken().last().unwrap(), "And then a nap. Or two.", "what waits goes together");
@@ -44,10 +44,7 @@ fn a_spoken_turn_is_taken_down_answered_and_said() {
     }
     assert_eq!(
         rig.lines(),
-        [
-            "User Answered: What is the time?",
-            "Assistant Complete: It is **noon**. Time for lunch! And then a nap. Or two.",
-        ]
+        ["User Answered: What is the time?", "Assistant Complete: It is noon. Time for lunch! And then a nap. Or two.",]
     );
     assert!(rig.outputs.iter().any(|output| matches!(output, Output::PlayEnd(_))));
     assert_eq!((rig.faults().as_slice(), rig.session.deadline()), (&[][..], None));
@@ -104,6 +101,35 @@ fn speech_over_the_answer_silences_it_and_what_was_heard_is_remembered() {
     rig.hush(300);
     rig.understand("Stop.");
     assert_eq!(rig.messages(), ["Count.", "One two", "Stop."]);
+}
+
+#[test]
+fn what_was_heard_of_an_answer_has_no_marks_and_its_tail_neither() {
+    let mut rig = Rig::new(TurnTaking::PushToTalk);
+    rig.input(Input::Say { text: "Count.", aloud: true });
+    rig.think(Thought::Delta("**One** two *three* `four`. And _five_"));
+    rig.sound(0, 1_000);
+    assert_eq!(rig.lines()[1], "Assistant Arriving: One two three four. ");
+    let answer = rig.session.items()[1].id;
+    rig.input(Input::Stop);
+    rig.input(Input::Interrupted { item: answer, heard: Duration::from_millis(500) });
+    assert_eq!(rig.lines()[1], "Assistant Interrupted: One two [three four. ]");
+    rig.input(Input::Say { text: "Go on.", aloud: true });
+    assert_eq!(rig.messages(), ["Count.", "One two", "Go on."], "the model is told what was heard");
+    rig.think(Thought::Delta("# Five\n"));
+    rig.think(Thought::Done);
+    rig.sound(1, 400);
+    rig.sound_ends(1);
+    rig.input(Input::Say { text: "And now?", aloud: false });
+    assert_eq!(
+        rig.messages().get(3).map(String::as_str),
+        Some("# Five"),
+        "and keeps its own words of what it said whole"
+    );
+    assert!(rig.lines()[3].starts_with("Assistant Complete: Five"), "{}", rig.lines()[3]);
+    rig.think(Thought::Delta("**Read** this."));
+    rig.think(Thought::Done);
+    assert!(rig.lines()[5].ends_with("**Read** this."), "what is written is shown as it is: {}", rig.lines()[5]);
 }
 
 #[test]
@@ -266,7 +292,7 @@ fn opening_the_microphone_while_turns_wait_for_the_ear_mixes_nothing_up() {
     rig.hum(500);
     rig.hush(400);
     rig.understand("Third.");
-    assert_eq!(rig.messages().last(), Some(&"Third."), "and now it is open");
+    assert_eq!(rig.messages().last().map(String::as_str), Some("Third."), "and now it is open");
 }
 
 #[test]

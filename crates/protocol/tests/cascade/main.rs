@@ -5,3 +5,4 @@
 mod chaos;
 mod conversation;
 mod rig;
+mod tools;

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use protocol::cascade::{Ear, Mouth, Setup};
+use protocol::chat::Message;
 use protocol::{
-    Cause, Config, Detector, Errand, Event, Fault, Input, Leg, Output, Post, Question, Reply, Session, Thought,
-    Transcription, TurnTaking, Wire,
+    Cause, Config, Detector, Errand, Event, Fault, Input, ItemId, Leg, Output, Post, Question, Reply, Session, Thought,
+    Tool, Transcription, TurnTaking, Wire,
 };
 use serde_json::Value;
 
@@ -26,7 +27,11 @@ pub(crate) fn config(turn_taking: TurnTaking) -> Config {
         turn_taking,
         retention_ratio: None,
         reasoning_effort: None,
-        tools: Vec::new(),
+        tools: vec![Tool {
+            name: "light".into(),
+            description: "Switches the light.".into(),
+            parameters: serde_json::json!({ "type": "object" }),
+        }],
     }
 }
 
@@ -37,6 +42,7 @@ pub(crate) struct Rig {
     pub(crate) fetched: Vec<(Errand, Leg, Post)>,
     pub(crate) questions: Vec<(Errand, Question)>,
     pub(crate) called_off: Vec<Errand>,
+    pub(crate) called: Vec<(ItemId, String)>,
     pub(crate) is_open: bool,
 }
 
@@ -51,6 +57,7 @@ impl Rig {
             fetched: Vec::new(),
             questions: Vec::new(),
             called_off: Vec::new(),
+            called: Vec::new(),
             is_open: turn_taking == OPEN,
         };
         rig.input(Input::Opened);
@@ -68,7 +75,7 @@ impl Rig {
                 Output::Think { errand, question } => self.questions.push((errand, question)),
                 Output::CallOff(errand) => self.called_off.push(errand),
                 Output::Transmit { .. } => panic!("there is no socket"),
-                Output::CallTool { .. } => panic!("a cascade offers no tools"),
+                Output::CallTool { item, name, .. } => self.called.push((item, name)),
                 output @ (Output::Play { .. }
                 | Output::PlayEnd(_)
                 | Output::Flush
@@ -159,8 +166,8 @@ impl Rig {
         self.outputs.iter().map(play).sum()
     }
 
-    pub(crate) fn messages(&self) -> Vec<&str> {
-        self.questions.last().unwrap().1.messages.iter().map(|(_, text)| text.as_str()).collect()
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.questions.last().unwrap().1.messages.iter().map(Message::text).collect()
     }
 
     /// The conversation, an item a line.

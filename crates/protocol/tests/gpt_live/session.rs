@@ -55,7 +55,7 @@ fn a_new_connection_begins_with_the_conversation_so_far() {
     rig.begin();
     let (_, question) = questions(&rig.take()).remove(0);
     assert_eq!(question.messages.len(), 3);
-    assert_eq!(question.messages[2].1, "Who am I?");
+    assert_eq!(question.messages[2].text(), "Who am I?");
     assert_eq!(rig.texts()[0].2, "The user typed: Who am I?");
 }
 

@@ -1,11 +1,12 @@
 //! Delegations and typed messages: work of the text model behind the voice.
 
-use protocol::{Cause, Delivery, Fault, Input, Kind, Output, Role, Thought};
+use protocol::chat::{Message, Speaker};
+use protocol::{Cause, Delivery, Fault, Input, Kind, Output, Thought};
 
 use crate::rig::{Rig, config, open, played, questions};
 
-fn said(role: Role, text: &str) -> (Role, String) {
-    (role, text.to_owned())
+fn said(text: &str) -> Message {
+    Message::of(Speaker::User, text)
 }
 
 #[test]
@@ -23,7 +24,7 @@ fn a_delegation_is_done_by_the_text_model_and_its_answer_goes_back_to_be_said() 
     assert_eq!(asked.len(), 1);
     let (errand, question) = &asked[0];
     assert!(question.instructions.starts_with("Be brief."));
-    assert_eq!(question.messages, [said(Role::User, "check the log")]);
+    assert_eq!(question.messages, [said("check the log")]);
     rig.voice(" One moment.", 500);
     rig.wait(3_000);
     assert!(rig.lines().ends_with("Assistant Complete: One moment."), "{}", rig.lines());
@@ -138,7 +139,7 @@ fn a_typed_message_is_thought_about_and_said() {
     let mut rig = Rig::ready(config());
     rig.input(Input::Say { text: "What is new?", aloud: true });
     let (errand, question) = questions(&rig.take()).remove(0);
-    assert_eq!(question.messages, [said(Role::User, "What is new?")]);
+    assert_eq!(question.messages, [said("What is new?")]);
     assert_eq!(rig.texts()[0], ("thinking".to_owned(), None, "The user typed: What is new?".to_owned()));
     rig.wait(30_000);
     rig.think(errand, "Nothing much.");

@@ -126,3 +126,26 @@ fn beta_names_are_understood() {
     assert_eq!(rig.items()[1].usage, None, "missing usage is unknown, not zero");
     assert!(rig.session.deadline().is_none());
 }
+
+#[test]
+fn a_caption_has_no_marks_even_if_the_provider_writes_some() {
+    let mut rig = Rig::ready(config());
+    rig.turn(200);
+    rig.serve(server::committed("item_u", None));
+    rig.serve_all(server::answer_begins("resp_1", "item_a", Some("item_u"), 1_000, "It is **so"));
+    assert_eq!(rig.items()[1].text, "It is so");
+    rig.serve(server::caption("resp_1", "item_a", "** and `so`."));
+    assert_eq!(rig.items()[1].text, "It is so and so.");
+    let answer = rig.items()[1].id;
+    rig.input(protocol::Input::Stop);
+    rig.input(protocol::Input::Interrupted { item: answer, heard: std::time::Duration::from_millis(500) });
+    let item = rig.items().remove(1);
+    assert_eq!((item.text.as_str(), item.unheard.as_str()), ("It is so", "and so."));
+    rig.serve(server::caption("resp_1", "item_a", " **More**."));
+    let item = rig.items().remove(1);
+    assert_eq!(
+        (item.text.as_str(), item.unheard.as_str()),
+        ("It is so", "and so. More."),
+        "the cut stays where it was"
+    );
+}

@@ -85,6 +85,14 @@ impl Trouble {
                 "Your key does not have permission to use this resource.",
             ),
             FaultKind::ModelNotFound => Self::model_not_found(provider, model),
+            FaultKind::NoTools => {
+                let message = said(
+                    "Function calling is not enabled for this model.",
+                    "This model does not support tools.",
+                    "`tool calling` is not supported with this model.",
+                );
+                Self::new(400, invalid, invalid, argument, message)
+            }
             FaultKind::TooLarge => {
                 Self::new(413, invalid, "request_too_large", argument, "Request exceeds the maximum size")
             }

@@ -1,6 +1,7 @@
 //! An agent: it hears turns by their sound and answers each with a tone. Faults: `quota` (an error at the beginning),
-//! `no_agent`, `no_overrides` (who tries is refused), `greets`, `tool` (it asks for a tool first), `telephone` (µ-law at
-//! 8 kHz), `silent` (it never answers).
+//! `no_agent`, `no_overrides` (who tries is refused), `greets`, `tool` (it asks for a tool first that nobody has),
+//! `picture` (it announces a picture and asks for it; the sound of the words comes behind the call), `telephone` (µ-law
+//! at 8 kHz), `silent` (it never answers).
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub(super) struct Agent {
     /// The answer is being heard until so many samples were.
     speaks_until: u64,
     spoken: String,
+    /// Tools that it waits for.
+    calls: Vec<String>,
 }
 
 impl Agent {
@@ -70,6 +73,7 @@ impl Agent {
             ping_at: 0,
             speaks_until: 0,
             spoken: String::new(),
+            calls: Vec::new(),
         }
     }
 
@@ -177,14 +181,35 @@ impl Agent {
         acts
     }
 
+    fn call(&mut self, name: &str, parameters: &Value) -> Act {
+        let event_id = self.event();
+        let id = format!("call_{event_id}");
+        self.calls.push(id.clone());
+        let call = json!({ "tool_name": name, "tool_call_id": id, "parameters": parameters, "event_id": event_id });
+        Act::json(&json!({ "type": "client_tool_call", "client_tool_call": call }))
+    }
+
+    fn take_result(&mut self, frame: &Value) -> Vec<Act> {
+        let is_of = |id: &String| frame.get("tool_call_id").and_then(Value::as_str) == Some(id);
+        let Some(at) = self.calls.iter().position(is_of) else {
+            return vec![Act::Violation("a result of no call, or a second one".into())];
+        };
+        self.calls.remove(at);
+        let is_done = frame.get("result").and_then(Value::as_str).is_some_and(|result| result.contains("\"ok\":true"));
+        self.say(if is_done { "It is done." } else { "I could not do that." })
+    }
+
     fn reply(&mut self, words: &str) -> Vec<Act> {
         if self.fault == "silent" {
             return Vec::new();
         }
         if self.fault == "tool" {
-            let call =
-                json!({ "tool_name": "light", "tool_call_id": "call_1", "parameters": {}, "event_id": self.event() });
-            return vec![Act::json(&json!({ "type": "client_tool_call", "client_tool_call": call }))];
+            return vec![self.call("light", &json!({}))];
+        }
+        if self.fault == "picture" {
+            let mut acts = self.say("One moment.");
+            acts.insert(1, self.call("make_image", &json!({ "prompt": words })));
+            return acts;
         }
         let answer = if self.answer.is_empty() { format!("You said: {words}") } else { self.answer.clone() };
         self.say(&answer)
@@ -242,7 +267,7 @@ impl Actor for Agent {
                 vec![Act::Violation("a pong for no ping".into())]
             }
             Some("user_message") => self.reply(frame.get("text").and_then(Value::as_str).unwrap_or_default()),
-            Some("client_tool_result") => self.say("I could not do that."),
+            Some("client_tool_result") => self.take_result(&frame),
             Some(_) => Vec::new(),
         }
     }

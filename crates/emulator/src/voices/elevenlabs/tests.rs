@@ -132,6 +132,7 @@ fn an_agent_tells_what_its_schema_says() {
         ("interruption", "InterruptionPayload"),
         ("agent_response_correction", "AgentResponseCorrectionPayload"),
         ("user_transcript", "UserTranscriptPayload"),
+        ("client_tool_call", "ClientToolCallPayload"),
     ];
     let names = kinds.map(|(_, name)| name);
     let schema = Definitions::new(include_str!("../../../schemas/elevenlabs-agents.schema.json"), &names);
@@ -143,6 +144,17 @@ fn an_agent_tells_what_its_schema_says() {
     };
     acts.extend(tell(&mut *actor, &sound(true, 500)));
     acts.extend(tell(&mut *actor, &sound(false, 700)));
+    let (mut painter, _) = play(AGENT, &[("agent_id", "a")], "picture");
+    tell(&mut *painter, &json!({ "type": "conversation_initiation_client_data" }));
+    let asked = tell(&mut *painter, &json!({ "type": "user_message", "text": "A fox." }));
+    let call = sent(&asked).iter().find_map(|frame| frame.pointer("/client_tool_call/tool_call_id").cloned()).unwrap();
+    acts.extend(asked);
+    let mut result =
+        json!({ "type": "client_tool_result", "tool_call_id": call, "result": "{\"ok\":true}", "is_error": false });
+    assert!(sent(&tell(&mut *painter, &result))[0].to_string().contains("It is done."));
+    assert!(is_violation(&tell(&mut *painter, &result)), "once");
+    result["result"] = json!({ "ok": true });
+    assert!(is_violation(&tell(&mut *painter, &result)), "a result is text");
     let frames = sent(&acts);
     for (kind, name) in kinds {
         let frame = frames.iter().find(|frame| frame["type"] == kind).unwrap_or_else(|| panic!("no {kind}"));

@@ -1,5 +1,6 @@
 //! A voice that makes a picture: the tool call of the model, fal, the conversation, and the answer that goes on.
 
+use emulator::chat::{self, Fakes, Finish};
 use emulator::fal::{Fal, Plan, Trouble};
 use emulator::voices::{self, Voices};
 use emulator::{ClientEvent, Record};
@@ -12,11 +13,8 @@ const WISH: &str = "a red fox in the snow";
 
 /// With a fal and with keys for everything.
 fn with_fal(fal: &Fal, practice: String, settings: Value, speech_ms: u32) -> Both {
-    let credentials = Credentials::without_keychain(|name| {
-        ["FAL_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "DEEPGRAM_API_KEY"]
-            .contains(&name)
-            .then(|| "test-key".to_owned())
-    });
+    let has_key = |name: &str| name == "FAL_KEY" || name.ends_with("_API_KEY");
+    let credentials = Credentials::without_keychain(move |name| has_key(name).then(|| "test-key".to_owned()));
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let mut rig = Rig::at(folder, credentials, practice, settings, speech_ms);
     rig.configure(json!({ "providers": { "fal": { "base_url": fal.base_url() } } }));
@@ -97,14 +95,18 @@ async fn a_user_who_speaks_on_is_answered_while_the_picture_is_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_voices_make_pictures_too() {
-    for (provider, fault) in [("google", "tool-call"), ("deepgram", "function")] {
+    for (provider, fault) in [("google", "tool-call"), ("deepgram", "function"), ("elevenlabs", "picture")] {
         let plan = voices::Plan { words: WISH.into(), fault: Some(fault.into()), ..voices::Plan::default() };
         let (partner, voices) = (practice().await, Voices::start(plan).await.unwrap());
         let fal = Fal::start(Plan::default()).await.unwrap();
         let base = voices.base_url();
         let settings = json!({
             "call": { "provider": provider, "route": "direct" },
-            "providers": { "google": { "base_url": base }, "deepgram": { "base_url": base, "agent_base_url": base } },
+            "providers": {
+                "google": { "base_url": base },
+                "deepgram": { "base_url": base, "agent_base_url": base },
+                "elevenlabs": { "base_url": base, "agent_id": "agent_1" },
+            },
         });
         let mut both = with_fal(&fal, partner.base_url(), settings, 900);
         both.rig.call.press(&mut both.rig.board);
@@ -116,4 +118,63 @@ async fn other_voices_make_pictures_too() {
         let violations = voices.seen().into_iter().filter(|seen| matches!(seen, voices::Seen::Violation { .. }));
         assert_eq!(violations.count(), 0, "{provider}");
     }
+}
+
+/// A turn of a cascade whose text model is this provider's.
+async fn ask_cascade(provider: &str, script: chat::Script) -> (Fakes, Voices, Fal, Both) {
+    let partner = practice().await;
+    let voices =
+        Voices::start(voices::Plan { words: "A fox, please.".into(), ..voices::Plan::default() }).await.unwrap();
+    let (brain, fal) = (Fakes::start(script).await.unwrap(), Fal::start(Plan::default()).await.unwrap());
+    let settings = json!({
+        "call": { "provider": "cascade" },
+        "cascade": {
+            "ear": "local",
+            "mouth": "local",
+            "local_base_url": format!("{}/v1", voices.base_url()),
+            "brain": format!("{provider}/model-1"),
+        },
+        "chat": { "addresses": [{ "provider": provider, "url": brain.base_url(provider) }], "stand_in": false },
+        "limits": { "attempts": 1 },
+    });
+    let mut both = with_fal(&fal, partner.base_url(), settings, 900);
+    both.rig.call.press(&mut both.rig.board);
+    both.until("the whole turn was spoken", |now| now.items.first().is_some_and(|item| item.duration_ms >= 850)).await;
+    both.rig.call.release(&mut both.rig.board);
+    both.until("the answer", |now| answered(now).is_some_and(|answer| answer == "Here it is.")).await;
+    (brain, voices, fal, both)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_model_of_a_cascade_makes_pictures_on_every_wire() {
+    for provider in ["groq", "anthropic", "google-ai-studio", "perplexity"] {
+        let tools = vec![("make_image".to_owned(), json!({ "prompt": WISH, "shape": "landscape" }).to_string())];
+        let call = chat::Answer { tools, ..chat::Answer::say("One moment.").ending(Finish::Tool) };
+        let script = chat::Script::default().answer(call).answer(chat::Answer::say("Here it is."));
+        let (brain, voices, _fal, mut both) = ask_cascade(provider, script).await;
+        let now = both.until("the picture", has_picture).await;
+        assert_eq!(picture(&now).unwrap().text, WISH, "{provider}");
+        assert!(now.items.iter().any(|item| item.text == "One moment." && item.delivery == Delivery::Complete));
+        let record = brain.record();
+        assert!(record.violations.is_empty(), "{provider}: {:?}", record.violations);
+        let asked: Vec<String> = record.of(provider).map(|request| request.body.to_string()).collect();
+        assert_eq!(asked.len(), 2, "{provider}");
+        assert!(asked.iter().all(|body| body.contains("Makes a picture")), "{provider}: both offer the tool");
+        assert!(
+            asked[1].contains("the picture is made") && asked[1].contains("One moment."),
+            "{provider}: {}",
+            asked[1]
+        );
+        assert!(!voices.seen().iter().any(|seen| matches!(seen, voices::Seen::Violation { .. })), "{provider}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_takes_no_tools_answers_without() {
+    let fault = chat::Fault::new(chat::FaultKind::NoTools);
+    let script = chat::Script::default().fault(fault).answer(chat::Answer::say("Here it is."));
+    let (brain, _voices, _fal, mut both) = ask_cascade("groq", script).await;
+    let record = brain.record();
+    let offers: Vec<bool> = record.of("groq").map(|request| request.body["tools"].is_array()).collect();
+    assert_eq!((offers.as_slice(), problem(&both.rig.now())), (&[true, false][..], None));
 }

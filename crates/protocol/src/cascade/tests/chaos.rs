@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::openai::client::NewItem;
 use crate::openai::server::Ending;
 
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ enum Step {
     Hear(u8),
     Sound(u8, u8),
     Think(u8, u8),
+    Output(u8),
     Wait(u16),
     Configure(bool, bool),
 }
@@ -34,7 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Delete),
         6 => (0..8_u8).prop_map(Step::Hear),
         6 => (0..4_u8, 0..4_u8).prop_map(|(kind, back)| Step::Sound(kind, back)),
-        6 => (0..5_u8, 0..3_u8).prop_map(|(kind, back)| Step::Think(kind, back)),
+        6 => (0..7_u8, 0..3_u8).prop_map(|(kind, back)| Step::Think(kind, back)),
+        2 => (0..3_u8).prop_map(Step::Output),
         1 => (0..12_000_u16).prop_map(Step::Wait),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(open, answers)| Step::Configure(open, answers)),
     ]
@@ -48,6 +51,7 @@ struct Witness {
     ended: Vec<String>,
     speaking: Option<String>,
     committed: Vec<String>,
+    called: Vec<String>,
 }
 
 impl Witness {
@@ -79,15 +83,35 @@ impl Witness {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
             Told::Ready { .. } | Told::Refused { .. } => {}
-            Told::ToolCall { .. } | Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => {
-                panic!("not a cascade's")
+            Told::ToolCall { response, call, .. } => {
+                assert_eq!(self.running.as_ref(), Some(response), "a call of an answer that is over");
+                assert!(!self.called.contains(call), "a name is used twice");
+                self.called.push(call.clone());
             }
+            Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => panic!("not a cascade's"),
             Told::Resumed | Told::Spent { .. } => panic!("not a cascade's"),
         }
     }
 }
 
-fn play(rig: &mut Rig, step: &Step, contexts: &[Context]) {
+/// Each call has an output, right behind, and each output a call: no provider takes anything else.
+fn assert_paired(question: &Question) {
+    let mut owed: Vec<&str> = Vec::new();
+    for message in &question.messages {
+        let outputs: Vec<&str> = message
+            .parts
+            .iter()
+            .filter_map(|part| if let Part::Output { id, .. } = part { Some(id.as_str()) } else { None })
+            .collect();
+        assert_eq!(outputs, owed, "{:#?}", question.messages);
+        let calls = message.parts.iter().filter_map(|part| if let Part::Call(call) = part { Some(call) } else { None });
+        owed = calls.map(|call| call.id.as_str()).collect();
+        assert!(owed.is_empty() || !question.tools.is_empty(), "calls without tools");
+    }
+    assert_eq!(owed, [""; 0]);
+}
+
+fn play(rig: &mut Rig, step: &Step, contexts: &[Context], called: &[String]) {
     let back = |back: u8| contexts.iter().rev().nth(usize::from(back)).copied().unwrap_or(Context(99));
     match step {
         Step::Append => rig.ask(&Event::Append { pcm: vec![0; 480] }),
@@ -127,7 +151,11 @@ fn play(rig: &mut Rig, step: &Step, contexts: &[Context]) {
                 return;
             };
             let fault = fault(Cause::Server);
+            let toolless = Fault { message: "This model takes no tools.".into(), ..fault.clone() };
+            let call = call();
             let thought = match kind {
+                4 => Thought::Call(&call),
+                5 => Thought::Failed(&toolless),
                 0 | 1 => Thought::Delta("Some words. And more, "),
                 2 => Thought::Delta("```\n| a |"),
                 3 => Thought::Done,
@@ -135,6 +163,10 @@ fn play(rig: &mut Rig, step: &Step, contexts: &[Context]) {
             };
             rig.cascade.thought(errand, thought, rig.now);
             rig.drain();
+        }
+        Step::Output(age) => {
+            let call = called.iter().rev().nth(usize::from(*age)).map_or("nobody", String::as_str);
+            rig.ask(&Event::Create { item: NewItem::ToolOutput { id: "o", call_id: call, output: "done" } });
         }
         Step::Wait(ms) => rig.wait(Duration::from_millis(u64::from(*ms))),
         Step::Configure(is_open, answers) => {
@@ -154,8 +186,11 @@ proptest! {
         let mut witness = Witness::default();
         let mut contexts = Vec::new();
         for step in &steps {
-            play(&mut rig, step, &contexts);
+            play(&mut rig, step, &contexts, &witness.called);
             contexts.push(rig.context());
+            for (_, question) in &rig.questions {
+                assert_paired(question);
+            }
             for told in std::mem::take(&mut rig.told) {
                 witness.see(&told);
             }

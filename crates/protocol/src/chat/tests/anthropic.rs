@@ -27,6 +27,7 @@ fn a_stream_is_understood() {
     let expected = Told {
         text: "Hello there".to_owned(),
         reasoning: "Hm.".to_owned(),
+        calls: Vec::new(),
         sources: vec![("https://example.org".to_owned(), "E".to_owned())],
         models: vec!["claude-sonnet-5-5".to_owned()],
         tokens: Some(Tokens { input: 3120, cached: 3000, cache_written: 100, output: 42, ..Tokens::default() }),

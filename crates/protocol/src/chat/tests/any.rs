@@ -80,6 +80,17 @@ fn nonsense() -> impl Strategy<Value = Value> {
         "usageMetadata",
         "thinking",
         "content_block",
+        "function",
+        "arguments",
+        "index",
+        "id",
+        "name",
+        "functionCall",
+        "args",
+        "thoughtSignature",
+        "input",
+        "partial_json",
+        "call_id",
     ];
     const WORDS: &[&str] = &[
         "",
@@ -100,6 +111,10 @@ fn nonsense() -> impl Strategy<Value = Value> {
         "thinking",
         "response.failed",
         "search_results",
+        "tool_use",
+        "input_json_delta",
+        "function_call",
+        "response.output_item.done",
         "https://example.org",
         "99999999999h",
         "ä",
@@ -134,6 +149,8 @@ fn read(wire: Wire, events: &[(&str, String)]) -> (Told, Result<(), Failure>) {
     }
     let told = Told::new(out);
     assert_eq!(told.finish.is_some(), read.is_ok());
+    assert!(told.calls.is_empty() || told.finish == Some(Finish::Tool));
+    assert!(told.calls.iter().all(|call| ![&call.id, &call.name, &call.arguments].iter().any(|word| word.is_empty())));
     (told, read)
 }
 
@@ -152,7 +169,72 @@ fn after_a_failure_nothing_more_is_read() {
     }
 }
 
+/// A complete stream that calls `light` with these pieces of arguments.
+fn called(wire: Wire, pieces: &[String]) -> Vec<(&'static str, String)> {
+    let event = |kind: &'static str, rest: Value| {
+        let mut event = rest;
+        event["type"] = json!(kind);
+        (kind, event)
+    };
+    let whole = pieces.concat();
+    let events: Vec<(&'static str, Value)> = match wire {
+        Wire::OpenaiChat => {
+            let begin = json!([{ "index": 0, "id": "c1", "type": "function", "function": { "name": "light", "arguments": "" } }]);
+            let more = |piece: &String| json!([{ "index": 0, "function": { "arguments": piece } }]);
+            let chunk = |calls: Value| ("", json!({ "choices": [{ "delta": { "tool_calls": calls } }] }));
+            let end = ("", json!({ "choices": [{ "delta": {}, "finish_reason": "tool_calls" }] }));
+            [chunk(begin)].into_iter().chain(pieces.iter().map(|piece| chunk(more(piece)))).chain([end]).collect()
+        }
+        Wire::OpenaiResponses => {
+            let item = |arguments: &str| json!({ "type": "function_call", "id": "fc1", "call_id": "c1", "name": "light", "arguments": arguments });
+            let more = |piece: &String| {
+                event("response.function_call_arguments.delta", json!({ "item_id": "fc1", "delta": piece }))
+            };
+            let response = json!({ "status": "completed", "output": [item(&whole)] });
+            let begin = event("response.output_item.added", json!({ "item": item("") }));
+            let ends = [
+                event("response.output_item.done", json!({ "item": item(&whole) })),
+                event("response.completed", json!({ "response": response })),
+            ];
+            [begin].into_iter().chain(pieces.iter().map(more)).chain(ends).collect()
+        }
+        Wire::AnthropicMessages => {
+            let block = json!({ "type": "tool_use", "id": "c1", "name": "light", "input": {} });
+            let more = |piece: &String| {
+                event(
+                    "content_block_delta",
+                    json!({ "index": 1, "delta": { "type": "input_json_delta", "partial_json": piece } }),
+                )
+            };
+            let begin = event("content_block_start", json!({ "index": 1, "content_block": block }));
+            let end = event("message_delta", json!({ "delta": { "stop_reason": "tool_use" } }));
+            [begin].into_iter().chain(pieces.iter().map(more)).chain([end]).collect()
+        }
+        // Never in pieces.
+        Wire::GoogleGenerate => {
+            let args: Value = serde_json::from_str(&whole).unwrap();
+            let call = json!({ "functionCall": { "id": "c1", "name": "light", "args": args } });
+            vec![("", json!({ "candidates": [{ "content": { "parts": [call] }, "finishReason": "STOP" }] }))]
+        }
+    };
+    events.into_iter().map(|(name, data)| (name, data.to_string())).collect()
+}
+
 proptest! {
+    #[test]
+    fn a_call_is_the_same_however_it_is_split(word in "[a-zä]{1,9}", cuts in vec(0_usize..30, 0..5)) {
+        let arguments = json!({ "word": word }).to_string();
+        let letters: Vec<char> = arguments.chars().collect();
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(letters.len())).chain([0, letters.len()]).collect();
+        cuts.sort_unstable();
+        let pieces: Vec<String> = cuts.windows(2).map(|cut| letters[cut[0]..cut[1]].iter().collect()).collect();
+        for wire in WIRES {
+            let (told, end) = read(wire, &called(wire, &pieces));
+            let call = ToolCall { id: "c1".into(), name: "light".into(), arguments: arguments.clone(), seal: None };
+            prop_assert_eq!((told.calls, told.finish, end), (vec![call], Some(Finish::Tool), Ok(())), "{:?}", wire);
+        }
+    }
+
     #[test]
     fn text_is_the_same_however_it_is_split(text in "\\PC{1,40}", cuts in vec(0_usize..40, 0..5)) {
         let letters: Vec<char> = text.chars().collect();

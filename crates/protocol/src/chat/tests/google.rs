@@ -14,6 +14,7 @@ fn expected() -> Told {
     Told {
         text: "Hello".to_owned(),
         reasoning: "Thinking".to_owned(),
+        calls: Vec::new(),
         sources: vec![("https://example.org".to_owned(), "E".to_owned())],
         models: vec!["gemini-3.8-flash".to_owned()],
         tokens: Some(Tokens { input: 15, cached: 4, output: 23, reasoning: 20, input_audio: 3, ..Tokens::default() }),

@@ -57,6 +57,7 @@ fn recordings() -> Vec<Recording> {
             told: Told {
                 text: "4".to_owned(),
                 reasoning: "Let me see.".to_owned(),
+                calls: Vec::new(),
                 tokens: Some(Tokens { input: 100, cached: 64, output: 12, reasoning: 10, ..Tokens::default() }),
                 finish: Some(Finish::Stop),
                 ..Told::default()
@@ -74,6 +75,7 @@ fn recordings() -> Vec<Recording> {
             told: Told {
                 text: "Yes".to_owned(),
                 reasoning: "Hm.".to_owned(),
+                calls: Vec::new(),
                 tokens: Some(Tokens { input: 7, output: 3, ..Tokens::default() }),
                 finish: Some(Finish::Length),
                 ..Told::default()
@@ -91,6 +93,7 @@ fn recordings() -> Vec<Recording> {
             told: Told {
                 text: "Hi".to_owned(),
                 reasoning: "So".to_owned(),
+                calls: Vec::new(),
                 sources: vec![("https://example.org/a".to_owned(), "A".to_owned())],
                 models: vec!["qwen/qwen3.8-27b".to_owned()],
                 tokens: Some(Tokens { input: 10, output: 2, ..Tokens::default() }),
@@ -109,6 +112,7 @@ fn recordings() -> Vec<Recording> {
             told: Told {
                 text: "Bonjour!".to_owned(),
                 reasoning: "Think".to_owned(),
+                calls: Vec::new(),
                 tokens: Some(Tokens { input: 5, output: 4, ..Tokens::default() }),
                 finish: Some(Finish::Length),
                 ..Told::default()
@@ -126,6 +130,7 @@ fn recordings() -> Vec<Recording> {
             told: Told {
                 text: "Ok".to_owned(),
                 reasoning: "Well".to_owned(),
+                calls: Vec::new(),
                 sources: vec![("https://x.ai/".to_owned(), String::new())],
                 models: vec!["grok-4.7".to_owned()],
                 tokens: Some(Tokens { input: 50, cached: 40, output: 309, reasoning: 300, ..Tokens::default() }),

@@ -26,6 +26,7 @@ fn openai_is_understood() {
     let expected = Told {
         text: "Hello".to_owned(),
         reasoning: "First.\n\nSecond.".to_owned(),
+        calls: Vec::new(),
         sources: vec![("https://example.org".to_owned(), "E".to_owned())],
         models: vec!["gpt-6-luna".to_owned()],
         tokens: Some(Tokens { input: 75, cached: 64, output: 120, reasoning: 100, ..Tokens::default() }),

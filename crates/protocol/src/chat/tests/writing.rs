@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::*;
 
-fn text(role: Speaker, text: &str) -> Message {
+pub(super) fn text(role: Speaker, text: &str) -> Message {
     Message { role, parts: vec![Part::Text { text: text.to_owned() }] }
 }
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     let picture = Part::Image { mime: "image/png".to_owned(), data: "iVBO".to_owned() };
     let mut question = text(Speaker::User, "What is this?");
     question.parts.push(picture);
@@ -24,6 +24,7 @@ fn request() -> Request {
         temperature: Some(0.7),
         max_output: Some(100),
         effort: Some(Effort::Low),
+        tools: Vec::new(),
     }
 }
 

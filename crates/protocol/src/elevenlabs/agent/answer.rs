@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::tool::Call;
 use super::turn::Floor;
 use super::{ElevenAgent, frame};
 use crate::SAMPLE_RATE;
@@ -51,12 +52,24 @@ struct Answer {
     words: String,
     until: Instant,
     plays_until: Instant,
+    call: Calling,
+}
+
+/// Whether an answer ends in calls of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Calling {
+    No,
+    /// And says nothing.
+    Silent,
+    /// And sound of its words may still come.
+    Spoken,
 }
 
 #[derive(Debug)]
 enum Held {
     Words(String),
     Sound(String),
+    Call(Call),
 }
 
 /// Of an answer that was cancelled the rest is not wanted.
@@ -71,10 +84,16 @@ enum Mute {
 }
 
 /// What becomes of a piece of an answer.
-enum Admission {
+pub(super) enum Admission {
     Tell,
     Hold,
     Drop,
+}
+
+impl Answer {
+    fn is_calling(&self) -> bool {
+        self.call != Calling::No
+    }
 }
 
 impl Voice {
@@ -99,15 +118,28 @@ impl Voice {
         self.answer.as_ref().map(|answer| answer.until)
     }
 
-    pub(super) fn drop_held(&mut self) {
-        self.held.clear();
-        self.held_bytes = 0;
+    /// Nothing of what comes now is wanted.
+    pub(super) fn is_muted(&self) -> bool {
+        self.mute != Mute::Off || self.is_unwanted
+    }
+
+    /// The agent is about to say something that nobody asked for.
+    pub(super) fn mute_next(&mut self) {
+        if self.answer.is_none() {
+            self.mute = Mute::BeyondWords;
+        }
+    }
+
+    /// It is asked for after all.
+    pub(super) fn unmute_next(&mut self) {
+        if self.mute == Mute::BeyondWords {
+            self.mute = Mute::Off;
+        }
     }
 
     /// The user said something else: what is said from now on answers that.
     pub(super) fn heard_user(&mut self) {
         (self.mute, self.is_unwanted, self.greeting) = (Mute::Off, false, None);
-        self.drop_held();
     }
 
     pub(super) fn asked_in_writing(&mut self) {
@@ -123,16 +155,23 @@ impl Voice {
     }
 
     fn hold(&mut self, held: Held) {
-        let (Held::Words(text) | Held::Sound(text)) = &held;
-        if self.held_bytes + text.len() <= MOST_HELD {
-            self.held_bytes += text.len();
+        let length = match &held {
+            Held::Words(text) | Held::Sound(text) => text.len(),
+            Held::Call(call) => call.arguments.len(),
+        };
+        if self.held_bytes + length <= MOST_HELD {
+            self.held_bytes += length;
             self.held.push(held);
         }
+    }
+
+    pub(super) fn hold_call(&mut self, call: Call) {
+        self.hold(Held::Call(call));
     }
 }
 
 impl ElevenAgent {
-    fn admission(&self) -> Admission {
+    pub(super) fn admission(&self) -> Admission {
         let floor = self.turn.floor;
         let is_asked = matches!(floor, Floor::Users | Floor::Committed | Floor::Asked);
         let is_late_greeting = self.voice.greeting.is_some() && (is_asked || self.past.is_continued());
@@ -194,6 +233,17 @@ impl ElevenAgent {
             match held {
                 Held::Words(text) => self.tell_words(&text, now),
                 Held::Sound(audio) => self.tell_sound(&audio, now),
+                Held::Call(call) => self.call_tool(call, now),
+            }
+        }
+    }
+
+    /// What came too early answers something else.
+    pub(super) fn drop_held(&mut self) {
+        self.voice.held_bytes = 0;
+        for held in std::mem::take(&mut self.voice.held) {
+            if let Held::Call(call) = held {
+                self.refuse_call(&call);
             }
         }
     }
@@ -204,7 +254,8 @@ impl ElevenAgent {
         }
         let (response, item) = (self.id("answer"), self.id("speech"));
         let is_written = std::mem::take(&mut self.turn.is_written);
-        self.turn.floor = Floor::Free;
+        (self.turn.floor, self.turn.is_unanswered) = (Floor::Free, false);
+        self.tools.went_on();
         self.voice.greeting = None;
         self.voice.is_cut_known = false;
         self.voice.item.clone_from(&item);
@@ -212,10 +263,31 @@ impl ElevenAgent {
             decoder.reset();
         }
         let words = String::new();
-        let answer =
-            Answer { response: response.clone(), item, is_written, words, until: now + LONGEST, plays_until: now };
-        self.voice.answer = Some(answer);
+        self.voice.answer = Some(Answer {
+            response: response.clone(),
+            item,
+            is_written,
+            words,
+            until: now + LONGEST,
+            plays_until: now,
+            call: Calling::No,
+        });
         self.tell(Told::Began { response });
+    }
+
+    /// The response that a call belongs to.
+    pub(super) fn begin_call(&mut self, now: Instant) -> Option<String> {
+        let call = if self.voice.answer.is_some() { Calling::Spoken } else { Calling::Silent };
+        self.begin_answer(now);
+        let answer = self.voice.answer.as_mut()?;
+        (answer.call, answer.until) = (call, now + SHORTEST);
+        Some(answer.response.clone())
+    }
+
+    pub(super) fn end_silent_call(&mut self) {
+        if self.voice.answer.as_ref().is_some_and(|answer| answer.call == Calling::Silent) {
+            self.finish_answer();
+        }
     }
 
     fn tell_words(&mut self, text: &str, now: Instant) {
@@ -231,9 +303,10 @@ impl ElevenAgent {
 
     fn tell_delta(&mut self, delta: String, now: Instant) {
         let Some(answer) = self.voice.answer.as_mut().filter(|_| !delta.is_empty()) else { return };
+        self.tools.went_on();
         answer.words.push_str(&delta);
         // Of what is spoken the sound is still to come.
-        answer.until = now + if answer.is_written { SHORTEST } else { LONGEST };
+        answer.until = now + if answer.is_written || answer.is_calling() { SHORTEST } else { LONGEST };
         let (response, item, is_spoken) = (answer.response.clone(), answer.item.clone(), !answer.is_written);
         self.tell(Told::Words { response, item, delta, is_spoken });
     }
@@ -249,7 +322,9 @@ impl ElevenAgent {
             return;
         }
         answer.plays_until = answer.plays_until.max(now) + length;
-        answer.until = now + answer.plays_until.saturating_duration_since(now).clamp(SHORTEST, LONGEST);
+        // Who waits for a tool need not wait until all was heard.
+        let longest = if answer.is_calling() { SHORTEST } else { LONGEST };
+        answer.until = now + answer.plays_until.saturating_duration_since(now).clamp(SHORTEST, longest);
         let (response, item) = (answer.response.clone(), answer.item.clone());
         self.tell(Told::Audio { response, item, pcm });
     }
@@ -284,7 +359,7 @@ impl ElevenAgent {
         self.voice.mute = Mute::Off;
         self.voice.is_unwanted = false;
         self.voice.is_cut_known = true;
-        self.voice.drop_held();
+        self.drop_held();
         self.speech_began();
         self.end_answer(Ending::Cancelled);
     }

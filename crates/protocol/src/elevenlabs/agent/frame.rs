@@ -50,13 +50,12 @@ pub(super) fn activity() -> Value {
     json!({ "type": "user_activity" })
 }
 
-pub(super) fn no_tool(id: &str) -> Value {
-    json!({
-        "type": "client_tool_result",
-        "tool_call_id": id,
-        "result": "This tool is not available in the app that the user talks with.",
-        "is_error": true,
-    })
+pub(super) fn tool_result(id: &str, output: &str) -> Value {
+    json!({ "type": "client_tool_result", "tool_call_id": id, "result": output, "is_error": false })
+}
+
+pub(super) fn no_tool(id: &str, why: &str) -> Value {
+    json!({ "type": "client_tool_result", "tool_call_id": id, "result": why, "is_error": true })
 }
 
 pub(super) fn no_approval(id: &str) -> Value {

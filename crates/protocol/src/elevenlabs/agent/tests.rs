@@ -2,6 +2,7 @@
 
 mod key;
 mod open;
+mod tools;
 mod trouble;
 
 use std::sync::LazyLock;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{ElevenAgent, frame};
 use crate::interpreter::Told;
+use crate::openai::server::Ending;
 
 /// A pause within a turn of the key that could end it for the agent.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -40,11 +41,18 @@ pub(super) struct Turn {
     waiting: Option<(String, Instant)>,
     /// The answer that was asked for is to be read only.
     pub(super) is_written: bool,
+    /// Open microphone: the agent has not begun to answer the newest turn.
+    pub(super) is_unanswered: bool,
 }
 
 impl Turn {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.waiting.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Nobody is to say anything.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.floor == Floor::Free && !self.is_unanswered
     }
 }
 
@@ -56,10 +64,7 @@ impl ElevenAgent {
         }
         self.tell_past();
         if !self.is_open_microphone && self.turn.floor != Floor::Users {
-            self.turn.floor = Floor::Users;
-            (self.turn.item, self.turn.segments) = (None, Vec::new());
-            self.line.forget_onset();
-            self.voice.drop_held();
+            self.begin_turn();
         }
         let frames = self.line.hear(pcm, now);
         self.send_sound(frames);
@@ -67,6 +72,19 @@ impl ElevenAgent {
         if is_pausing || !self.answers {
             self.ask_for_patience(now);
         }
+    }
+
+    /// The key went down.
+    fn begin_turn(&mut self) {
+        if self.turn.floor == Floor::Asked {
+            // What the agent says now answers both turns.
+            self.answer_nothing(Ending::Cancelled);
+        }
+        self.turn.floor = Floor::Users;
+        (self.turn.item, self.turn.segments) = (None, Vec::new());
+        self.line.forget_onset();
+        self.tools.forget();
+        self.drop_held();
     }
 
     /// What was said on earlier connections.
@@ -92,7 +110,9 @@ impl ElevenAgent {
             self.turn.floor = Floor::Free;
         } else if self.turn.floor == Floor::Users {
             self.turn.floor = Floor::Dropped;
-            self.voice.drop_held();
+            self.drop_held();
+        } else if self.turn.floor == Floor::Asked {
+            self.begin_turn();
         }
     }
 
@@ -110,6 +130,10 @@ impl ElevenAgent {
         let is_new = question.is_some();
         self.tell_past();
         self.turn.floor = Floor::Asked;
+        if !is_new && self.go_on(now) {
+            return;
+        }
+        self.tools.forget();
         // Without a new question: the last one again. Words of a spoken one may still come.
         let Some(question) = question.or_else(|| self.turn.question.clone()) else { return };
         match self.voice.greeting_until().filter(|until| is_new && now < *until) {
@@ -178,7 +202,10 @@ impl ElevenAgent {
             return;
         }
         self.voice.heard_user();
+        self.drop_held();
         if self.is_open_microphone {
+            self.tools.forget();
+            self.turn.is_unanswered = true;
             self.speech();
             self.end_answer_for_user();
             self.end_speech(words);

@@ -253,3 +253,14 @@ fn instructions_replace_the_prompt_where_they_may() {
     rig.input(Input::Say { text: "Hi", aloud: true });
     assert_eq!(rig.sent(), "user_message Hi", "no greeting is waited for");
 }
+
+#[test]
+fn two_turns_before_the_answer_are_answered_together() {
+    let mut rig = Rig::ready(by_key());
+    rig.turn(500, "One.");
+    rig.turn(500, "Two.");
+    rig.says("To both.");
+    rig.sounds(200);
+    rig.wait(3_000);
+    assert_eq!(rig.lines(), "User Answered: One.\nUser Answered: Two.\nAssistant Complete: To both.");
+}

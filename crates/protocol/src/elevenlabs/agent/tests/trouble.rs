@@ -117,10 +117,12 @@ proptest! {
 
     #[test]
     fn nothing_that_comes_breaks_the_conversation(
-        steps in proptest::collection::vec((0..20_usize, 0..6_u64), 0..60),
+        steps in proptest::collection::vec((0..22_usize, 0..6_u64), 0..60),
         is_open: bool,
     ) {
-        let mut rig = Rig::ready(if is_open { open_microphone() } else { by_key() });
+        let mut rig = Rig::ready(tools::with_lights(if is_open { open_microphone() } else { by_key() }));
+        let mut called = Vec::new();
+        let mut outputs = Vec::new();
         for (step, size) in steps {
             match step {
                 0 => rig.input(Input::Press),
@@ -149,15 +151,23 @@ proptest! {
                         rig.input(Input::Interrupted { item, heard: Duration::from_millis(size * 20) });
                     }
                 }
+                19 => tools::calls(&mut rig, &format!("c{size}"), if size == 0 { "door" } else { "lights" }),
+                20 => {
+                    if let Some(item) = called.pop() {
+                        rig.input(Input::ToolResult { item, output: "done" });
+                    }
+                }
                 _ => rig.serve(&json!({ "type": "tentative_user_transcript", "tentative_user_transcription_event": { "user_transcript": "He", "event_id": 1 } })),
             }
+            let new = rig.take();
+            called.extend(new.iter().filter_map(|output| match output {
+                Output::CallTool { item, .. } => Some(*item),
+                _ => None,
+            }));
+            outputs.extend(new);
         }
-        let responses = |rig: &mut Rig| {
-            let outputs = rig.take();
-            let count = |event: &Event| outputs.iter().filter(|output| **output == Output::Event(event.clone())).count();
-            (count(&Event::ResponseStarted), count(&Event::ResponseDone))
-        };
-        let (started, done) = responses(&mut rig);
+        let count = |event: &Event| outputs.iter().filter(|output| **output == Output::Event(event.clone())).count();
+        let (started, done) = (count(&Event::ResponseStarted), count(&Event::ResponseDone));
         prop_assert!(done <= started, "{done} of {started}");
     }
 }

@@ -1,8 +1,8 @@
-//! Written text as it is said: without the marks of Markdown, without what only the eye can read.
+//! Written text without the marks of Markdown: as it is said, and as a caption shows it.
 
 /// What a line is, by its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// Running text.
     #[default]
     Text,
@@ -15,7 +15,7 @@ pub(super) enum Line {
 }
 
 impl Line {
-    pub(super) fn of(line: &str) -> Self {
+    pub(crate) fn of(line: &str) -> Self {
         let text = unquoted(line);
         let is_drawn = |marks: &[char]| {
             text.len() >= 3 && text.chars().all(|character| marks.contains(&character) || character.is_whitespace())
@@ -24,7 +24,7 @@ impl Line {
             Self::Rule
         } else if text.starts_with('|') {
             Self::Row
-        } else if text.starts_with('#') || bullet(text).is_some() || number(text).is_some() {
+        } else if heading(text).is_some() || bullet(text).is_some() || number(text).is_some() {
             Self::Block
         } else {
             Self::Text
@@ -33,13 +33,13 @@ impl Line {
 }
 
 /// Whether a line begins or ends a block of code.
-pub(super) fn is_fence(line: &str) -> bool {
+pub(crate) fn is_fence(line: &str) -> bool {
     let line = unquoted(line);
     line.starts_with("```") || line.starts_with("~~~")
 }
 
 /// A piece of a line; `is_start`: it begins the line.
-pub(super) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
+pub(crate) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
     let text = if is_start { unquoted(piece) } else { piece.trim() };
     let spoken = match line {
         Line::Rule => return String::new(),
@@ -48,7 +48,7 @@ pub(super) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
             cells.collect::<Vec<_>>().join(", ")
         }
         Line::Block if is_start => {
-            let text = text.trim_start_matches('#');
+            let text = heading(text).unwrap_or(text);
             spoken(bullet(text).unwrap_or(text))
         }
         Line::Block | Line::Text => spoken(text),
@@ -58,6 +58,67 @@ pub(super) fn spoken_line(piece: &str, line: Line, is_start: bool) -> String {
         Some(last) if ends && last.is_alphanumeric() => spoken + if last >= '\u{2E80}' { "。" } else { "." },
         Some(_) | None => spoken,
     }
+}
+
+/// A caption: the words that are said, line by line, without their marks. What is there to be read stays: addresses,
+/// emojis, blocks of code.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut is_code = false;
+    for line in text.split_inclusive('\n') {
+        let is_fence = is_fence(line);
+        if is_code || is_fence {
+            out.push_str(line);
+        } else {
+            plain_line(line, &mut out);
+        }
+        is_code ^= is_fence;
+    }
+    out
+}
+
+fn plain_line(line: &str, out: &mut String) {
+    const MARKS: [char; 10] = ['*', '_', '`', '#', '[', '<', '>', '|', '~', '\\'];
+    let text = unquoted(line);
+    let kind = Line::of(line);
+    let is_listed = bullet(text).is_some();
+    if !line.contains(MARKS) && !is_listed && kind != Line::Rule {
+        return out.push_str(line);
+    }
+    match kind {
+        Line::Rule => {}
+        Line::Row => {
+            let cells = text.split('|').map(unmarked).filter(|cell| !cell.is_empty());
+            out.push_str(&cells.collect::<Vec<_>>().join(", "));
+        }
+        Line::Block | Line::Text => {
+            let text = heading(text).unwrap_or(text);
+            out.push_str(&unmarked(bullet(text).unwrap_or(text)));
+        }
+    }
+    out.push_str(line.get(line.trim_end().len()..).unwrap_or_default());
+}
+
+fn unmarked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    strip(text, &mut out, 0, Form::Read);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What becomes of what only the eye can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// It is left out, or said in another way.
+    Spoken,
+    /// It stays.
+    Read,
+}
+
+/// Behind the marks of a heading.
+fn heading(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches('#');
+    let is_heading = (1..=6).contains(&(text.len() - rest.len())) && (rest.is_empty() || rest.starts_with([' ', '\t']));
+    is_heading.then(|| rest.trim_start())
 }
 
 /// Without the marks of a quotation.
@@ -83,7 +144,7 @@ fn number(text: &str) -> Option<&str> {
 /// Without emphasis, code marks, the addresses of links, tags, emojis. Empty if nothing is left to say.
 fn spoken(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    strip(text, &mut out, 0);
+    strip(text, &mut out, 0, Form::Spoken);
     let words: Vec<&str> = out.split_whitespace().collect();
     let said = words.join(" ");
     if said.chars().any(char::is_alphanumeric) { said } else { String::new() }
@@ -92,7 +153,7 @@ fn spoken(text: &str) -> String {
 /// Links in links are read no deeper than this.
 const DEEPEST: usize = 4;
 
-fn strip(text: &str, out: &mut String, depth: usize) {
+fn strip(text: &str, out: &mut String, depth: usize, form: Form) {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let before = out.chars().next_back();
@@ -100,17 +161,17 @@ fn strip(text: &str, out: &mut String, depth: usize) {
         let next = after.chars().next();
         let taken = match first {
             '!' if next == Some('[') => None,
-            '[' if depth < DEEPEST => link(after, out, depth),
-            '<' => tag(after, out),
-            'h' if rest.starts_with("http://") || rest.starts_with("https://") => Some(address(rest, out)),
+            '[' if depth < DEEPEST => link(after, out, depth, form),
+            '<' => tag(after, out, form),
+            'h' if rest.starts_with("http://") || rest.starts_with("https://") => Some(address(rest, out, form)),
             '\\' if next.is_some_and(|next| next.is_ascii_punctuation()) => {
                 out.extend(next);
                 Some(after.get(1..).unwrap_or_default())
             }
             '`' => Some(after),
             '~' if next == Some('~') => after.get(1..),
-            '*' | '_' => Some(emphasis(first, before, after, out)),
-            _ if is_picture(first) => {
+            '*' | '_' => Some(emphasis(first, before, after, out, form)),
+            _ if form == Form::Spoken && is_picture(first) => {
                 out.push(' ');
                 Some(after)
             }
@@ -123,7 +184,7 @@ fn strip(text: &str, out: &mut String, depth: usize) {
             Some(taken) => taken,
             None if first == '!' => after,
             None => {
-                out.push(if first == '[' { ' ' } else { first });
+                out.push(if first == '[' && form == Form::Spoken { ' ' } else { first });
                 after
             }
         };
@@ -131,14 +192,19 @@ fn strip(text: &str, out: &mut String, depth: usize) {
 }
 
 /// `text](address)` as its text, notes and numbers of sources as nothing.
-fn link<'a>(after: &'a str, out: &mut String, depth: usize) -> Option<&'a str> {
+fn link<'a>(after: &'a str, out: &mut String, depth: usize, form: Form) -> Option<&'a str> {
     let (text, rest) = split_at_close(after, '[', ']')?;
     let target = rest.strip_prefix('(').and_then(|rest| split_at_close(rest, '(', ')'));
     let named = || rest.strip_prefix('[').and_then(|rest| split_at_close(rest, '[', ']'));
     let behind = target.or_else(named).map(|(_, behind)| behind);
+    let is_bracket = behind.is_none() && form == Form::Read;
     let is_note = text.starts_with('^') || text.chars().all(|character| character.is_ascii_digit());
+    if is_bracket && !is_note {
+        // It is no link.
+        return None;
+    }
     if !is_note || (target.is_some() && !text.starts_with('^')) {
-        strip(text, out, depth + 1);
+        strip(text, out, depth + 1, form);
     }
     Some(behind.unwrap_or(rest))
 }
@@ -159,10 +225,10 @@ fn split_at_close(text: &str, open: char, close: char) -> Option<(&str, &str)> {
 }
 
 /// `<b>` as nothing, `<https://…>` as an address.
-fn tag<'a>(after: &'a str, out: &mut String) -> Option<&'a str> {
+fn tag<'a>(after: &'a str, out: &mut String, form: Form) -> Option<&'a str> {
     let (inside, rest) = after.split_once('>')?;
     if inside.starts_with("http://") || inside.starts_with("https://") {
-        address(inside, out);
+        address(inside, out, form);
         return Some(rest);
     }
     let is_tag = inside.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/') && inside.len() < 100;
@@ -173,10 +239,14 @@ fn tag<'a>(after: &'a str, out: &mut String) -> Option<&'a str> {
 }
 
 /// A bare address as the name of its server.
-fn address<'a>(text: &'a str, out: &mut String) -> &'a str {
+fn address<'a>(text: &'a str, out: &mut String, form: Form) -> &'a str {
     let is_outside =
         |character: char| character.is_whitespace() || matches!(character, '<' | '>' | '"' | ')' | ']' | '*');
     let (address, rest) = text.split_at(text.find(is_outside).unwrap_or(text.len()));
+    if form == Form::Read {
+        out.push_str(address);
+        return rest;
+    }
     let trimmed = address.trim_end_matches(['.', ',', ';', ':', '!', '?']);
     let name = trimmed.split_once("://").map_or(trimmed, |(_, name)| name);
     let name = name.split(['/', '?', '#']).next().unwrap_or_default();
@@ -186,7 +256,7 @@ fn address<'a>(text: &'a str, out: &mut String) -> &'a str {
 }
 
 /// Marks of emphasis go; a star between numbers and a line within a name stay in some form.
-fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut String) -> &'a str {
+fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut String, form: Form) -> &'a str {
     let rest = after.trim_start_matches(mark);
     let next = rest.chars().next();
     let is_single = rest.len() == after.len();
@@ -194,7 +264,7 @@ fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut Stri
     let is_blank = |character: Option<char>| character.is_none_or(char::is_whitespace);
     let is_number = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
     if mark == '_' && is_word(before) && is_word(next) {
-        out.push(' ');
+        out.push(if form == Form::Read { mark } else { ' ' });
     } else if mark == '*' && is_single {
         let is_product = (is_number(before) && is_number(next)) || (is_blank(before) && is_blank(next));
         if is_product {
@@ -209,4 +279,41 @@ fn is_picture(character: char) -> bool {
     matches!(character,
         '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{2190}'..='\u{21FF}'
         | '\u{25A0}'..='\u{25FF}' | '\u{FE00}'..='\u{FE0F}' | '\u{200B}'..='\u{200D}' | '\u{20E3}' | '\u{E0020}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captions_have_words_and_no_marks() {
+        let cases = [
+            ("**Hi** there, _you_ and ~~me~~.", "Hi there, you and me."),
+            ("# Lunch\n\n- `soup`\n* **bread**\n1. Eat.\n> Enjoy!", "Lunch\n\nsoup\nbread\n1. Eat.\nEnjoy!"),
+            ("See [this](https://x.y/a_b) [1], or https://x.y/_a_b_.", "See this , or https://x.y/_a_b_."),
+            ("| day | sky |\n|---|---|\n| Monday | *blue* |\n", "day, sky\n\nMonday, blue\n"),
+            ("---\nIt runs with `cargo run`. ", "\nIt runs with cargo run. "),
+            ("Half a **word", "Half a word"),
+            ("Half a [link](https://x", "Half a [link](https://x"),
+            ("<b>Bold</b> \\*star\\*", "Bold *star*"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_marks_stays_as_it_is() {
+        let texts = [
+            "",
+            " It is noon,  isn't it? ",
+            "3 * 4 is 12, and C# is #1.",
+            "snake_case 🙂 [laughs] a < b",
+            "1. One\n2. Two\n  indented",
+            "Read:\n```rust\nlet **x** = `1`;\n# no\n```\nDone.",
+        ];
+        for text in texts {
+            assert_eq!(plain(text), text);
+        }
+    }
 }
