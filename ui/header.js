@@ -1,7 +1,7 @@
 // @ts-check
 // Title, who answers and which way, time to first sound, length of the call, what waits.
 import { byId, fill, icon, say } from './dom.js';
-import { branch, firstWords, title } from './state.js';
+import { branch, firstWords, isOn, title } from './state.js';
 import { elapsed, latency, route } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -25,7 +25,7 @@ export function header(app) {
   });
   setInterval(clock, 1000);
 
-  const isCalling = () => app.snapshot.call.link.state !== 'idle';
+  const isCalling = () => isOn(app.snapshot.call);
 
   function clock() {
     const { started_at: since } = app.snapshot.call;

@@ -1,6 +1,7 @@
 // @ts-check
 // Keys of the whole window, and the sheet that lists them.
 import { byId, fill, h, icon, kbd, takesText } from './dom.js';
+import { isOn } from './state.js';
 import { COMMAND, isMac } from './words.js';
 import { zoom } from './zoom.js';
 
@@ -40,7 +41,7 @@ export function shortcuts(app) {
   const size = zoom();
   /** @type {Record<string, () => void>} */
   const commands = {
-    j: () => app.send({ do: app.snapshot.call.link.state === 'idle' ? 'call' : 'hang_up' }),
+    j: () => app.send({ do: isOn(app.snapshot.call) ? 'hang_up' : 'call' }),
     n: () => app.newConversation(),
     k: () => { if (app.view !== 'first-run') app.picker.open(); },
     f: () => { if (app.view === 'settings') app.settings.search(); else if (app.view === 'talk') app.find.open(); },
@@ -84,9 +85,9 @@ export function shortcuts(app) {
 /** Closes what is in front; then stops or discards; then leaves the text field. @param {App} app */
 function escape(app) {
   if (app.closeFront()) return true;
-  const { talk } = app.snapshot.call;
+  const { talk, mode } = app.snapshot.call;
   if (app.snapshot.chat.is_answering) app.send({ do: 'stop_answer' });
-  else if (talk === 'listening') app.send({ do: 'discard' });
+  else if (talk === 'listening') app.send({ do: mode === 'open' ? 'stop' : 'discard' });
   else if (talk === 'thinking' || talk === 'speaking') app.send({ do: 'stop' });
   else if (takesText(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
   else return false;

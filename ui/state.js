@@ -1,6 +1,6 @@
 // @ts-check
 // What the window knows: a snapshot, kept fresh by events. Pure functions only.
-/** @import {Batch, Chat, ChatMessage, Event, Item, Snapshot} from './types' */
+/** @import {Batch, Call, Chat, ChatMessage, Event, Item, Snapshot} from './types' */
 
 /**
  * The snapshot after one event. Items that did not change keep their identity.
@@ -71,6 +71,9 @@ export function isWritten({ call, chat }) {
   const { provider } = chat.target;
   return call.link.state === 'idle' && provider !== '' && (provider !== 'practice' || call.provider === 'practice');
 }
+
+/** Whether there is a call to end: connected, or with an open microphone. @param {Call} call */
+export const isOn = ({ link, is_armed }) => link.state !== 'idle' || is_armed;
 
 /** The messages of the chosen branch that are known, oldest first. @param {Snapshot} snapshot @returns {ChatMessage[]} */
 export function branch({ chat, messages }) {

@@ -111,6 +111,10 @@ pub(crate) struct Call {
     journal: Journal,
     /// What the provider said went wrong on this connection.
     fault: Option<Fault>,
+    /// Nobody serves the call any more.
+    has_ended: bool,
+    /// Why the present provider will not answer, although the connection stands.
+    unserved: Option<Problem>,
     renew_at: Option<Instant>,
     /// Another connection takes over as soon as it can.
     handover: Option<Handover>,
@@ -178,6 +182,8 @@ impl Call {
             first_sound_ms: None,
             journal,
             fault: None,
+            has_ended: false,
+            unserved: None,
             renew_at: None,
             handover: None,
             stand_in: StandIn::default(),
@@ -412,6 +418,11 @@ impl Call {
         items.iter().map(|item| self.marks.view(item)).collect()
     }
 
+    /// Whether the call has just lost whoever served it, for good: it is to be hung up.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended)
+    }
+
     /// When the call began, unix ms.
     pub(crate) fn started_at(&self) -> Option<i64> {
         self.started_at
@@ -443,7 +454,7 @@ impl Call {
 
     fn talk(&self, problem: Option<&Problem>) -> Talk {
         let is_waiting = self.session.is_answer_owed() && !self.link.is_idle();
-        if problem.is_some_and(|problem| blocks(problem.code)) {
+        if problem.is_some_and(|problem| blocks(problem.code)) && !self.is_audible {
             Talk::Blocked
         } else if self.gate.has_audio() || self.gate.is_floor_held() || self.is_speech {
             if self.is_muted { Talk::Muted } else { Talk::Listening }
@@ -517,9 +528,12 @@ impl Call {
         if std::mem::take(&mut self.is_abandoned) || self.session.is_refused() {
             self.lost(None, "", board);
         }
+        if let Some(problem) = self.unserved.take_if(|_| !self.is_answering) {
+            self.stand_in(&problem, board);
+        }
         self.continue_handover(board);
         self.keep_to_budgets(board);
-        let is_on = self.sound.is_open() || !self.link.is_idle();
+        let is_on = self.sound.is_open() || !self.link.is_idle() || self.spare.is_any();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));
         self.muted_voice.keep(self.is_muted && self.sound.is_open(), Instant::now);
         self.watch_idleness(board);

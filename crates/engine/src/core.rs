@@ -197,7 +197,7 @@ impl Core {
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
-                    if self.call.is_forgotten(&mut self.board) || self.call.is_out_of_budget() {
+                    if self.call.is_forgotten(&mut self.board) || self.call.has_ended() {
                         self.hang_up();
                     }
                     self.look_at_microphone();

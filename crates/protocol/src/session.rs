@@ -85,6 +85,9 @@ pub enum Input<'a> {
     Configure(&'a Config),
     /// Send everything that had no answer again (the user's button; reconnecting does it by itself).
     Resend,
+    /// Another provider answers from now on: what was said in this run and got no answer is asked again by itself. What
+    /// was restored still waits for the user.
+    StandIn,
     /// Something that was said in an earlier run and never answered: it stands before what was said in this one, and
     /// waits for [`Input::Resend`] or [`Input::Forget`].
     Restore(Said<'a>),

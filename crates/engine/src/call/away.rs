@@ -72,10 +72,10 @@ impl Call {
             self.gate.close();
             self.input(Input::HoldFloor(false), board);
         }
+        self.spare.discard();
         if !self.link.is_idle() {
             self.drop_connection(board);
             self.link.settle();
-            self.spare.discard();
             self.dial(board);
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, Input, Received};
 
-use crate::api::{Code, Problem};
+use crate::api::{Code, Mode, Problem};
 use crate::board::Board;
 use crate::route::Failure;
 
@@ -88,6 +88,8 @@ impl Call {
         if !self.sound.is_open() {
             self.started_at = None;
         }
+        // A microphone that is open all the time would listen to nobody. What was said stays.
+        self.has_ended |= self.sound.is_open() && board.settings().call.mode == Mode::Open;
         board.set_problem(Some(problem));
     }
 

@@ -137,7 +137,11 @@ impl Call {
             Cause::Expired | Cause::Server => false,
         };
         if is_told_at_once && self.link.is_ready() {
-            board.set_problem(Some(view::problem(&fault)));
+            let problem = view::problem(&fault);
+            if matches!(fault.cause, Cause::Credential | Cause::Permission | Cause::Quota | Cause::RateLimited) {
+                self.unserved = Some(problem.clone());
+            }
+            board.set_problem(Some(problem));
         }
         self.fault = Some(fault);
     }

@@ -37,7 +37,7 @@ impl Call {
     /// The talk key is near: a connection is opened ahead.
     pub(crate) fn warm(&mut self, board: &Board) {
         if self.link.is_idle() {
-            self.spare.prepare(self.link.exchange(), board.settings(), false);
+            self.spare.prepare(&self.link, board.settings(), false);
         }
     }
 
@@ -47,7 +47,7 @@ impl Call {
         if why == Handover::Renewal {
             self.spare.discard(); // it is as old as the one that expires
         }
-        self.spare.prepare(self.link.exchange(), board.settings(), true);
+        self.spare.prepare(&self.link, board.settings(), true);
     }
 
     /// Is this the moment for it?
@@ -58,7 +58,7 @@ impl Call {
         }
         if !self.spare.is_open(&Way::of(board.settings())) {
             // One that was open is too old by now, after a long answer.
-            return self.spare.prepare(self.link.exchange(), board.settings(), true);
+            return self.spare.prepare(&self.link, board.settings(), true);
         }
         self.handover = None;
         self.drop_connection(board);
@@ -117,6 +117,7 @@ impl Call {
         self.drop_connection(board);
         self.link.settle();
         self.input(Input::Configure(&self.session_config(board.settings())), board);
+        self.input(Input::StandIn, board);
         self.dial(board);
         board.note(Note::StoodIn { failed, provider: next, code: problem.code });
         true
@@ -163,6 +164,8 @@ fn is_of_voice(code: Code) -> bool {
             | Code::RateLimited
             | Code::Refused
             | Code::ProviderTrouble
+            | Code::Offline
+            | Code::Tls
             | Code::GatewayMissing
             | Code::GatewayRefused
     )

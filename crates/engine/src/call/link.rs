@@ -175,11 +175,15 @@ impl Link {
     }
 
     fn dial_anew(&mut self, settings: &Settings) {
-        let gateway = gateway_name(settings);
-        let remembered = self.remembered.as_ref().filter(|(name, _)| *name == gateway).map(|(_, form)| *form);
         let road = self.road.take();
-        self.dials.spawn(dial(self.exchange.clone(), settings.clone(), remembered, road));
+        self.dials.spawn(dial(self.exchange.clone(), settings.clone(), self.remembered(settings), road));
         self.state = State::Dialing;
+    }
+
+    /// The form of the keys that the gateway of these settings took before.
+    pub(super) fn remembered(&self, settings: &Settings) -> Option<Form> {
+        let gateway = gateway_name(settings);
+        self.remembered.as_ref().filter(|(name, _)| *name == gateway).map(|(_, form)| *form)
     }
 
     /// What a dial needs.

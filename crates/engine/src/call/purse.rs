@@ -55,7 +55,6 @@ pub(super) struct Watch {
     is_warned: bool,
     /// What is spent, since nobody could be stopped yet.
     spent: Option<Problem>,
-    has_ended: bool,
 }
 
 impl Watch {
@@ -110,7 +109,7 @@ impl Call {
         let Some(problem) = self.watch.spent.take().filter(|_| is_meant) else { return };
         tracing::info!("a budget is spent: the call ends");
         self.give_up(problem, board);
-        self.watch.has_ended = self.link.is_idle();
+        self.has_ended = self.link.is_idle();
     }
 
     /// A budget was changed: what it stopped can go on.
@@ -120,10 +119,5 @@ impl Call {
         if board.problem().is_some_and(|problem| problem.code == Code::Budget) {
             board.set_problem(None);
         }
-    }
-
-    /// Whether a budget has just ended the call: it is to be hung up.
-    pub(crate) fn is_out_of_budget(&mut self) -> bool {
-        std::mem::take(&mut self.watch.has_ended)
     }
 }

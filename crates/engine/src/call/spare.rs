@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Settings;
 use crate::route::voices;
 
-use super::link::{Connection, Dialed, Exchange, Refused, dial};
+use super::link::{Connection, Dialed, Link, Refused, dial};
 use super::way::Way;
 use crate::route::Road;
 
@@ -58,14 +58,14 @@ pub(crate) enum Grown {
 impl Spare {
     /// Opens a connection for these settings, if there is none and their voice allows one that nobody uses (it must
     /// cost nothing, and stay open for a while). `is_needed`: it is used at once, so neither matters.
-    pub(super) fn prepare(&mut self, exchange: &Exchange, settings: &Settings, is_needed: bool) {
+    pub(super) fn prepare(&mut self, link: &Link, settings: &Settings, is_needed: bool) {
         let way = Way::of(settings);
         if self.is_for(&way) {
             return;
         }
         let Some(keep) = voices::idle_limit(settings).or_else(|| is_needed.then_some(voices::SHORT)) else { return };
         let mut dials = JoinSet::new();
-        dials.spawn(dial(exchange.clone(), settings.clone(), None, None));
+        dials.spawn(dial(link.exchange().clone(), settings.clone(), link.remembered(settings), None));
         self.state = State::Dialing { way: Box::new(way), dials, keep };
     }
 
@@ -84,6 +84,11 @@ impl Spare {
     /// It is of no use any more.
     pub(super) fn discard(&mut self) {
         self.state = State::None;
+    }
+
+    /// Whether there is one, whole or half made.
+    pub(super) fn is_any(&self) -> bool {
+        !matches!(self.state, State::None)
     }
 
     /// Whether one is open for this way.

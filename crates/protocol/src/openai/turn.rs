@@ -183,14 +183,14 @@ impl Realtime {
     }
 
     /// Everything that had no answer goes out (again).
-    pub(super) fn resend(&mut self, now: Instant) {
+    pub(super) fn resend(&mut self, with_restored: bool, now: Instant) {
         let is_ready = self.state.is_ready();
         let ids: Vec<ItemId> = self.timeline.entries().iter().map(|entry| entry.item.id).collect();
         for id in ids {
             let Some(entry) = self.timeline.find_mut(id) else { continue };
             let is_on_server = entry.wire.is_some();
             let Side::User(utterance) = &mut entry.side else { continue };
-            if utterance.stage != Stage::Held {
+            if utterance.stage != Stage::Held || (utterance.is_restored && !with_restored) {
                 continue;
             }
             utterance.attempts = 0;

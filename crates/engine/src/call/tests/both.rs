@@ -33,7 +33,7 @@ impl Both {
                 tokio::select! {
                     happening = call.next() => {
                         call.happen(happening, board);
-                        if call.is_out_of_budget() {
+                        if call.has_ended() {
                             call.hang_up(board);
                         }
                     }
