@@ -18,7 +18,7 @@ fn tool(check: &mut Check, path: &str, tool: &Value, parameters: &str) {
     }
 }
 
-fn each<'a>(value: &'a Value) -> impl Iterator<Item = &'a Value> {
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 

@@ -160,10 +160,8 @@ proptest! {
                 _ => rig.serve(&json!({ "type": "tentative_user_transcript", "tentative_user_transcription_event": { "user_transcript": "He", "event_id": 1 } })),
             }
             let new = rig.take();
-            called.extend(new.iter().filter_map(|output| match output {
-                Output::CallTool { item, .. } => Some(*item),
-                _ => None,
-            }));
+            let call = |output: &Output| if let Output::CallTool { item, .. } = output { Some(*item) } else { None };
+            called.extend(new.iter().filter_map(call));
             outputs.extend(new);
         }
         let count = |event: &Event| outputs.iter().filter(|output| **output == Output::Event(event.clone())).count();
