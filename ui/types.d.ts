@@ -1727,7 +1727,7 @@ effort: string,
  */
 system: string, 
 /**
- * A cheap model may be asked for titles (a few tokens each).
+ * A cheap model may be asked for titles (a few tokens each), and for summaries of long calls.
  */
 titles: boolean, 
 /**

@@ -69,6 +69,7 @@ impl Rig {
                 Output::CallOff(errand) => self.called_off.push(errand),
                 Output::Transmit { .. } => panic!("there is no socket"),
                 Output::CallTool { .. } => panic!("a cascade offers no tools"),
+                Output::Summarise { .. } => panic!("nothing here is long"),
                 output @ (Output::Play { .. }
                 | Output::PlayEnd(_)
                 | Output::Flush
