@@ -10,7 +10,7 @@ import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
 import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
 import { connectionWords } from './voices.js';
-import { standInRow, voicePicker, voiceSettings } from './voicesettings.js';
+import { serversRow, standInRow, voicePicker, voiceSettings } from './voicesettings.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */
@@ -57,7 +57,7 @@ function groups(app, keyCards) {
       toggle(app, { label: 'Write down what I say', about: 'Your spoken words appear as captions and help after a lost connection.', path: ['voice', 'captions'] }),
       select(app, { label: 'Reasoning effort', about: 'More thought, later answers. Models before 2 do not take it.', path: ['providers', 'openai', 'reasoning_effort'], when: isOpenai, options: [['', 'As the model likes'], ['minimal', 'Minimal'], ['low', 'Low'], ['medium', 'Medium'], ['high', 'High'], ['xhigh', 'Highest']] }),
       ...voiceSettings(app),
-      standInRow(app),
+      serversRow(app), standInRow(app),
     ]],
     ['turns', 'Turn-taking', [
       choice(app, { label: 'Who ends a turn', about: (s) => (s.call.mode === 'ptt' ? 'You do: hold to talk, let go to send. A short tap locks it.' : 'The microphone stays open and a pause ends your turn.'), path: ['call', 'mode'], options: [['ptt', 'Hold to talk'], ['open', 'Open microphone']] }),

@@ -25,6 +25,7 @@ export function reduce(snapshot, event) {
     case 'models': next.models = event.data; break;
     case 'providers': next.providers = event.data; break;
     case 'local_api': next.local_api = event.data; break;
+    case 'voice_servers': next.voice_servers = event.data; break;
     case 'transfer': case 'note': break;
   }
   return next;

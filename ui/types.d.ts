@@ -65,6 +65,10 @@ providers: Array<ChatProvider>,
  */
 local_api: LocalApi, 
 /**
+ * Voice servers on this computer; null: nobody has looked for them.
+ */
+voice_servers: Array<VoiceServer> | null, 
+/**
  * Program and places.
  */
 about: About, };
@@ -81,7 +85,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "note", "data": Note });
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "voice_servers", "data": Array<VoiceServer> } | { "type": "note", "data": Note });
 
 export type Change = { "type": "call", "data": Call } | { "type": "item", "data": { 
 /**
@@ -91,7 +95,7 @@ item: Item,
 /**
  * Id of the item before it.
  */
-after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "note", "data": Note };
+after: number | null, } } | { "type": "removed", "data": number } | { "type": "cleared" } | { "type": "problem", "data": Problem | null } | { "type": "settings", "data": Settings } | { "type": "credentials", "data": Array<Credential> } | { "type": "devices", "data": Devices } | { "type": "sound_check", "data": SoundCheck | null } | { "type": "recording", "data": Recording } | { "type": "chat", "data": Chat } | { "type": "chat_message", "data": ChatMessage } | { "type": "history", "data": Array<HistoryEntry> } | { "type": "models", "data": Array<ModelChoice> } | { "type": "providers", "data": Array<ChatProvider> } | { "type": "transfer", "data": Transfer } | { "type": "local_api", "data": LocalApi } | { "type": "voice_servers", "data": Array<VoiceServer> } | { "type": "note", "data": Note };
 
 export type Call = { 
 /**
@@ -1143,7 +1147,7 @@ holder: Holder, } | { "do": "delete_key",
 /**
  * Whose.
  */
-holder: Holder, } | { "do": "find_devices" } | { "do": "sound_check" } | { "do": "measure_room" } | { "do": "end_sound_check" } | { "do": "record", 
+holder: Holder, } | { "do": "find_devices" } | { "do": "find_voice_servers" } | { "do": "sound_check" } | { "do": "measure_room" } | { "do": "end_sound_check" } | { "do": "record", 
 /**
  * Wanted state.
  */
@@ -1752,7 +1756,7 @@ effort: string,
  */
 system: string, 
 /**
- * A cheap model may be asked for titles (a few tokens each).
+ * A cheap model may be asked for titles (a few tokens each), and for summaries of long calls.
  */
 titles: boolean, 
 /**

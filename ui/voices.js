@@ -1,6 +1,6 @@
 // @ts-check
 // Who answers aloud, in words. Pure.
-/** @import {Call, Holder, Provider, Snapshot} from './types' */
+/** @import {Call, Holder, Provider, Snapshot, VoiceServer} from './types' */
 import { about } from './money.js';
 
 /** @typedef {{name: string, words: string, holder: Holder | null}} Voice */
@@ -50,4 +50,19 @@ export function missingKey(snapshot, provider) {
   const { holder } = VOICES[provider];
   const place = holder && snapshot.credentials.find((one) => one.holder === holder)?.place;
   return place === 'missing';
+}
+
+/**
+ * What can be done with a voice server of this computer: words, and what they change in the settings.
+ * @param {VoiceServer} server @returns {[string, Record<string, unknown>][]}
+ */
+export function serverChoices({ address, is_realtime, listens, speaks }) {
+  /** @type {[string, Record<string, unknown>][]} */
+  const choices = [];
+  if (is_realtime) choices.push(['Talk with it', { call: { provider: 'openai', route: 'endpoint' }, endpoint: { base_url: address.replace(/^http/, 'ws') } }]);
+  if (listens || speaks) {
+    const words = listens && speaks ? 'Use its ears and voice' : listens ? 'Use its ears' : 'Use its voice';
+    choices.push([words, { call: { provider: 'cascade' }, cascade: { local_base_url: address, ...(listens && { ear: 'local' }), ...(speaks && { mouth: 'local' }) } }]);
+  }
+  return choices;
 }

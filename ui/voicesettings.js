@@ -4,7 +4,7 @@
 import { h, say } from './dom.js';
 import { addressFault } from './faults.js';
 import { number, select, text, toggle } from './fields.js';
-import { VOICES, minuteWords, missingKey, voiceName } from './voices.js';
+import { VOICES, minuteWords, missingKey, serverChoices, voiceName } from './voices.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */
@@ -103,6 +103,36 @@ export function standInRow(app) {
         h('button', { type: 'button', class: 'button small', 'aria-label': `Remove ${voiceName(provider)}`, onclick: () => keep(chosen().filter((one) => one !== provider)) }, 'Remove'))));
       const left = /** @type {Provider[]} */ (Object.keys(VOICES)).filter((provider) => !chosen().includes(provider));
       picker.replaceChildren(h('option', { value: '' }, chosen().length ? 'And then…' : 'Nobody'), ...left.map((provider) => h('option', { value: provider }, voiceName(provider))));
+    },
+  };
+}
+
+/** Voice servers of this computer, looked for when the user wants to. @param {App} app @returns {Part} */
+export function serversRow(app) {
+  const list = h('ul', { class: 'stand-ins', 'aria-label': 'Voice servers on this computer' });
+  const words = h('p', { class: 'about', role: 'status' });
+  const look = h('button', {
+    type: 'button', class: 'button', onclick: () => {
+      look.disabled = true;
+      say(words, 'Looking…');
+      app.send({ do: 'find_voice_servers' });
+    },
+  }, 'Look for servers');
+  const element = h('div', { class: 'row', 'data-setting': 'voice_servers' },
+    h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'Servers on this computer'), h('p', { class: 'about' }, 'Realtime and speech servers on their usual ports, such as LocalAI, Speaches or speech-to-speech. They get no key, and cost nothing.'), words),
+    h('div', { class: 'row-control' }, list, look));
+  /** @type {unknown} */
+  let shown = null;
+  return {
+    element,
+    draw() {
+      const servers = app.snapshot.voice_servers;
+      if (servers === shown || servers === null) return;
+      shown = servers;
+      look.disabled = false;
+      say(words, servers.length === 0 ? 'None was found. One with another port can be set under Gateway and routing, or as part of your own mix.' : '');
+      list.replaceChildren(...servers.map((server) => h('li', {}, `${server.name}, port ${new URL(server.address).port}`,
+        ...serverChoices(server).map(([label, patch]) => h('button', { type: 'button', class: 'button small', 'aria-label': `${label}: ${server.name}`, onclick: () => app.configure(patch) }, label)))));
     },
   };
 }

@@ -184,6 +184,7 @@ enum Part {
     Providers,
     Transfer,
     LocalApi,
+    VoiceServers,
     Note,
 }
 
@@ -207,6 +208,7 @@ impl Part {
             Change::Providers(_) => Self::Providers,
             Change::Transfer(_) => Self::Transfer,
             Change::LocalApi(_) => Self::LocalApi,
+            Change::VoiceServers(_) => Self::VoiceServers,
             Change::Note(_) => Self::Note,
         }
     }

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { branch, entries, firstWords, isWritten, reduce, reduceAll, title } from '../../ui/state.js';
 
 const item = (id, more = {}) => ({ id, role: 'user', kind: 'spoken', text: `words ${id}`, is_final: true, ...more });
-const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, recording: {}, chat: { conversation: null, branch: [] }, messages: [], history: [], models: [], providers: [], local_api: {}, about: {}, ...more });
+const start = (more = {}) => ({ seq: 7, call: { talk: 'ready' }, items: [], problem: null, settings: {}, credentials: [], devices: {}, sound_check: null, recording: {}, chat: { conversation: null, branch: [] }, messages: [], history: [], models: [], providers: [], local_api: {}, voice_servers: null, about: {}, ...more });
 const ids = (snapshot) => snapshot.items.map(({ id }) => id);
 const place = (seq, id, after, more) => ({ seq, type: 'item', data: { item: item(id, more), after } });
 
@@ -150,4 +150,9 @@ test('what is typed is written to a model outside of a call, but not to the prac
 test('without a title a conversation is called by the first words written', () => {
   assert.equal(firstWords([message(1, { role: 'assistant' }), message(2, { text: ' a\n b ' })]), 'a b');
   assert.equal(firstWords([]), '');
+});
+
+test('voice servers that were found are kept until they are looked for again', () => {
+  const found = [{ name: 'LocalAI' }];
+  assert.equal(reduce(start(), { seq: 8, type: 'voice_servers', data: found }).voice_servers, found);
 });

@@ -1,7 +1,7 @@
 // The picker of voices: prices, names, and whose key is missing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { VOICES, connectionWords, keyHolder, minuteWords, missingKey, voiceName } from '../../ui/voices.js';
+import { VOICES, connectionWords, keyHolder, minuteWords, missingKey, serverChoices, voiceName } from '../../ui/voices.js';
 
 // Older Node has no navigator, which names of keys depend on.
 globalThis.navigator ??= { platform: '' };
@@ -62,4 +62,15 @@ test('a spent budget says what waits, and its one button opens the budgets', () 
   let opened = '';
   words.act(/** @type {any} */ ({ openSettings: (/** @type {string} */ group) => { opened = group; } }));
   assert.equal(opened, 'budget');
+});
+
+test('a server of this computer is offered for what it can do', () => {
+  const server = { name: 'Speaches', address: 'http://127.0.0.1:8000/v1', is_realtime: true, listens: true, speaks: true };
+  const [[talk, endpoint], [use, mix]] = serverChoices(server);
+  assert.deepEqual([talk, use], ['Talk with it', 'Use its ears and voice']);
+  assert.deepEqual(endpoint, { call: { provider: 'openai', route: 'endpoint' }, endpoint: { base_url: 'ws://127.0.0.1:8000/v1' } });
+  assert.deepEqual(mix.cascade, { local_base_url: server.address, ear: 'local', mouth: 'local' });
+  const [[words, mouth]] = serverChoices({ ...server, is_realtime: false, listens: false });
+  assert.equal(words, 'Use its voice');
+  assert.deepEqual(mouth.cascade, { local_base_url: server.address, mouth: 'local' });
 });

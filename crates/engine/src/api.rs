@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 
-pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk};
+pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk, VoiceServer};
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub providers: Vec<ChatProvider>,
     /// The API for other programs of this computer.
     pub local_api: LocalApi,
+    /// Voice servers on this computer; null: nobody has looked for them.
+    pub voice_servers: Option<Vec<VoiceServer>>,
     /// Program and places.
     pub about: About,
 }
@@ -123,6 +125,8 @@ pub enum Change {
     Transfer(Transfer),
     /// The API for other programs started or stopped.
     LocalApi(LocalApi),
+    /// Voice servers on this computer, as they were looked for.
+    VoiceServers(Vec<VoiceServer>),
     /// A passing word to the user (a device was replaced, the gateway needs the insecure form, …).
     Note(Note),
 }
@@ -206,6 +210,8 @@ pub enum Command {
     },
     /// Look for devices now.
     FindDevices,
+    /// Look for voice servers on this computer, on their usual ports.
+    FindVoiceServers,
     /// Run the 5-second sound check.
     SoundCheck,
     /// Measure the room with a chirp of 3 s: the second part of the sound check, or alone.

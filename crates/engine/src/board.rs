@@ -4,7 +4,7 @@ use tokio::sync::broadcast;
 
 use crate::api::{
     About, Call, Change, Chat, ChatMessage, ChatProvider, Credential, Devices, Event, HistoryEntry, Item, LocalApi,
-    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck,
+    ModelChoice, Note, Problem, Recording, Snapshot, SoundCheck, VoiceServer,
 };
 use crate::config::Settings;
 
@@ -25,6 +25,7 @@ pub(crate) struct Board {
     models: Vec<ModelChoice>,
     providers: Vec<ChatProvider>,
     local_api: LocalApi,
+    voice_servers: Option<Vec<VoiceServer>>,
     about: About,
     /// Turns that are new or changed since they were last taken.
     spoken: Vec<Item>,
@@ -55,6 +56,7 @@ impl Board {
             models: Vec::new(),
             providers: Vec::new(),
             local_api: LocalApi::default(),
+            voice_servers: None,
             about,
             spoken: Vec::new(),
             is_cleared: false,
@@ -157,6 +159,11 @@ impl Board {
                     self.publish(Change::LocalApi(local_api));
                 }
             }
+            Change::VoiceServers(servers) => {
+                // Told even when nothing changed: it is the answer to a question.
+                self.voice_servers = Some(servers.clone());
+                self.publish(Change::VoiceServers(servers));
+            }
             Change::Problem(problem) => self.set_problem(problem),
             change => self.publish(change),
         }
@@ -243,6 +250,7 @@ impl Board {
             models: self.models.clone(),
             providers: self.providers.clone(),
             local_api: self.local_api.clone(),
+            voice_servers: self.voice_servers.clone(),
             about: self.about.clone(),
         }
     }

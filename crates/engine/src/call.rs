@@ -16,6 +16,7 @@ mod purse;
 mod recording;
 mod sound;
 mod spare;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod toll;
@@ -54,6 +55,7 @@ use purse::Watch;
 use sound::SoundEvent;
 pub(crate) use sound::{Sound, config as sound_config, system_card};
 use spare::{Grown, Spare};
+use summary::Summaries;
 use toll::Toll;
 use view::Marks;
 pub(crate) use view::{millis, session_config, sound_problem, unix_ms};
@@ -70,6 +72,7 @@ pub(crate) struct Call {
     /// What was opened ahead.
     spare: Spare,
     errands: Errands,
+    summaries: Summaries,
     /// The model asked for these, and nobody has taken them yet.
     tool_calls: Vec<ToolCall>,
     /// There is a fal key.
@@ -136,6 +139,7 @@ pub(crate) enum Happening {
     Recording(takes::Word),
     Kept(Kept),
     Errand(protocol::Errand, News),
+    Summary(ItemId, String),
     Counted(Result<Option<gateway::Left>, Problem>),
     Time,
 }
@@ -154,6 +158,7 @@ impl Call {
             link: Link::new(exchange),
             spare: Spare::default(),
             errands: Errands::default(),
+            summaries: Summaries::default(),
             tool_calls: Vec::new(),
             has_fal_key: false,
             sound,
@@ -227,6 +232,7 @@ impl Call {
             (errand, news) = self.errands.next() => Happening::Errand(errand, news),
             word = self.recordings.next() => Happening::Recording(word),
             kept = self.outbox.next() => Happening::Kept(kept),
+            (until, text) = self.summaries.next() => Happening::Summary(until, text),
             found = self.watch.next() => Happening::Counted(found),
             () = time => Happening::Time,
         }
@@ -244,6 +250,7 @@ impl Call {
             Happening::Recording(word) => self.recording_word(word, board),
             Happening::Kept(kept) => self.restore(kept, board),
             Happening::Errand(errand, news) => self.errand_news(errand, &news, board),
+            Happening::Summary(until, text) => self.input(Input::Summary { until, text: &text }, board),
             Happening::Counted(found) => self.counted(found, board),
             Happening::Time => self.time(board),
         }
@@ -297,6 +304,7 @@ impl Call {
     pub(crate) fn clear(&mut self, board: &mut Board) {
         self.hang_up(board);
         self.session = Session::new(self.session_config(board.settings()));
+        self.summaries = Summaries::default();
         self.marks = Marks::default();
         self.toll.forget_items();
         self.recordings.clear();
@@ -314,15 +322,6 @@ impl Call {
         self.input(Input::Say { text, aloud }, board);
         self.connect(board);
         self.settle(board);
-    }
-
-    /// Rows for the ledger since the last time; they do not know their conversation.
-    pub(crate) fn take_toll(&mut self) -> Vec<store::Row> {
-        let rows = self.toll.take();
-        if !rows.is_empty() {
-            self.watch.is_due();
-        }
-        rows
     }
 
     /// Stops the answer.
@@ -469,11 +468,6 @@ impl Call {
         }
     }
 
-    /// Nothing is being said, answered or heard.
-    fn is_between_turns(&self) -> bool {
-        !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio()
-    }
-
     /// Until when the microphone counts as heard by the provider: what the network took tells, not the talk key.
     fn live_until(&self) -> Option<Instant> {
         self.link.audio_sent().filter(|_| self.link.is_ready() && !self.is_muted).map(|at| at + LIVE)
@@ -495,7 +489,7 @@ impl Call {
         self.take_over_now(board);
         if self.started_at.is_none() {
             self.started_at = Some(unix_ms());
-            self.watch.is_due();
+            self.watch.wants_look();
         }
         // An open device that is lost or silent stays so until it says otherwise.
         if !(self.sound.is_open() && board.problem().is_some_and(|problem| is_about_devices(problem.code))) {

@@ -2,6 +2,7 @@
 //! stream at a time, and tells the core what changed.
 
 mod answer;
+mod aside;
 mod choices;
 mod history;
 mod open;
@@ -25,6 +26,7 @@ use crate::text::{Keyring, Text};
 use crate::tool::ToolCall;
 
 use answer::Answer;
+pub(crate) use aside::Aside;
 pub(crate) use choices::find;
 use open::Open;
 use picture::Making;

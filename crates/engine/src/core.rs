@@ -14,7 +14,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::{
-    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, Provider, SoundCheck, Way,
+    About, Change, Code, Command, Credential, Holder, KeyTest, Note, Place, Problem, Provider, SoundCheck, VoiceServer,
+    Way,
 };
 use crate::board::Board;
 use crate::calibration::Calibrations;
@@ -30,7 +31,7 @@ use crate::proxy::Proxy;
 use crate::recording::Recordings;
 use crate::sound_check::Keep;
 use crate::text::{self, Keyring, Shelf};
-use crate::{chat, key_test, tool};
+use crate::{chat, key_test, nearby, tool};
 
 use check::{Check, check_step};
 
@@ -170,6 +171,7 @@ struct Core {
 /// What a job found out.
 enum Done {
     Devices(Result<Vec<audio::Device>, audio::Error>),
+    VoiceServers(Vec<VoiceServer>),
     Key { holder: Holder, found: Found, is_replaced: bool },
     Tested { holder: Holder, test: KeyTest },
     Deleted { holder: Holder, result: Result<(), Problem> },
@@ -360,6 +362,7 @@ impl Core {
             Command::TestKey { holder } => self.test_key(holder),
             Command::DeleteKey { holder } => self.delete_key(holder),
             Command::FindDevices => drop(self.jobs.spawn_blocking(|| Done::Devices(audio::devices()))),
+            Command::FindVoiceServers => self.find_voice_servers(),
             Command::SoundCheck => self.start_check(),
             Command::MeasureRoom => self.start_measuring(),
             Command::EndSoundCheck => self.end_check(),
@@ -428,6 +431,14 @@ impl Core {
         });
     }
 
+    fn find_voice_servers(&mut self) {
+        let net = self.net.clone();
+        let settings = self.board.settings();
+        let own = settings.endpoint.model.trim();
+        let model = if own.is_empty() { &settings.providers.openai.model } else { own }.to_owned();
+        self.jobs.spawn(async move { Done::VoiceServers(nearby::find(&net, nearby::USUAL, &model).await) });
+    }
+
     fn test_key(&mut self, holder: Holder) {
         if let Some(mut known) = self.board.credential(holder).cloned() {
             let is_running = KeyTest { is_running: true, ..KeyTest::default() };
@@ -461,6 +472,7 @@ impl Core {
                 }
             }
             Done::Devices(found) => self.found_devices(found),
+            Done::VoiceServers(found) => self.board.show(Change::VoiceServers(found)),
             Done::Key { holder, found, is_replaced } => {
                 self.keyring.forget(holder);
                 if holder == Holder::Fal {

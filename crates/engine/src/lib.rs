@@ -16,6 +16,7 @@ mod key_test;
 pub mod latency;
 pub mod log;
 mod minute;
+mod nearby;
 mod net;
 mod outbox;
 mod picture;

@@ -92,6 +92,8 @@ pub enum Purpose {
     Chat,
     /// The title of a conversation.
     Title,
+    /// A summary of what was said earlier in a call.
+    Summary,
     /// Another program, over the local API.
     Api,
     /// A spoken turn.

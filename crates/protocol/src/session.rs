@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::openai::realtime::Realtime;
-use crate::{Config, Errand, Fault, Item, ItemId, Leg, Message, Post, Question, Received, Reply, Thought};
+use crate::{Config, Errand, Fault, Item, ItemId, Leg, Message, Post, Question, Received, Reply, Role, Thought};
 
 /// What the caller tells the session.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,14 @@ pub enum Input<'a> {
         item: ItemId,
         /// For the model: text, or JSON.
         output: &'a str,
+    },
+    /// What came of [`Output::Summarise`]: later connections are told this in the place of those turns, where the
+    /// conversation is too long to be told whole. Nothing need come.
+    Summary {
+        /// As it was asked for.
+        until: ItemId,
+        /// The summary.
+        text: &'a str,
     },
     /// The connection is gone, on all its legs: close code and reason if a peer gave one, `None` for an abrupt loss.
     Closed {
@@ -144,6 +152,15 @@ pub enum Output {
         /// Its arguments, a JSON object as the model wrote it.
         arguments: String,
     },
+    /// The conversation is getting long: tell these turns in short, as [`Input::Summary`], for a connection to come.
+    Summarise {
+        /// The newest of them.
+        until: ItemId,
+        /// What an earlier summary told of the turns before them: the new one tells that too.
+        earlier: Option<String>,
+        /// The turns, in order.
+        talk: Vec<(Role, String)>,
+    },
     /// No answer to this errand is wanted any more, and none may be handed in.
     CallOff(Errand),
     /// Play these samples of `item` (mono, [`crate::SAMPLE_RATE`]).
@@ -211,6 +228,8 @@ pub enum Event {
 /// - A push-to-talk turn that is being spoken goes on: what was said so far is sent to the new connection.
 /// - Open microphone: the last 60 s of what could not be sent are kept, speech that had begun from its beginning.
 /// - The result of a tool call comes to nothing: its question is asked again, and the model may call again.
+/// - Of a conversation that is too long to be told again the newest part is told, behind a summary of the rest where there
+///   is one ([`Input::Summary`]).
 /// - A question that was sent five times without success waits for [`Input::Resend`], as does a restored one.
 #[derive(Debug)]
 pub struct Session {

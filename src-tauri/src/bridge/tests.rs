@@ -65,6 +65,7 @@ fn conversation(events: &[Event]) -> Vec<(u64, String)> {
             | Change::Providers(_)
             | Change::Transfer(_)
             | Change::LocalApi(_)
+            | Change::VoiceServers(_)
             | Change::Recording(_)
             | Change::Note(_) => {}
         }

@@ -35,6 +35,7 @@ impl Turn {
             | Change::Providers(_)
             | Change::Transfer(_)
             | Change::LocalApi(_)
+            | Change::VoiceServers(_)
             | Change::Recording(_)
             | Change::Note(_) => {}
         }

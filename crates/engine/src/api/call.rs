@@ -52,6 +52,22 @@ pub struct MinuteCost {
     pub nano: Option<i64>,
 }
 
+/// A voice server that runs on this computer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct VoiceServer {
+    /// Whose usual port it has.
+    pub name: String,
+    /// Base URL, `http://127.0.0.1:8000/v1` for example.
+    pub address: String,
+    /// It speaks the Realtime protocol.
+    pub is_realtime: bool,
+    /// It makes text of speech (`/v1/audio/transcriptions`).
+    pub listens: bool,
+    /// It makes speech of text (`/v1/audio/speech`).
+    pub speaks: bool,
+}
+
 /// How often a connection was there when a turn needed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -32,6 +32,9 @@ impl Call {
                 None => tracing::error!(?leg, "nobody serves this leg"),
             },
             Output::CallTool { item, name, arguments } => self.tool_calls.push(ToolCall { item, name, arguments }),
+            Output::Summarise { until, earlier, talk } => {
+                self.summaries.ask(until, earlier.as_deref(), &talk, board.settings(), self.link.text());
+            }
             Output::CallOff(errand) => self.errands.call_off(errand),
             Output::Play { item, pcm } => {
                 self.stopwatch.delta(item, Instant::now());

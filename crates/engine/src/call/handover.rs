@@ -50,6 +50,11 @@ impl Call {
         self.spare.prepare(&self.link, board.settings(), true);
     }
 
+    /// Nothing is being said, answered or heard.
+    pub(super) fn is_between_turns(&self) -> bool {
+        !self.session.is_busy() && self.queued.is_empty() && !self.gate.has_audio()
+    }
+
     /// Is this the moment for it?
     pub(super) fn continue_handover(&mut self, board: &mut Board) {
         let Some(why) = self.handover else { return };

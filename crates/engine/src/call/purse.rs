@@ -70,12 +70,21 @@ impl Watch {
     }
 
     /// A look is needed.
-    pub(super) fn is_due(&mut self) {
+    pub(super) fn wants_look(&mut self) {
         self.is_due = true;
     }
 }
 
 impl Call {
+    /// Rows for the ledger since the last time; they do not know their conversation.
+    pub(crate) fn take_toll(&mut self) -> Vec<store::Row> {
+        let rows = self.toll.take();
+        if !rows.is_empty() {
+            self.watch.wants_look();
+        }
+        rows
+    }
+
     /// Looks at the budgets, if something was spent. To be called when the pane has the rows of [`Call::take_toll`].
     pub(crate) fn look_at_budgets(&mut self, settings: &Settings) {
         if self.watch.is_due && self.watch.looks.is_empty() && !self.link.is_idle() {

@@ -10,6 +10,7 @@ use store::{MessageId, NewAttachment, NewConversation, NewMessage, Patch, Role, 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::aside::Aside;
 use super::open::Kept;
 use super::{Desk, is_too_large, millis, question};
 use crate::api::{
@@ -17,7 +18,7 @@ use crate::api::{
     Way,
 };
 use crate::call::unix_ms;
-use crate::text::{PRACTICE, kept_tokens, kind_name};
+use crate::text::{kept_tokens, kind_name};
 
 /// Least time between two looks of the shells at an answer: 15 a second.
 const SHOW: Duration = millis(67);
@@ -307,7 +308,7 @@ impl Desk {
     fn make_title(&mut self, answer: &Answer) {
         let settings = self.settings.borrow().clone();
         let is_first = self.open.messages.iter().filter(|message| message.role == api::Role::Assistant).count() == 1;
-        if !settings.chat.titles || !is_first || settings.chat.provider == PRACTICE {
+        if !is_first || !Aside::is_allowed(&settings) {
             return;
         }
         let conversation = answer.conversation;

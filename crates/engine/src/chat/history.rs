@@ -4,14 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use gateway::{Order, Piece, Purpose, Target};
+use gateway::Purpose;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use protocol::chat::{Delta, Part, Speaker};
 use store::{ConversationId, Entry, Filter, Format, Selection, Store, title_from};
 use tokio::sync::mpsc;
 
-use super::{Desk, Done, question};
+use super::aside::Aside;
+use super::{Desk, Done};
 use crate::api::{Change, ChatMessage, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
 use crate::call::unix_ms;
 use crate::config::Settings;
@@ -294,7 +294,7 @@ fn entry(entry: Entry) -> HistoryEntry {
     }
 }
 
-/// Asks the cheapest model of the same provider for a title.
+/// Asks for a title.
 pub(super) fn title(
     text: Text,
     settings: Settings,
@@ -307,31 +307,9 @@ pub(super) fn title(
         let task = format!(
             "Give this conversation a title of at most six words, in its language. Answer with the title only.\n\n{talk}"
         );
-        let question = question::message(Speaker::User, vec![Part::Text { text: task }]);
-        let mut ask = question::ask(&settings, "", vec![question], Some(conversation));
-        ask.purpose = Purpose::Title;
-        ask.spares = Vec::new();
-        ask.request.max_output = Some(TITLE_TOKENS);
-        ask.request.temperature = None;
-        let first = ask.order.targets().first().cloned();
-        if let Some(first) = first {
-            let models = text.gateway().known_models(&first.provider);
-            let cheapest = models.into_iter().filter_map(|model| Some((model.price?.output, model.id))).min();
-            let model = cheapest.map_or(first.model, |(_, id)| id);
-            ask.order = Order::Chain(vec![Target { provider: first.provider, model }]);
-        }
-        let mut pieces = text.ask(ask);
-        let mut title = String::new();
-        let mut is_whole = false;
-        while let Some(piece) = pieces.recv().await {
-            match piece {
-                Piece::Delta(Delta::Text(more)) => title.push_str(&more),
-                Piece::Receipt(_) => is_whole = true,
-                Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => {}
-                Piece::Failed(..) => return Done::Nothing,
-            }
-        }
-        let title = title_from(title.trim().trim_matches('"'));
-        if is_whole && !title.is_empty() { Done::Title { conversation, title } } else { Done::Nothing }
+        let aside = Aside { task, purpose: Purpose::Title, most: TITLE_TOKENS, conversation: Some(conversation) };
+        let words = aside.ask(&text, &settings).await.unwrap_or_default();
+        let title = title_from(words.trim_matches('"'));
+        if title.is_empty() { Done::Nothing } else { Done::Title { conversation, title } }
     }
 }

@@ -29,7 +29,7 @@ pub struct ChatSettings {
     pub effort: String,
     /// What the model is told about itself and the user in new conversations.
     pub system: String,
-    /// A cheap model may be asked for titles (a few tokens each).
+    /// A cheap model may be asked for titles (a few tokens each), and for summaries of long calls.
     pub titles: bool,
     /// Base URLs in place of the usual ones.
     pub addresses: Vec<Address>,

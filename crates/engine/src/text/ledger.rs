@@ -70,6 +70,7 @@ fn converted(row: Row) -> store::Row {
         purpose: match row.purpose {
             Purpose::Chat => "chat",
             Purpose::Title => "title",
+            Purpose::Summary => "summary",
             Purpose::Api => "api",
             Purpose::Voice => "voice",
         }

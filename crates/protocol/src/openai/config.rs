@@ -2,6 +2,7 @@
 
 use crate::elevenlabs::{self, agent::ElevenAgent};
 use crate::interpreter::Interpreter;
+use crate::openai::replay::Bound;
 use crate::{Leg, Place, Tool, cascade, deepgram, gemini, gpt_live};
 
 /// What the user chose.
@@ -58,6 +59,16 @@ impl Wire {
             Self::Cascade(setup) => Some(Box::new(cascade::Cascade::new(setup))),
             Self::Gemini(setup) => Some(setup.interpreter()),
             Self::GptLive(setup) => Some(Box::new(gpt_live::Live::new(setup))),
+        }
+    }
+
+    /// How much of a long conversation a new connection is told: enough to go on, at little cost (2026-11). An agent of
+    /// ElevenLabs takes it as a remark, GPT-Live in its first command, of limited weight.
+    pub(crate) fn bound(&self) -> Bound {
+        match self {
+            Self::Realtime | Self::DeepgramAgent(_) | Self::Cascade(_) | Self::Gemini(_) => Bound::new(12_000, 400),
+            Self::ElevenAgent(_) => Bound::new(10_000, 200),
+            Self::GptLive(_) => Bound::new(23_000, 120),
         }
     }
 

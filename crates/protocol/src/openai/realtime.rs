@@ -9,6 +9,7 @@ use super::config::Config;
 use super::link::{Link, Purpose, State};
 use super::own_ear::OwnEar;
 use super::server::{Frame, WireItem, WireResponse};
+use super::summary::Summary;
 use super::timeline::{Stage, Timeline};
 use crate::frame::malformed;
 use crate::interpreter::Interpreter;
@@ -26,6 +27,7 @@ pub(crate) struct Realtime {
     pub(super) now: Option<Instant>,
     pub(super) link: Link,
     pub(super) timeline: Timeline,
+    pub(super) summary: Summary,
     /// The push-to-talk turn that is being spoken.
     pub(super) recording: Option<ItemId>,
     /// Open microphone: audio that waits for the connection.
@@ -51,6 +53,7 @@ impl Realtime {
             now: None,
             link: Link::default(),
             timeline: Timeline::default(),
+            summary: Summary::default(),
             recording: None,
             backlog: VecDeque::new(),
             own_ear: OwnEar::default(),
@@ -70,6 +73,7 @@ impl Realtime {
             Input::Thought { errand, thought } => self.thought(errand, thought, now),
             Input::Replied { errand, reply } => self.reply(errand, reply, now),
             Input::ToolResult { item, output } => self.tool_result(item, output, now),
+            Input::Summary { until, text } => self.summarised(until, text),
             Input::Closed { code, reason } => self.closed(code, reason),
             Input::Press => self.press(now),
             Input::Audio(pcm) => self.audio(pcm),

@@ -207,6 +207,7 @@ impl Realtime {
         }
         self.remember_finished(id);
         self.conclude(response, wire.ending, fault, wire.usage, now);
+        self.ask_for_summary();
         self.settle_speed();
         self.pump(now);
     }

@@ -76,6 +76,7 @@ impl Rig {
                 Output::CallOff(errand) => self.called_off.push(errand),
                 Output::Transmit { .. } => panic!("there is no socket"),
                 Output::CallTool { item, name, .. } => self.called.push((item, name)),
+                Output::Summarise { .. } => panic!("nothing here is long"),
                 output @ (Output::Play { .. }
                 | Output::PlayEnd(_)
                 | Output::Flush

@@ -154,6 +154,7 @@ impl Watch {
                     assert!(self.called.insert(item), "called once");
                     self.tools.push_back(item);
                 }
+                Output::Summarise { .. } => panic!("nothing here is long"),
                 Output::Flush => flushed = true,
                 Output::Event(Event::Ready { .. }) => self.is_ready = true,
                 Output::Event(_) => {}

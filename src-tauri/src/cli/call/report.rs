@@ -53,6 +53,7 @@ impl Report {
             | Change::Providers(_)
             | Change::Transfer(_)
             | Change::LocalApi(_)
+            | Change::VoiceServers(_)
             | Change::Recording(_) => {}
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! One conversation over many connections: opened ahead, taken over between turns, stood in for.
 
+use emulator::chat::{self, Fakes};
+
 use super::*;
 use crate::api::{Connections, Provider};
 
@@ -164,4 +166,51 @@ async fn a_voice_that_cannot_be_heard_says_why() {
     let heard = crate::preview::hear(settings, rig.call.exchange(), sound).await;
     assert_eq!(heard.unwrap_err().code, Code::Quota);
     assert_eq!(problem(&rig.now()), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_conversation_goes_on_with_a_summary_that_was_made_meanwhile_where_the_user_allows_it() {
+    for is_allowed in [true, false] {
+        let (partner, other) = two().await;
+        let writer =
+            Fakes::start(chat::Script::default().answer(chat::Answer::say("They spoke of apples."))).await.unwrap();
+        let settings = json!({
+            "chat": { "provider": "custom", "model": "small", "titles": is_allowed },
+            "custom": { "base_url": writer.base_url("custom") },
+        });
+        let mut rig = Rig::new(&partner, settings, 400);
+        let long = "An apple is a fruit. ".repeat(300);
+        rig.call.say(&long, &mut rig.board);
+        rig.until_answered(0).await;
+        rig.call.say(&long, &mut rig.board);
+        let mut is_summed = !is_allowed;
+        let going_on = async {
+            let is_answered = |now: &Snapshot| delivery(now, 2) == Some(Delivery::Answered);
+            while !(is_summed && is_answered(&rig.now()) && rig.now().call.talk == Talk::Ready) {
+                let happening = rig.call.next().await;
+                is_summed |= matches!(happening, crate::call::Happening::Summary(..));
+                rig.call.happen(happening, &mut rig.board);
+            }
+        };
+        tokio::time::timeout(LIMIT, going_on).await.unwrap();
+        let endpoint = json!({ "base_url": other.base_url() });
+        rig.configure(json!({ "call": { "provider": "openai", "route": "endpoint" }, "endpoint": endpoint }));
+        rig.call.say("And now?", &mut rig.board);
+        rig.until_answered(4).await;
+        let seen = other.record();
+        let told: Vec<&str> = seen
+            .events
+            .iter()
+            .filter(|event| event.kind == "conversation.item.create")
+            .filter_map(|event| event.json["item"]["content"][0]["text"].as_str())
+            .collect();
+        let (preface, asked) = if is_allowed {
+            ("[Earlier in this conversation, in short: They spoke of apples.]", 1)
+        } else {
+            ("[Older turns of this conversation are left out here.]", 0)
+        };
+        assert!(told[0].starts_with(preface), "{}", &told[0][..100]);
+        assert_eq!((told.last().copied(), writer.record().count("custom")), (Some("And now?"), asked));
+        assert!(seen.violations.is_empty() && writer.record().violations.is_empty());
+    }
 }
