@@ -71,6 +71,20 @@ async fn a_server_that_cannot_be_reached_ends_with_4() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_into_an_open_microphone_without_a_connection_is_kept() {
+    let stage = Stage::new();
+    let question = question();
+    let (nobody, open) = (["--endpoint", "ws://127.0.0.1:9/v1"], ["--mode", "open", "--input", &question]);
+    let outcome = stage.run(&[&["call", "--json", "--timeout", "50"][..], &nobody, &open].concat()).await;
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let events = outcome.json_lines();
+    let kept = events.iter().find(|event| event["data"]["item"]["delivery"] == "kept");
+    let kept = &kept.unwrap_or_else(|| panic!("{outcome:?}"))["data"]["item"];
+    assert_eq!((kept["role"].as_str(), kept["kind"].as_str()), (Some("user"), Some("spoken")));
+    assert!(kept["duration_ms"].as_u64().unwrap() > 500, "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_call_without_devices_ends_with_5() {
     let stage = Stage::new();
     let outcome = stage.run(&["call", "--provider", "practice"]).await;

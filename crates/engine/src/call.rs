@@ -31,14 +31,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Provider, Route, Talk};
+use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
 use crate::minute;
 use crate::outbox::{Kept, Name, Outbox};
 use crate::recording::{self as takes, Recordings};
-use crate::route::voices;
 use crate::tool::ToolCall;
 
 use away::Vigil;
@@ -429,7 +428,7 @@ impl Call {
 
     /// The state as shells see it.
     pub(crate) fn view(&self, settings: &Settings, problem: Option<&Problem>) -> api::Call {
-        let (model, voice) = names(settings);
+        let (model, voice) = view::names(settings);
         api::Call {
             provider: settings.call.provider,
             model,
@@ -538,30 +537,6 @@ impl Call {
         board.set_call(view);
         if let Some(recording) = self.recordings.change() {
             board.set_recording(recording);
-        }
-    }
-}
-
-/// Model and voice as the user knows them.
-fn names(settings: &Settings) -> (String, String) {
-    let openai = &settings.providers.openai;
-    let endpoint = &settings.endpoint;
-    let or = |own: &str, other: &str| if own.is_empty() { other.to_owned() } else { own.to_owned() };
-    match (settings.call.provider, settings.call.route) {
-        (Provider::Practice, _) => ("practice".into(), "practice".into()),
-        (Provider::Openai, Route::Direct | Route::Gateway) => (openai.model.clone(), openai.voice.clone()),
-        (Provider::Openai, Route::Endpoint) => (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice)),
-        (Provider::Google, _) => (settings.providers.google.model.clone(), settings.providers.google.voice.clone()),
-        (Provider::GptLive, _) => {
-            (settings.providers.gpt_live.model.clone(), settings.providers.gpt_live.voice.clone())
-        }
-        (Provider::Elevenlabs, _) => (settings.providers.elevenlabs.agent_id.clone(), String::new()),
-        (Provider::Deepgram, _) => {
-            (settings.providers.deepgram.agent_model.clone(), settings.providers.deepgram.voice.clone())
-        }
-        (Provider::Cascade, _) => {
-            let brain = format!("{}/{}", settings.chat.provider, settings.chat.model);
-            (or(&settings.cascade.brain, &brain), voices::voice(settings))
         }
     }
 }

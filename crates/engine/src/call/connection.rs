@@ -89,7 +89,7 @@ impl Call {
             self.started_at = None;
         }
         // A microphone that is open all the time would listen to nobody. What was said stays.
-        self.has_ended |= self.sound.is_open() && board.settings().call.mode == Mode::Open;
+        self.has_ended |= board.settings().call.mode == Mode::Open;
         board.set_problem(Some(problem));
     }
 

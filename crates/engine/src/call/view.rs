@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, ItemId};
 
-use crate::api::{Code, Delivery, Item, Kind, Problem, Role, Usage, Waterfall};
+use crate::api::{Code, Delivery, Item, Kind, Problem, Provider, Role, Route, Usage, Waterfall};
 use crate::config::{Detector, NoiseReduction, Settings};
+use crate::route::voices;
 
 use super::errand::OWN_BUDGET;
 
@@ -141,22 +142,19 @@ pub(crate) fn sound_problem(error: &audio::Error) -> Problem {
 
 /// Whether the provider itself speaks as fast as it shall: OpenAI does; other servers of its protocol need not.
 pub(crate) fn is_provider_paced(settings: &Settings) -> bool {
-    settings.call.provider == crate::api::Provider::Openai && settings.call.route != crate::api::Route::Endpoint
+    settings.call.provider == Provider::Openai && settings.call.route != Route::Endpoint
 }
 
 /// The session's part of the settings.
 pub(crate) fn session_config(settings: &Settings) -> protocol::Config {
     let openai = &settings.providers.openai;
-    let is_endpoint =
-        settings.call.provider == crate::api::Provider::Openai && settings.call.route == crate::api::Route::Endpoint;
+    let is_endpoint = settings.call.provider == Provider::Openai && settings.call.route == Route::Endpoint;
     let voice = &settings.voice;
     protocol::Config {
-        wire: crate::route::voices::wire(settings),
+        wire: voices::wire(settings),
         voice: match settings.endpoint.voice.trim() {
             own if is_endpoint && !own.is_empty() => own.to_owned(),
-            _ if settings.call.provider == crate::api::Provider::Google => {
-                settings.providers.google.voice.trim().to_owned()
-            }
+            _ if settings.call.provider == Provider::Google => settings.providers.google.voice.trim().to_owned(),
             _ => openai.voice.trim().to_owned(),
         },
         speed: is_provider_paced(settings).then_some(voice.speed),
@@ -195,4 +193,27 @@ pub(crate) fn unix_ms() -> i64 {
 /// Whole milliseconds, saturating.
 pub(crate) fn millis(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+/// Model and voice as the user knows them.
+pub(super) fn names(settings: &Settings) -> (String, String) {
+    let openai = &settings.providers.openai;
+    let endpoint = &settings.endpoint;
+    let or = |own: &str, other: &str| if own.is_empty() { other.to_owned() } else { own.to_owned() };
+    match (settings.call.provider, settings.call.route) {
+        (Provider::Practice, _) => ("practice".into(), "practice".into()),
+        (Provider::Openai, Route::Direct | Route::Gateway) => (openai.model.clone(), openai.voice.clone()),
+        (Provider::Openai, Route::Endpoint) => (or(&endpoint.model, &openai.model), or(&endpoint.voice, &openai.voice)),
+        (Provider::Google, _) => (settings.providers.google.model.clone(), settings.providers.google.voice.clone()),
+        (Provider::GptLive, _) => {
+            (settings.providers.gpt_live.model.clone(), settings.providers.gpt_live.voice.clone())
+        }
+        (Provider::Elevenlabs, _) => (settings.providers.elevenlabs.agent_id.clone(), String::new()),
+        (Provider::Deepgram, _) => {
+            (settings.providers.deepgram.agent_model.clone(), settings.providers.deepgram.voice.clone())
+        }
+        (Provider::Cascade, _) => {
+            let brain = format!("{}/{}", settings.chat.provider, settings.chat.model);
+            (or(&settings.cascade.brain, &brain), voices::voice(settings))
+        }
+    }
 }

@@ -9,8 +9,9 @@ use crate::api::Waterfall;
 use crate::board::Board;
 use crate::latency::Answered;
 
+use super::Call;
+use super::view::names;
 use super::view::{millis, unix_ms};
-use super::{Call, names};
 
 /// The watch of the present turn.
 #[derive(Debug, Default)]

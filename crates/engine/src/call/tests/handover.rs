@@ -83,6 +83,50 @@ async fn a_voice_that_fails_is_stood_in_for_and_the_question_goes_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_refuses_in_mid_call_is_stood_in_for() {
+    let partner = practice().await;
+    let fault = emulator::Fault::parse("response-quota:always").unwrap();
+    let provider = Emulator::start(Script { faults: vec![fault], ..Script::default() }).await.unwrap();
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": ["practice"] } }));
+    rig.call.press(&mut rig.board);
+    rig.until("something is said", |now| !now.items.is_empty()).await;
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.provider, problem(&now)), (Provider::Practice, None));
+    assert_eq!(provider.record().count("response.create"), 1, "it was asked once, and refused over an open connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_out_of_reach_is_stood_in_for() {
+    let partner = practice().await;
+    let provider = practice().await;
+    let settings = openai(&provider);
+    drop(provider);
+    let mut rig = Rig::new(&partner, settings, 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": ["practice"] } }));
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.provider, problem(&now)), (Provider::Practice, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_microphone_that_nobody_serves_is_closed() {
+    let partner = practice().await;
+    let provider = creditless().await;
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(open());
+    rig.call.start(&mut rig.board);
+    rig.until("it is told", |now| now.problem.is_some() && now.call.is_armed).await;
+    assert!(rig.call.has_ended());
+    rig.call.hang_up(&mut rig.board);
+    assert!(!rig.now().call.is_armed);
+    assert_eq!(problem(&rig.now()), Some(Code::Quota), "the reason stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_stand_in_a_failure_is_told() {
     let partner = practice().await;
     let provider = creditless().await;
