@@ -29,6 +29,7 @@ pub(crate) struct Board {
     about: About,
     /// Turns that are new or changed since they were last taken.
     spoken: Vec<Item>,
+    unspoken: Vec<u64>,
     is_cleared: bool,
 }
 
@@ -59,6 +60,7 @@ impl Board {
             voice_servers: None,
             about,
             spoken: Vec::new(),
+            unspoken: Vec::new(),
             is_cleared: false,
         }
     }
@@ -203,12 +205,20 @@ impl Board {
         self.publish(Change::Item { item, after });
     }
 
+    /// Turns that the user took back since this was last asked.
+    pub(crate) fn take_unspoken(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.unspoken)
+    }
+
     pub(crate) fn removed(&mut self, id: u64) {
+        self.spoken.retain(|item| item.id != id);
+        self.unspoken.push(id);
         self.publish(Change::Removed(id));
     }
 
     pub(crate) fn cleared(&mut self) {
         self.spoken.clear();
+        self.unspoken.clear();
         self.is_cleared = true;
         self.publish(Change::Cleared);
     }

@@ -47,6 +47,8 @@ pub(crate) enum Order {
         item: Box<Item>,
         call_at: i64,
     },
+    /// The user took a turn of the call back.
+    Unspoken(u64),
     /// A voice called a tool; what comes of it goes back, and nothing when the pane ends first.
     Tool {
         call: ToolCall,
@@ -157,6 +159,7 @@ impl Desk {
         let outcome = match order {
             Order::Command(command) => self.command(command).await,
             Order::Spoken { item, call_at } => self.spoken(*item, call_at).await,
+            Order::Unspoken(item) => self.unspoken(item).await,
             Order::Spent(row) => self.spent(*row).await,
             Order::Count(reply) => {
                 let _ = reply.send(self.count().await);

@@ -282,6 +282,9 @@ impl Core {
             let call_at = call_at.unwrap_or(item.at);
             self.tell_pane(chat::Order::Spoken { item: Box::new(item), call_at });
         }
+        for item in self.board.take_unspoken() {
+            self.tell_pane(chat::Order::Unspoken(item));
+        }
         for row in self.call.take_toll() {
             self.tell_pane(chat::Order::Spent(Box::new(row)));
         }

@@ -133,6 +133,14 @@ impl Store {
         self.desk.run(move |connection| message::update(connection, message, &patch)).await
     }
 
+    /// Takes a message out of its conversation; what follows it stands behind what came before it, which is handed back.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]: no such message.
+    pub async fn remove(&self, message: MessageId) -> Result<Option<MessageId>, Error> {
+        self.desk.run(move |connection| message::remove(connection, message)).await
+    }
+
     /// Adds a file to a message.
     ///
     /// # Errors

@@ -294,6 +294,18 @@ pub(crate) fn attach(connection: &Connection, message: MessageId, file: &NewAtta
     Ok(())
 }
 
+pub(crate) fn remove(connection: &mut Connection, id: MessageId) -> Result<Option<MessageId>, Error> {
+    schema::write(connection, |transaction| {
+        let mut statement = transaction.prepare_cached("SELECT parent FROM message WHERE id = ?1")?;
+        let parent: Option<MessageId> =
+            statement.query_row([id], |row| row.get(0)).optional()?.ok_or(Error::Missing("message"))?;
+        transaction.prepare_cached("UPDATE message SET parent = ?2 WHERE parent = ?1")?.execute((id, parent))?;
+        transaction.prepare_cached("UPDATE conversation SET leaf = ?2 WHERE leaf = ?1")?.execute((id, parent))?;
+        transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([id])?;
+        Ok(parent)
+    })
+}
+
 pub(crate) fn add_file(connection: &Connection, message: MessageId, file: &NewAttachment) -> Result<(), Error> {
     if file.data.len() > LARGEST_FILE {
         return Err(Error::Other("the file is too large to be kept".into()));

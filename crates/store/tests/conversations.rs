@@ -152,6 +152,24 @@ async fn an_edit_makes_a_branch_and_the_other_one_can_be_chosen_again() {
 }
 
 #[tokio::test]
+async fn what_follows_a_removed_message_stands_behind_what_came_before_it() {
+    let rig = Rig::new();
+    let id = rig.conversation("Taken back").await;
+    let question = rig.say(id, None, "q").await;
+    let answer = rig.say(id, Some(question), "a quagga").await;
+    let more = rig.say(id, Some(answer), "m").await;
+    let texts = |thread: store::Thread| thread.messages.into_iter().map(|message| message.text).collect::<Vec<_>>();
+    assert_eq!(rig.store.remove(answer).await.unwrap(), Some(question));
+    assert_eq!(texts(rig.store.thread(id).await.unwrap()), ["q", "m"]);
+    let found = rig.store.list(Filter { query: "quagga".into(), ..Filter::default() }).await.unwrap();
+    assert!(found.is_empty(), "and nobody finds it");
+    assert_eq!(rig.store.remove(more).await.unwrap(), Some(question));
+    assert_eq!(rig.store.remove(question).await.unwrap(), None);
+    assert!(rig.store.thread(id).await.unwrap().messages.is_empty());
+    assert!(matches!(rig.store.remove(question).await, Err(Error::Missing(_))));
+}
+
+#[tokio::test]
 async fn a_conversation_of_thousands_of_messages_opens_and_is_deleted() {
     let rig = Rig::new();
     let id = rig.conversation("Long").await;

@@ -1,7 +1,7 @@
 //! What a call costs, as rows of the ledger: answers by their tokens or characters, what was heard by its length, and open
 //! connections by the clock where that is what the provider counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use gateway::{Quantity, Target, Way};
@@ -24,6 +24,8 @@ const LEAST: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(super) struct Toll {
     billed: BTreeSet<ItemId>,
+    /// Of the user's turns, what their last answer without a word cost.
+    unsaid: BTreeMap<ItemId, Usage>,
     meter: Option<Meter>,
     rows: Vec<Row>,
 }
@@ -39,12 +41,25 @@ struct Meter {
 impl Toll {
     /// An item is new or has changed.
     pub(super) fn item(&mut self, item: &Item, settings: &Settings) {
+        self.unsaid(item, settings);
         if self.billed.contains(&item.id) {
             return;
         }
         let Some((target, quantity, is_estimate)) = charge(item, settings) else { return };
         self.billed.insert(item.id);
         self.rows.push(row(settings, &target, &quantity, is_estimate));
+    }
+
+    /// An answer that was given up before it said anything has no item; what it cost stands with the turn it answered.
+    fn unsaid(&mut self, item: &Item, settings: &Settings) {
+        let Some(usage) = item.usage.as_ref().filter(|_| item.role == Role::User) else { return };
+        if self.unsaid.get(&item.id) == Some(usage) {
+            return;
+        }
+        self.unsaid.insert(item.id, *usage);
+        if let Some((target, quantity, is_estimate)) = answered(item, settings) {
+            self.rows.push(row(settings, &target, &quantity, is_estimate));
+        }
     }
 
     /// The clock of the connection, if it is ready.
@@ -66,6 +81,7 @@ impl Toll {
     /// The conversation is another one: its items have the same names again.
     pub(super) fn forget_items(&mut self) {
         self.billed.clear();
+        self.unsaid.clear();
     }
 
     /// The rows since the last time, without their conversation.
@@ -224,6 +240,20 @@ mod tests {
         toll.forget_items();
         toll.item(&answer, &settings);
         assert_eq!(toll.take().len(), 1, "another conversation has the same numbers");
+    }
+
+    #[test]
+    fn answers_that_never_said_a_word_are_charged_too() {
+        let settings = settings(Provider::Openai);
+        let mut toll = Toll::default();
+        let mut turn = item(1, Role::User, Delivery::Sent);
+        for input_audio in [300, 300, 400] {
+            turn.usage = Some(Usage { input_audio, ..Usage::default() });
+            toll.item(&turn, &settings);
+        }
+        let rows = toll.take();
+        assert_eq!(rows.iter().map(|row| row.tokens.input_audio).collect::<Vec<_>>(), [300, 400]);
+        assert!(rows.iter().all(|row| row.cost_nano.unwrap() > 0));
     }
 
     #[test]

@@ -318,6 +318,25 @@ async fn spoken_turns_stand_in_the_same_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_was_taken_back_is_in_no_history() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    for (id, words) in [(7, "a first turn"), (8, "a slip of the tongue")] {
+        let said = item(id, Role::User, words, Delivery::Kept);
+        rig.orders.send(Order::Spoken { item: Box::new(said), call_at: 1000 }).await.unwrap();
+    }
+    rig.until("both turns", |now| now.messages.len() == 2).await;
+    rig.orders.send(Order::Unspoken(8)).await.unwrap();
+    rig.orders.send(Order::Unspoken(8)).await.unwrap();
+    rig.until("one turn", |now| now.messages.len() == 1).await;
+    rig.ask("again").await;
+    rig.until_quiet(3).await;
+    let record = fakes.record();
+    let asked = record.requests.last().unwrap().body.to_string();
+    assert!(asked.contains("a first turn") && !asked.contains("slip"), "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spoken_conversation_is_named_after_its_first_words() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));

@@ -128,6 +128,20 @@ impl Desk {
         self.tell_history().await
     }
 
+    /// A turn is to be as if it had not been said.
+    pub(super) async fn unspoken(&mut self, item: u64) -> Result<(), store::Error> {
+        let Some(turn) = self.voice.messages.remove(&item) else { return Ok(()) };
+        let before = self.store()?.remove(turn.message).await?;
+        let Some((conversation, last)) = self.voice.conversation.as_mut() else { return Ok(()) };
+        if *last == Some(turn.message.0) {
+            *last = before.map(|message| message.0);
+        }
+        if self.chat.conversation == Some(*conversation) {
+            self.reload().await?;
+        }
+        self.tell_history().await
+    }
+
     /// A row of the ledger, in the conversation of the call.
     pub(super) async fn spent(&mut self, row: store::Row) -> Result<(), store::Error> {
         self.set_up().await?;
