@@ -216,7 +216,8 @@ async fn when_the_fakes_go_their_connections_go_too() {
 #[tokio::test]
 async fn every_fault_of_a_provider_leaves_no_good_answer() {
     // These leave the words as they are.
-    let harmless = ["no-tools", "missing-done", "malformed-lines", "malformed-events", "huge-answer", "huge-event", "drip"];
+    let harmless =
+        ["no-tools", "missing-done", "malformed-lines", "malformed-events", "huge-answer", "huge-event", "drip"];
     let gateways = |name: &str| ["gateway", "guardrail", "dlp"].iter().any(|start| name.starts_with(start));
     let mut count = 0;
     for name in Fault::names().filter(|name| !harmless.contains(name) && !gateways(name)) {
