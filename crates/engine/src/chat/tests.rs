@@ -321,8 +321,9 @@ async fn spoken_turns_stand_in_the_same_conversation() {
 async fn a_turn_that_was_taken_back_is_in_no_history() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));
-    for (id, words) in [(7, "a first turn"), (8, "a slip of the tongue")] {
-        let said = item(id, Role::User, words, Delivery::Kept);
+    let turns = [(7, "a first turn", Delivery::Answered), (8, "a slip of the tongue", Delivery::Kept)];
+    for (id, words, delivery) in turns {
+        let said = item(id, Role::User, words, delivery);
         rig.orders.send(Order::Spoken { item: Box::new(said), call_at: 1000 }).await.unwrap();
     }
     rig.until("both turns", |now| now.messages.len() == 2).await;
