@@ -290,14 +290,10 @@ impl Duplex {
         }
     }
 
-    /// Queues samples at the wire rate behind what is queued. Blocks only when five minutes are queued.
+    /// Queues samples at the wire rate behind what is queued. When twenty minutes are queued, more is dropped with a
+    /// trace.
     pub fn play(&self, item: ItemKey, pcm: Vec<i16>) {
-        let mut playout = self.shared.playout();
-        while !playout.has_room() {
-            playout = self.shared.passed.wait(playout).unwrap_or_else(PoisonError::into_inner);
-        }
-        playout.play(item, pcm, Instant::now());
-        drop(playout);
+        self.shared.playout().play(item, pcm, Instant::now());
         self.pipeline.unpark();
     }
 

@@ -214,7 +214,7 @@ impl Front {
         self.sentry.render(far);
     }
 
-    /// Takes 10 ms of the microphone, and of the speaker in step with it; `is_playing` while an answer is queued or audible. What goes on
+    /// Takes 10 ms of the microphone, and of the speaker in step with it; `is_playing` while an answer comes out of it. What goes on
     /// is in [`clean`](Self::clean) afterwards. While muted that is silence, but the echo is still learnt.
     pub fn frame(&mut self, near: &[f32; FRAME], far: Far<'_>, is_playing: bool, is_muted: bool) -> Step {
         self.cancel(near, far);

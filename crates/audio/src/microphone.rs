@@ -91,7 +91,7 @@ impl Microphone {
         self.reference = far_end.map(Reference::new);
     }
 
-    /// 10 ms of the device; `is_playing` while an answer is queued or audible.
+    /// 10 ms of the device; `is_playing` while an answer comes out of the speaker.
     pub(crate) fn frame(&mut self, near: &[f32; FRAME], is_playing: bool) {
         let is_muted = self.shared.is_muted.load(Ordering::Relaxed);
         let mut far = [0.0; FRAME];

@@ -172,8 +172,8 @@ impl Pipeline {
         let ends = self.shared.input_ended.swap(false, Ordering::Acquire);
         match &mut self.intake {
             Some(intake) => {
-                let is_playing = self.shared.playout().is_playing();
-                intake.drain(|near| self.microphone.frame(near, is_playing));
+                let is_audible = self.shared.playout().is_audible();
+                intake.drain(|near| self.microphone.frame(near, is_audible));
             }
             None => self.microphone.rest(),
         }

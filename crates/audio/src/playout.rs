@@ -22,8 +22,8 @@ use crate::{Heard, ItemKey, Notice};
 
 /// Gain behind the user's voice: -24 dB.
 const DUCKED: f32 = 0.063;
-/// Longest queue.
-const MOST: Duration = Duration::from_secs(300);
+/// Longest queue: far more than an answer is, so that none without end fills the memory.
+const MOST: Duration = Duration::from_secs(1_200);
 /// With less than this queued, in s, a fast speed falls back to 1, so that it does not use up what has not come yet.
 const HASTE: Range<f32> = 0.1..0.5;
 /// Between the two it changes in this many steps.
@@ -163,11 +163,6 @@ impl Playout {
         self.ledger.rebase(u64::MAX);
     }
 
-    /// Whether another piece may be queued.
-    pub(crate) fn has_room(&self) -> bool {
-        (self.jitter.queued() as u64) < MOST.as_secs() * u64::from(self.wire_rate)
-    }
-
     /// Plays a cue if nothing else plays.
     pub(crate) fn cue(&mut self, cue: Cue, now: Instant) {
         if self.speaker.is_some() && !self.is_playing() {
@@ -180,6 +175,9 @@ impl Playout {
     pub(crate) fn play(&mut self, item: ItemKey, pcm: Vec<i16>, now: Instant) {
         if self.is_off || pcm.is_empty() {
             return;
+        }
+        if self.jitter.queued() as u64 >= MOST.as_secs() * u64::from(self.wire_rate) {
+            return tracing::warn!(samples = pcm.len(), "too much is queued for the speaker");
         }
         // An answer does not wait for a cue.
         if std::mem::take(&mut self.has_cue) && self.is_playing() {
@@ -220,6 +218,11 @@ impl Playout {
 
     pub(crate) fn is_playing(&self) -> bool {
         self.jitter.queued() > 0 || !self.ahead().is_zero()
+    }
+
+    /// Something comes out of a speaker: not while it is lost, and what is queued waits for another.
+    pub(crate) fn is_audible(&self) -> bool {
+        self.speaker.is_some() && self.is_playing()
     }
 
     /// How long the device still plays what it already has.

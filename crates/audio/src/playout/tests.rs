@@ -248,6 +248,29 @@ fn nothing_is_lost_or_said_twice_when_another_speaker_takes_over() {
 }
 
 #[test]
+fn what_waits_for_another_speaker_is_queued_and_not_audible() {
+    let mut rig = Rig::new(48_000);
+    rig.say(&tone(440.0, 3.0), &[480]);
+    rig.run(100);
+    assert!(rig.playout.is_audible());
+    rig.playout.detach();
+    assert!(rig.playout.is_playing() && !rig.playout.is_audible(), "nobody has to be heard over it");
+    rig.change_device(48_000);
+    assert!(rig.playout.is_audible());
+}
+
+#[test]
+fn an_answer_without_end_does_not_fill_the_memory() {
+    let mut rig = Rig::new(48_000);
+    rig.playout.detach();
+    let minute = vec![0; 60 * WIRE as usize];
+    for _ in 0..30 {
+        rig.playout.play(ITEM, minute.clone(), rig.now);
+    }
+    assert_eq!(rig.playout.jitter.queued(), 20 * minute.len());
+}
+
+#[test]
 fn a_clocked_sender_and_a_fast_speaker_stay_together() {
     // 500 ppm, so that some minutes show what an hour at 200 ppm does; the hour itself is beside the correction.
     let seconds = 120;
