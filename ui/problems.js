@@ -140,6 +140,7 @@ export function noteText(note) {
     case 'continued_on': return `The conversation goes on with ${voiceName(note.provider)}.`;
     case 'stood_in': return `${voiceName(note.failed)} cannot answer now. ${voiceName(note.provider)} goes on.`;
     case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
+    case 'not_open_yet': return 'The microphone was not open yet, so none of that was heard. Hold the button again and wait for “Listening”.';
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
     case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
     case 'budget_near': return `${Math.floor(100 - (100 * note.left_nano) / note.limit_nano)} % of your budget of ${exact(note.limit_nano)} is spent: ${exact(note.left_nano)} left.`;

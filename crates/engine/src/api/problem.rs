@@ -136,6 +136,8 @@ pub enum Note {
         /// A better microphone, if there is one.
         microphone: Option<super::Device>,
     },
+    /// The talk key was let go of before the microphone was open: nothing of it was heard.
+    NotOpenYet,
     /// This turn is nearly as long as a turn can be.
     TurnEndsSoon {
         /// Until it is ended and sent.

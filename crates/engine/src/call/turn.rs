@@ -68,7 +68,10 @@ impl Call {
         match asked {
             Released::Nothing => {}
             Released::End => self.end_turn(),
-            Released::Discard => self.discard_recording(board),
+            Released::Discard => {
+                self.discard_recording(board);
+                board.note(Note::NotOpenYet);
+            }
             Released::FreeFloor => self.input(Input::HoldFloor(false), board),
         }
     }

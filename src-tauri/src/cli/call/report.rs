@@ -182,6 +182,7 @@ fn passing_words(passing: &Note) -> String {
             format!("{name} is in its telephone mode: listen on it, and speak into another microphone.")
         }
         Note::TurnEndsSoon { seconds } => format!("This turn is long: it is sent in {seconds} s."),
+        Note::NotOpenYet => "The microphone was not open yet, so none of that was heard. Say it again.".into(),
         Note::TurnEnded => "This turn was as long as one can be: it was sent.".into(),
     }
 }

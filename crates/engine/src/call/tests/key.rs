@@ -169,3 +169,13 @@ async fn in_open_mode_the_held_key_keeps_the_turn_while_the_speaker_thinks() {
         assert_eq!(partner.record().count("response.create"), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lets_go_before_the_microphone_is_open_is_told_that_nothing_was_heard() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 1_000);
+    rig.call.press(&mut rig.board);
+    rig.call.let_go(&mut rig.board);
+    assert_eq!(rig.notes(), [Note::NotOpenYet]);
+    assert!(rig.now().items.is_empty());
+}
