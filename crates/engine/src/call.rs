@@ -25,6 +25,7 @@ mod turn;
 mod view;
 mod waterfall;
 mod way;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};

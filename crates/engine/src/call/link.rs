@@ -1,17 +1,11 @@
-//! The connection of a call: dialling, the socket, trying again.
+//! The connection of a call: dialling, trying again.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::future::try_join_all;
-use futures_util::stream::SplitStream;
-use futures_util::{SinkExt, StreamExt};
 use protocol::Leg;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -25,6 +19,7 @@ use crate::text::Text;
 use super::purse::Purse;
 use super::spare::{Spare, Taken};
 use super::way::Way;
+use super::wire::Connection;
 
 /// Tries before a call gives up.
 const TRIES: u32 = 6;
@@ -38,12 +33,6 @@ const DIAL_LIMIT: Duration = Duration::from_secs(15);
 const PRACTICE_LIMIT: Duration = Duration::from_secs(10);
 /// A connection that was ready for this long was a good one.
 const PROVEN: Duration = Duration::from_secs(60);
-/// A close frame without a code (RFC 6455, 7.4.1).
-const NO_STATUS: u16 = 1005;
-/// Frames that an unused connection may hear: a provider greets, and says no more.
-const GREETINGS: usize = 16;
-/// Frames that may wait for the network: 20 s of microphone. When they do not fit, the socket is as good as dead.
-const OUTGOING_FRAMES: usize = 2048;
 
 /// What a dial needs.
 #[derive(Debug, Clone)]
@@ -92,31 +81,6 @@ enum State {
     Dialing,
     Waiting { until: Instant, settings: Box<Settings> },
     Open(Box<Connection>),
-}
-
-/// A frame on its way out.
-struct Frame {
-    message: Message,
-    /// It carries sound of the microphone.
-    is_audio: bool,
-}
-
-/// The open sockets of one conversation, one for each leg.
-pub(super) struct Connection {
-    wires: Vec<Wire>,
-    ready_since: Option<Instant>,
-}
-
-/// An open socket.
-struct Wire {
-    leg: Leg,
-    incoming: SplitStream<Socket>,
-    outgoing: mpsc::Sender<Frame>,
-    /// When sound of the microphone last went out.
-    audio_sent: watch::Receiver<Option<Instant>>,
-    /// Came before anybody asked.
-    early: VecDeque<LinkEvent>,
-    close: (Option<u16>, String),
 }
 
 pub(super) type Dialed = Result<(Connection, Road), Refused>;
@@ -230,19 +194,12 @@ impl Link {
 
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
     pub(crate) fn send(&self, leg: Leg, message: protocol::Message, is_audio: bool) -> bool {
-        let Some(wire) = self.wires().iter().find(|wire| wire.leg == leg) else { return true };
+        let State::Open(connection) = &self.state else { return true };
         let message = match message {
             protocol::Message::Text(text) => Message::text(text),
             protocol::Message::Binary(bytes) => Message::binary(bytes),
         };
-        !matches!(wire.outgoing.try_send(Frame { message, is_audio }), Err(TrySendError::Full(_)))
-    }
-
-    fn wires(&self) -> &[Wire] {
-        match &self.state {
-            State::Open(connection) => &connection.wires,
-            State::Idle | State::Dialing | State::Waiting { .. } => &[],
-        }
+        connection.send(leg, message, is_audio)
     }
 
     /// The text model's side.
@@ -262,8 +219,8 @@ impl Link {
 
     /// Ends whatever is under way. What was handed over before is still sent.
     pub(crate) fn close(&mut self) {
-        for wire in self.wires() {
-            let _ = wire.outgoing.try_send(Frame { message: Message::Close(None), is_audio: false });
+        if let State::Open(connection) = &self.state {
+            connection.close();
         }
         self.dials.abort_all();
         self.dials = JoinSet::new();
@@ -291,7 +248,10 @@ impl Link {
 
     /// When the network last took sound of the microphone, over this connection.
     pub(crate) fn audio_sent(&self) -> Option<std::time::Instant> {
-        self.wires().iter().filter_map(|wire| wire.audio_sent.borrow().map(Instant::into_std)).max()
+        match &self.state {
+            State::Open(connection) => connection.audio_sent(),
+            State::Idle | State::Dialing | State::Waiting { .. } => None,
+        }
     }
 
     fn ready_since(&self) -> Option<Instant> {
@@ -346,102 +306,6 @@ impl Link {
             State::Open(_) | State::Dialing | State::Waiting { .. } => {
                 api::Link::Reconnecting { attempt: self.tries, of: TRIES }
             }
-        }
-    }
-}
-
-impl Connection {
-    fn new(sockets: Vec<(Leg, Socket)>) -> Self {
-        let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
-        Self { wires, ready_since: None }
-    }
-
-    /// Waits until it is gone, while nobody uses it. What comes meanwhile is kept for whoever takes it.
-    pub(super) async fn ended_unused(&mut self) {
-        poll_fn(|context| self.first(|wire| wire.poll_ended_unused(context))).await;
-    }
-
-    /// The next frame of any leg, or the end of the first that is gone. Safe to drop and call again.
-    async fn next(&mut self) -> LinkEvent {
-        poll_fn(|context| self.first(|wire| wire.poll_next(context))).await
-    }
-
-    /// Of the first wire that has something. Where all services are asked over HTTP there is none, and never will be.
-    fn first<T>(&mut self, poll: impl FnMut(&mut Wire) -> Poll<T>) -> Poll<T> {
-        self.wires.iter_mut().map(poll).find(Poll::is_ready).unwrap_or(Poll::Pending)
-    }
-}
-
-impl Wire {
-    fn new(leg: Leg, socket: Socket) -> Self {
-        let (sink, incoming) = socket.split();
-        let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
-        let (pulse, audio_sent) = watch::channel(None);
-        tokio::spawn(write(sink, frames, pulse));
-        Self { leg, incoming, outgoing, audio_sent, early: VecDeque::new(), close: (None, String::new()) }
-    }
-
-    /// The next frame, or the end.
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
-        if let Some(early) = self.early.pop_front() {
-            return Poll::Ready(early);
-        }
-        let frame = ready!(self.poll_frame(context));
-        Poll::Ready(frame.unwrap_or_else(|| {
-            let (code, reason) = std::mem::take(&mut self.close);
-            LinkEvent::Closed { code, reason }
-        }))
-    }
-
-    /// Keeps what comes, until the socket is gone or speaks more than a greeting.
-    fn poll_ended_unused(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.early.len() < GREETINGS
-            && let Some(event) = ready!(self.poll_frame(context))
-        {
-            self.early.push_back(event);
-        }
-        Poll::Ready(())
-    }
-
-    /// The next frame; `None` when the socket is gone.
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<LinkEvent>> {
-        loop {
-            match ready!(self.incoming.poll_next_unpin(context)) {
-                None => return Poll::Ready(None),
-                Some(Ok(Message::Text(text))) => return Poll::Ready(Some(LinkEvent::Text(self.leg, text))),
-                Some(Ok(Message::Binary(bytes))) => {
-                    return Poll::Ready(Some(LinkEvent::Binary(self.leg, bytes.to_vec())));
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    // Nothing may follow, and not every server hangs up then.
-                    self.close = frame.map_or((Some(NO_STATUS), String::new()), |frame| {
-                        (Some(frame.code.into()), frame.reason.to_string())
-                    });
-                    return Poll::Ready(None);
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "socket failed");
-                    return Poll::Ready(None);
-                }
-            }
-        }
-    }
-}
-
-/// Writes frames in order until the socket fails or its owner is gone.
-async fn write(
-    mut sink: futures_util::stream::SplitSink<Socket, Message>,
-    mut frames: mpsc::Receiver<Frame>,
-    pulse: watch::Sender<Option<Instant>>,
-) {
-    while let Some(Frame { message, is_audio }) = frames.recv().await {
-        if let Err(error) = sink.send(message).await {
-            tracing::debug!(%error, "socket refused a frame");
-            return;
-        }
-        if is_audio {
-            pulse.send_replace(Some(Instant::now()));
         }
     }
 }

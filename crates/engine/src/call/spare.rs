@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::config::Settings;
 use crate::route::voices;
 
-use super::link::{Connection, Dialed, Link, Refused, dial};
+use super::link::{Dialed, Link, Refused, dial};
 use super::way::Way;
+use super::wire::Connection;
 use crate::route::Road;
 
 /// See the module.
