@@ -139,17 +139,19 @@ impl Memory {
         self.messages.last().is_some_and(|message| message.is_written)
     }
 
-    /// The newest messages with words, in their order, from one of the user's on; `more`: what he says now. Calls are
-    /// told only `with_tools`: not all providers take them without.
+    /// The newest messages with words, in their order, from one of the user's on, the newest of his at least; `more`: what
+    /// he says now. Calls are told only `with_tools`: not all providers take them without.
     pub(super) fn messages(&self, more: Option<&str>, with_tools: bool) -> Vec<chat::Message> {
         let mut room = LONGEST;
         let mut newest: Vec<&Message> = Vec::new();
+        let mut has_question = more.is_some();
         let is_told = |message: &&Message| message.has_words() || (with_tools && message.called.is_some());
         for message in self.messages.iter().rev().filter(is_told) {
             let length = message.length();
-            if length > room && !(newest.is_empty() && more.is_none()) {
+            if length > room && has_question {
                 break;
             }
+            has_question |= message.role == Role::User;
             room = room.saturating_sub(length);
             newest.push(message);
         }
