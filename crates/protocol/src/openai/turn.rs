@@ -13,8 +13,8 @@ use crate::{Cause, Delivery, Event, Fault, ItemId, Kind, Role, SAMPLE_RATE};
 /// 100 ms: the provider takes no shorter commit.
 const SHORTEST: usize = SAMPLE_RATE as usize / 10;
 /// Ten minutes in one utterance, twenty in all that wait: bounds of memory (29 MB, 58 MB).
-const LONGEST: usize = 600 * SAMPLE_RATE as usize;
-const MOST_KEPT: usize = 2 * LONGEST;
+pub(super) const LONGEST: usize = 600 * SAMPLE_RATE as usize;
+pub(super) const MOST_KEPT: usize = 2 * LONGEST;
 /// A second: piece size when a whole utterance is sent at once.
 const PIECE: usize = SAMPLE_RATE as usize;
 /// A growing recording is told of four times a second.
@@ -92,7 +92,7 @@ impl Realtime {
         for piece in pcm.chunks(PIECE) {
             self.transmit(client::Event::Append { pcm: piece.to_vec() }, Purpose::Append);
         }
-        self.link.ring.push(pcm);
+        self.link.ring.push(pcm, self.link.turn_from());
     }
 
     /// A new connection takes up the turn that is being spoken, if nothing has to go before it.

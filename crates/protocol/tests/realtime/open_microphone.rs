@@ -259,6 +259,36 @@ fn a_turn_that_begins_without_a_connection_goes_on_with_it() {
     assert_eq!(rig.items().len(), 1);
 }
 
+/// So many seconds, in large pieces.
+fn speak_long(rig: &mut Rig, seconds: usize) {
+    for _ in 0..seconds {
+        rig.input(Input::Audio(&[1_000; 24_000]));
+    }
+}
+
+#[test]
+fn a_turn_of_minutes_stays_whole_whichever_connections_die() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Voice(true));
+    speak_long(&mut rig, 70);
+    rig.connect();
+    let id = rig.items()[0].id;
+    assert_eq!(rig.session.utterance(id, 0).map(|pcm| pcm.len()), Some(70 * 24_000), "it can be kept meanwhile");
+    rig.drop_connection();
+    rig.connect();
+    rig.serve(server::speech_started("item_u", 0));
+    speak_long(&mut rig, 20);
+    rig.drop_connection();
+    rig.take_sent();
+    rig.connect();
+    assert_eq!(rig.sent(), "session.update, append 90000");
+    rig.serve(server::speech_started("item_v", 0));
+    speak_long(&mut rig, 5);
+    rig.serve(server::speech_stopped("item_v", 95_000));
+    rig.serve(server::committed("item_v", None));
+    assert_eq!(rig.items()[0].duration, Duration::from_secs(95));
+}
+
 #[test]
 fn a_cough_without_a_connection_is_no_turn() {
     let mut rig = Rig::new(open());
