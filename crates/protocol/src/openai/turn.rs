@@ -81,7 +81,7 @@ impl Realtime {
         }
     }
 
-    fn kept_samples(&self) -> usize {
+    pub(super) fn kept_samples(&self) -> usize {
         // What comes from an earlier run takes nothing of this one's room; the caller bounds it.
         let said = self.timeline.entries().iter().filter_map(|entry| entry.utterance());
         said.filter(|utterance| !utterance.is_restored).map(|utterance| utterance.pcm.len()).sum()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::{Config, Delivery, Detector, Event, Input, Role, TurnTaking};
 
-use crate::rig::{Rig, config, events, has_flush, played, reconnects};
+use crate::rig::{Rig, config, events, faults, has_flush, played, reconnects};
 use crate::server;
 
 fn open() -> Config {
@@ -287,6 +287,16 @@ fn a_turn_of_minutes_stays_whole_whichever_connections_die() {
     rig.serve(server::speech_stopped("item_v", 95_000));
     rig.serve(server::committed("item_v", None));
     assert_eq!(rig.items()[0].duration, Duration::from_secs(95));
+}
+
+#[test]
+fn a_room_that_talks_for_hours_without_a_connection_does_not_fill_the_memory() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Voice(true));
+    speak_long(&mut rig, 3_600);
+    let lengths: Vec<u64> = rig.items().iter().map(|item| item.duration.as_secs()).collect();
+    assert_eq!(lengths, [600, 600], "whole turns from their beginning");
+    assert_eq!(faults(&rig.take()).len(), 1, "the user is told that no more is kept, once");
 }
 
 #[test]
