@@ -77,7 +77,8 @@ impl Realtime {
 
     /// Utterances that are sent again go first, but for a turn that has begun.
     fn is_ear_reserved(&self) -> bool {
-        self.link.resending.is_some() || (self.link.speech.is_none() && self.has_waiting_speech())
+        let is_heard = self.link.speech.is_some() || self.link.resumed_at.is_some();
+        self.link.resending.is_some() || (!is_heard && self.has_waiting_speech())
     }
 
     /// Sends what was said while there was no connection.

@@ -106,6 +106,9 @@ impl Realtime {
         if let Some(id) = self.end_resumed() {
             self.emit(Event::SpeechStopped);
             self.keep_for_user(id, "The provider heard no speech in this.");
+            if let Some(now) = self.now {
+                self.pump(now);
+            }
         }
     }
 }
