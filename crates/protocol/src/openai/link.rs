@@ -142,6 +142,11 @@ impl Link {
         false
     }
 
+    /// The provider hears a turn, or is to notice one of before the connection.
+    pub(super) fn is_hearing(&self) -> bool {
+        self.speech.is_some() || self.resumed_at.is_some()
+    }
+
     /// Where the turn begins that the provider hears and has not heard end, in samples.
     pub(super) fn turn_from(&self) -> Option<u64> {
         let speech = self.speech.as_ref().filter(|speech| speech.is_going_on());

@@ -77,8 +77,7 @@ impl Realtime {
 
     /// Utterances that are sent again go first, but for a turn that has begun.
     fn is_ear_reserved(&self) -> bool {
-        let is_heard = self.link.speech.is_some() || self.link.resumed_at.is_some();
-        self.link.resending.is_some() || (!is_heard && self.has_waiting_speech())
+        self.link.resending.is_some() || (!self.link.is_hearing() && self.has_waiting_speech())
     }
 
     /// Sends what was said while there was no connection.

@@ -241,8 +241,7 @@ impl Realtime {
     /// Sends the oldest item that waits.
     fn send_next(&mut self, now: Instant) {
         // While the provider's detector listens, speech goes one by one through its ear.
-        let is_heard = self.link.speech.is_some() || self.link.resumed_at.is_some();
-        let is_ear_taken = self.is_open_microphone() && (self.link.resending.is_some() || is_heard);
+        let is_ear_taken = self.is_open_microphone() && (self.link.resending.is_some() || self.link.is_hearing());
         let is_answer_near = self.link.answer_due.is_some();
         let next = self.timeline.entries().iter().find(|entry| {
             entry.stage() == Some(Stage::Waiting) && !(entry.is_spoken() && (is_ear_taken || is_answer_near))
