@@ -168,6 +168,7 @@ fn strip(text: &str, out: &mut String, depth: usize, form: Form) {
                 out.extend(next);
                 Some(after.get(1..).unwrap_or_default())
             }
+            '`' if form == Form::Read => Some(code(rest, out)),
             '`' => Some(after),
             '~' if next == Some('~') => after.get(1..),
             '*' | '_' => Some(emphasis(first, before, after, out, form)),
@@ -207,6 +208,15 @@ fn link<'a>(after: &'a str, out: &mut String, depth: usize, form: Form) -> Optio
         strip(text, out, depth + 1, form);
     }
     Some(behind.unwrap_or(rest))
+}
+
+/// Code in a line as it is written; its marks alone while its end has not come.
+fn code<'a>(text: &'a str, out: &mut String) -> &'a str {
+    let inside = text.trim_start_matches('`');
+    let marks = text.get(..text.len() - inside.len()).unwrap_or_default();
+    let Some((code, rest)) = inside.split_once(marks) else { return inside };
+    out.push_str(code);
+    rest
 }
 
 /// Up to the closing mark that belongs to an opening one, and what is behind it.
@@ -296,6 +306,8 @@ mod tests {
             ("Half a **word", "Half a word"),
             ("Half a [link](https://x", "Half a [link](https://x"),
             ("<b>Bold</b> \\*star\\*", "Bold *star*"),
+            ("Try `ls *.txt` or ``a_`b`_c`` on a `Vec<u8>`.", "Try ls *.txt or a_`b`_c on a Vec<u8>."),
+            ("Half a `name", "Half a name"),
         ];
         for (text, expected) in cases {
             assert_eq!(plain(text), expected, "{text}");

@@ -226,7 +226,8 @@ pub enum Event {
 ///   [`crate::Delivery::Failed`], plays out as far as it came, and is not replayed.
 /// - A question whose answer the user had cut short, or stopped, counts as answered.
 /// - A push-to-talk turn that is being spoken goes on: what was said so far is sent to the new connection.
-/// - Open microphone: the last 60 s of what could not be sent are kept, speech that had begun from its beginning.
+/// - Open microphone: of what could not be sent the last 60 s are kept, speech from its beginning. What the caller's
+///   detector takes for speech is kept turn by turn, of ten minutes each at most, until twenty wait.
 /// - The result of a tool call comes to nothing: its question is asked again, and the model may call again.
 /// - Of a conversation that is too long to be told again the newest part is told, behind a summary of the rest where there
 ///   is one ([`Input::Summary`]).

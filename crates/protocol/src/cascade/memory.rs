@@ -66,15 +66,9 @@ impl Memory {
 
     /// The model called a tool in an answer; the call's id is the name of its item.
     pub(super) fn call(&mut self, round: &str, call: ToolCall) {
-        let called = Called { round: round.to_owned(), call: call.clone(), output: None };
-        let text = String::new();
-        self.messages.push(Message {
-            item: call.id,
-            role: Role::Assistant,
-            text,
-            is_written: false,
-            called: Some(called),
-        });
+        let (item, text) = (call.id.clone(), String::new());
+        let called = Some(Called { round: round.to_owned(), call, output: None });
+        self.messages.push(Message { item, role: Role::Assistant, text, is_written: false, called });
     }
 
     /// What came of a call. It stands behind the call, whatever was said meanwhile.
@@ -139,17 +133,19 @@ impl Memory {
         self.messages.last().is_some_and(|message| message.is_written)
     }
 
-    /// The newest messages with words, in their order, from one of the user's on; `more`: what he says now. Calls are
-    /// told only `with_tools`: not all providers take them without.
+    /// The newest messages with words, in their order, from one of the user's on, the newest of his at least; `more`: what
+    /// he says now. Calls are told only `with_tools`: not all providers take them without.
     pub(super) fn messages(&self, more: Option<&str>, with_tools: bool) -> Vec<chat::Message> {
         let mut room = LONGEST;
         let mut newest: Vec<&Message> = Vec::new();
+        let mut has_question = more.is_some();
         let is_told = |message: &&Message| message.has_words() || (with_tools && message.called.is_some());
         for message in self.messages.iter().rev().filter(is_told) {
             let length = message.length();
-            if length > room && !(newest.is_empty() && more.is_none()) {
+            if length > room && has_question {
                 break;
             }
+            has_question |= message.role == Role::User;
             room = room.saturating_sub(length);
             newest.push(message);
         }
@@ -186,9 +182,9 @@ impl<'a> Telling<'a> {
             last.parts.push(Part::Call(called.call.clone()));
         }
         let mut outputs = outputs.unwrap_or(chat::Message { role: Speaker::User, parts: Vec::new() });
-        let ToolCall { id, name, .. } = called.call.clone();
-        let output = called.output.clone().unwrap_or_else(|| PENDING.to_owned());
-        outputs.parts.push(Part::Output { id, name, output });
+        let ToolCall { id, name, .. } = &called.call;
+        let output = called.output.as_deref().unwrap_or(PENDING).to_owned();
+        outputs.parts.push(Part::Output { id: id.clone(), name: name.clone(), output });
         self.messages.push(outputs);
     }
 }

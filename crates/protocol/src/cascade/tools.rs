@@ -39,9 +39,8 @@ impl Cascade {
         for call in std::mem::take(&mut answer.calls) {
             // Not all models name their calls apart; so many letters and digits all of them take (Mistral wants nine).
             let id = format!("tool{:05}", self.number());
-            let call = ToolCall { id: id.clone(), ..call };
             let (name, arguments) = (call.name.clone(), call.arguments.clone());
-            self.memory.call(&round, call);
+            self.memory.call(&round, ToolCall { id: id.clone(), ..call });
             self.tell(Told::ToolCall { response: response.clone(), call: id, name, arguments });
         }
     }

@@ -8,11 +8,13 @@ impl Realtime {
     pub(crate) fn utterance(&self, id: ItemId, from: usize) -> Option<Vec<i16>> {
         let entry = self.timeline.find(id).filter(|entry| entry.is_spoken())?;
         let utterance = entry.utterance().filter(|utterance| utterance.stage != Stage::Settled)?;
-        if let Some(speech) = self.link.speech.as_ref().filter(|speech| speech.item == id && speech.is_going_on()) {
-            let from = speech.start + from as u64;
+        let is_heard = self.link.speech.as_ref().is_some_and(|speech| speech.item == id && speech.is_going_on());
+        let is_resumed = self.resumed == Some(id);
+        if let Some(start) = self.link.turn_from().filter(|_| is_heard || is_resumed) {
+            let from = start + from as u64;
             return (from <= self.link.ring.end()).then(|| self.link.ring.cut(from, u64::MAX));
         }
-        if self.resumed == Some(id) {
+        if is_resumed {
             return (from <= self.backlog.len()).then(|| self.backlog.range(from..).copied().collect());
         }
         utterance.pcm.get(from..).map(<[i16]>::to_vec)

@@ -142,6 +142,17 @@ impl Link {
         false
     }
 
+    /// The provider hears a turn, or is to notice one of before the connection.
+    pub(super) fn is_hearing(&self) -> bool {
+        self.speech.is_some() || self.resumed_at.is_some()
+    }
+
+    /// Where the turn begins that the provider hears and has not heard end, in samples.
+    pub(super) fn turn_from(&self) -> Option<u64> {
+        let speech = self.speech.as_ref().filter(|speech| speech.is_going_on());
+        speech.map(|speech| speech.start).or(self.resumed_at)
+    }
+
     pub(super) fn purpose(&self, event_id: &str) -> Option<Purpose> {
         self.purpose_of(event_id.strip_prefix("event_")?.parse::<u64>().ok()?)
     }

@@ -7,11 +7,12 @@ use super::link::{ACKNOWLEDGEMENT, ATTEMPTS, UNANSWERED};
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
 use super::timeline::{Side, Stage, Utterance, duration_of};
+use super::turn::LONGEST;
 use crate::{Delivery, Event, ItemId, Kind, Role, SAMPLE_RATE};
 
-/// Sixty seconds wait for a connection at most, ten minutes where it is known to be speech; then the oldest goes.
+/// Sixty seconds wait for a connection at most, as much as a turn may last where it is known to be speech; then the oldest
+/// goes.
 const BACKLOG: usize = 60 * SAMPLE_RATE as usize;
-const LONGEST: usize = 600 * SAMPLE_RATE as usize;
 /// Speech that the detector had not reported yet when the connection died lies within the last two seconds.
 const UNREPORTED: u64 = 2 * SAMPLE_RATE as u64;
 const PER_MS: u64 = SAMPLE_RATE as u64 / 1_000;
@@ -76,7 +77,7 @@ impl Realtime {
 
     /// Utterances that are sent again go first, but for a turn that has begun.
     fn is_ear_reserved(&self) -> bool {
-        self.link.resending.is_some() || (self.link.speech.is_none() && self.has_waiting_speech())
+        self.link.resending.is_some() || (!self.link.is_hearing() && self.has_waiting_speech())
     }
 
     /// Sends what was said while there was no connection.

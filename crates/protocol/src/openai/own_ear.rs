@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
 use super::timeline::{Side, Stage, Utterance, duration_of};
-use crate::{Delivery, Event, Kind, Role, SAMPLE_RATE};
+use super::turn::{LONGEST, MOST_KEPT};
+use crate::{Cause, Delivery, Event, Fault, Kind, Role, SAMPLE_RATE};
 
 const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
 /// What is shorter than this is a cough, in samples.
@@ -26,6 +27,8 @@ pub(super) struct OwnEar {
     /// Length of the present speech, and of the present silence, in samples.
     voiced: usize,
     silent: usize,
+    /// The user knows that there is no room for the present speech.
+    has_told: bool,
 }
 
 impl OwnEar {
@@ -57,7 +60,7 @@ impl Realtime {
         match self.resumed {
             None if self.own_ear.voiced >= SHORTEST => self.begin_turn(),
             None => {}
-            Some(_) if self.own_ear.silent >= pause && !self.is_floor_held => {
+            Some(_) if (self.own_ear.silent >= pause && !self.is_floor_held) || self.backlog.len() >= LONGEST => {
                 if let Some(id) = self.end_resumed() {
                     self.emit(Event::SpeechStopped);
                     self.wait(id);
@@ -75,6 +78,9 @@ impl Realtime {
     }
 
     fn begin_turn(&mut self) {
+        if self.kept_samples() >= MOST_KEPT {
+            return self.tell_no_room();
+        }
         let kept = self.own_ear.voiced + BEFORE;
         self.backlog.drain(..self.backlog.len().saturating_sub(kept));
         let utterance = Utterance::new(Stage::Recording, true);
@@ -82,6 +88,13 @@ impl Realtime {
         self.resumed = Some(id);
         self.emit(Event::SpeechStarted);
         self.tell(id);
+    }
+
+    fn tell_no_room(&mut self) {
+        if !std::mem::replace(&mut self.own_ear.has_told, true) {
+            let message = "So much waits to be sent already that what you say now is not recorded.".to_owned();
+            self.emit(Event::Fault(Fault { cause: Cause::Response, code: None, message }));
+        }
     }
 
     /// A turn that began without a connection went through the provider's ear, which took it for no speech: it waits for
@@ -93,6 +106,9 @@ impl Realtime {
         if let Some(id) = self.end_resumed() {
             self.emit(Event::SpeechStopped);
             self.keep_for_user(id, "The provider heard no speech in this.");
+            if let Some(now) = self.now {
+                self.pump(now);
+            }
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{Cause, Delivery, Event, Fault, ItemId, Kind, Role, SAMPLE_RATE};
 /// 100 ms: the provider takes no shorter commit.
 const SHORTEST: usize = SAMPLE_RATE as usize / 10;
 /// Ten minutes in one utterance, twenty in all that wait: bounds of memory (29 MB, 58 MB).
-const LONGEST: usize = 600 * SAMPLE_RATE as usize;
-const MOST_KEPT: usize = 2 * LONGEST;
+pub(super) const LONGEST: usize = 600 * SAMPLE_RATE as usize;
+pub(super) const MOST_KEPT: usize = 2 * LONGEST;
 /// A second: piece size when a whole utterance is sent at once.
 const PIECE: usize = SAMPLE_RATE as usize;
 /// A growing recording is told of four times a second.
@@ -81,7 +81,7 @@ impl Realtime {
         }
     }
 
-    fn kept_samples(&self) -> usize {
+    pub(super) fn kept_samples(&self) -> usize {
         // What comes from an earlier run takes nothing of this one's room; the caller bounds it.
         let said = self.timeline.entries().iter().filter_map(|entry| entry.utterance());
         said.filter(|utterance| !utterance.is_restored).map(|utterance| utterance.pcm.len()).sum()
@@ -92,7 +92,7 @@ impl Realtime {
         for piece in pcm.chunks(PIECE) {
             self.transmit(client::Event::Append { pcm: piece.to_vec() }, Purpose::Append);
         }
-        self.link.ring.push(pcm);
+        self.link.ring.push(pcm, self.link.turn_from());
     }
 
     /// A new connection takes up the turn that is being spoken, if nothing has to go before it.
@@ -241,7 +241,7 @@ impl Realtime {
     /// Sends the oldest item that waits.
     fn send_next(&mut self, now: Instant) {
         // While the provider's detector listens, speech goes one by one through its ear.
-        let is_ear_taken = self.is_open_microphone() && (self.link.resending.is_some() || self.link.speech.is_some());
+        let is_ear_taken = self.is_open_microphone() && (self.link.resending.is_some() || self.link.is_hearing());
         let is_answer_near = self.link.answer_due.is_some();
         let next = self.timeline.entries().iter().find(|entry| {
             entry.stage() == Some(Stage::Waiting) && !(entry.is_spoken() && (is_ear_taken || is_answer_near))

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use protocol::{Config, Delivery, Detector, Event, Input, Role, TurnTaking};
+use protocol::{Config, Delivery, Detector, Event, Input, Role, Said, TurnTaking};
 
-use crate::rig::{Rig, config, events, has_flush, played, reconnects};
+use crate::rig::{Rig, config, events, faults, has_flush, played, reconnects};
 use crate::server;
 
 fn open() -> Config {
@@ -257,6 +257,67 @@ fn a_turn_that_begins_without_a_connection_goes_on_with_it() {
     rig.serve(server::speech_stopped("item_u", 1_200));
     rig.serve(server::committed("item_u", None));
     assert_eq!(rig.items().len(), 1);
+}
+
+/// So many seconds, in large pieces.
+fn speak_long(rig: &mut Rig, seconds: usize) {
+    for _ in 0..seconds {
+        rig.input(Input::Audio(&[1_000; 24_000]));
+    }
+}
+
+#[test]
+fn a_turn_of_minutes_stays_whole_whichever_connections_die() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Voice(true));
+    speak_long(&mut rig, 70);
+    rig.connect();
+    let id = rig.items()[0].id;
+    assert_eq!(rig.session.utterance(id, 0).map(|pcm| pcm.len()), Some(70 * 24_000), "it can be kept meanwhile");
+    rig.drop_connection();
+    rig.connect();
+    rig.serve(server::speech_started("item_u", 0));
+    speak_long(&mut rig, 20);
+    rig.drop_connection();
+    rig.take_sent();
+    rig.connect();
+    assert_eq!(rig.sent(), "session.update, append 90000");
+    rig.serve(server::speech_started("item_v", 0));
+    speak_long(&mut rig, 5);
+    rig.serve(server::speech_stopped("item_v", 95_000));
+    rig.serve(server::committed("item_v", None));
+    assert_eq!(rig.items()[0].duration, Duration::from_secs(95));
+}
+
+#[test]
+fn a_room_that_talks_for_hours_without_a_connection_does_not_fill_the_memory() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Voice(true));
+    speak_long(&mut rig, 3_600);
+    let lengths: Vec<u64> = rig.items().iter().map(|item| item.duration.as_secs()).collect();
+    assert_eq!(lengths, [600, 600], "whole turns from their beginning");
+    assert_eq!(faults(&rig.take()).len(), 1, "the user is told that no more is kept, once");
+}
+
+#[test]
+fn what_is_sent_again_does_not_mix_with_a_turn_that_is_being_heard() {
+    let mut rig = Rig::new(open());
+    rig.input(Input::Restore(Said::Spoken(&[500; 12_000])));
+    rig.input(Input::Voice(true));
+    rig.speak(600);
+    rig.connect();
+    rig.input(Input::Resend);
+    rig.speak(200);
+    assert_eq!(rig.sent(), "session.update, append 800", "the turn that goes on");
+    rig.serve(server::speech_started("item_u", 0));
+    rig.serve(server::speech_stopped("item_u", 700));
+    rig.serve(server::committed("item_u", None));
+    rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes."));
+    assert_eq!(rig.sent(), "append 1300", "then the old one, with silence behind it");
+    rig.serve(server::speech_started("item_v", 800));
+    rig.serve(server::committed("item_v", None));
+    rig.serve_all(server::answer("resp_2", "item_b", Some("item_v"), 500, "And yes."));
+    assert_eq!(rig.session.unanswered(), 0);
 }
 
 #[test]

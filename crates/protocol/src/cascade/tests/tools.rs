@@ -89,6 +89,20 @@ fn a_result_that_comes_late_stands_behind_its_call() {
 }
 
 #[test]
+fn a_question_of_any_length_is_asked_again_with_its_result() {
+    let mut rig = Rig::new(TurnTaking::PushToTalk);
+    let long = "x".repeat(130_000);
+    rig.write("typed", &long);
+    rig.respond();
+    rig.think(Thought::Call(&call()));
+    rig.think(Thought::Done);
+    let called = calls(&mut rig);
+    output(&mut rig, &called[0], "It is on.");
+    rig.respond();
+    assert_eq!((rig.questions.len(), rig.messages()), (2, vec![long, "light({})".into(), "-> It is on.".into()]));
+}
+
+#[test]
 fn calls_of_one_answer_stand_together() {
     let mut rig = asked();
     rig.think(Thought::Call(&call()));

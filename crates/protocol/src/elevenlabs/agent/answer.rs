@@ -52,17 +52,8 @@ struct Answer {
     words: String,
     until: Instant,
     plays_until: Instant,
-    call: Calling,
-}
-
-/// Whether an answer ends in calls of tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Calling {
-    No,
-    /// And says nothing.
-    Silent,
-    /// And sound of its words may still come.
-    Spoken,
+    /// Calls of tools that it ends in. They are carried out when it is over, for sound of its words may still come.
+    calls: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -92,7 +83,7 @@ pub(super) enum Admission {
 
 impl Answer {
     fn is_calling(&self) -> bool {
-        self.call != Calling::No
+        !self.calls.is_empty()
     }
 }
 
@@ -243,7 +234,7 @@ impl ElevenAgent {
         self.voice.held_bytes = 0;
         for held in std::mem::take(&mut self.voice.held) {
             if let Held::Call(call) = held {
-                self.refuse_call(&call);
+                self.refuse_call(&call.id);
             }
         }
     }
@@ -270,24 +261,18 @@ impl ElevenAgent {
             words,
             until: now + LONGEST,
             plays_until: now,
-            call: Calling::No,
+            calls: Vec::new(),
         });
         self.tell(Told::Began { response });
     }
 
     /// The response that a call belongs to.
-    pub(super) fn begin_call(&mut self, now: Instant) -> Option<String> {
-        let call = if self.voice.answer.is_some() { Calling::Spoken } else { Calling::Silent };
+    pub(super) fn begin_call(&mut self, id: &str, now: Instant) -> Option<String> {
         self.begin_answer(now);
         let answer = self.voice.answer.as_mut()?;
-        (answer.call, answer.until) = (call, now + SHORTEST);
+        answer.calls.push(id.to_owned());
+        answer.until = now + SHORTEST;
         Some(answer.response.clone())
-    }
-
-    pub(super) fn end_silent_call(&mut self) {
-        if self.voice.answer.as_ref().is_some_and(|answer| answer.call == Calling::Silent) {
-            self.finish_answer();
-        }
     }
 
     fn tell_words(&mut self, text: &str, now: Instant) {
@@ -336,6 +321,7 @@ impl ElevenAgent {
 
     fn end_answer(&mut self, ending: Ending) {
         if let Some(answer) = self.voice.answer.take() {
+            self.end_calls(answer.calls, ending);
             self.tell(Told::Ended { response: answer.response, ending, usage: None, complaint: None });
         }
     }

@@ -46,7 +46,7 @@ enum Continuation {
 /// A call, as the conversation wants it.
 #[derive(Debug)]
 pub(super) struct Call {
-    id: String,
+    pub(super) id: String,
     name: String,
     pub(super) arguments: String,
 }
@@ -88,23 +88,36 @@ impl ElevenAgent {
         let call = Call { id, name, arguments: arguments.map_or_else(|| "{}".to_owned(), Value::to_string) };
         match self.admission() {
             // A new question may be answered by a call, without a word.
-            Admission::Tell if self.voice.is_muted() && self.turn.floor != Floor::Asked => self.refuse_call(&call),
+            Admission::Tell if self.voice.is_muted() && self.turn.floor != Floor::Asked => self.refuse_call(&call.id),
             Admission::Tell => self.call_tool(call, now),
             Admission::Hold => self.voice.hold_call(call),
-            Admission::Drop => self.refuse_call(&call),
+            Admission::Drop => self.refuse_call(&call.id),
         }
     }
 
     /// Nobody will ask for what comes of it.
-    pub(super) fn refuse_call(&mut self, call: &Call) {
-        self.send(&frame::no_tool(&call.id, UNWANTED));
+    pub(super) fn refuse_call(&mut self, id: &str) {
+        self.send(&frame::no_tool(id, UNWANTED));
     }
 
     pub(super) fn call_tool(&mut self, call: Call, now: Instant) {
-        let Some(response) = self.begin_call(now) else { return };
-        self.tools.calls.insert(call.id.clone());
+        let is_silent = !self.voice.is_answering();
+        let Some(response) = self.begin_call(&call.id, now) else { return };
         self.tell(Told::ToolCall { response, call: call.id, name: call.name, arguments: call.arguments });
-        self.end_silent_call();
+        if is_silent {
+            self.finish_answer();
+        }
+    }
+
+    /// The answer that ends in these calls is over: the conversation carries them out, unless the user cut it.
+    pub(super) fn end_calls(&mut self, calls: Vec<String>, ending: Ending) {
+        if ending == Ending::Completed {
+            return self.tools.calls.extend(calls);
+        }
+        for id in calls {
+            self.refuse_call(&id);
+            self.keep_quiet();
+        }
     }
 
     /// What came of a tool.
@@ -114,6 +127,11 @@ impl ElevenAgent {
         }
         self.send(&frame::tool_result(id, output));
         self.tools.continuation = Continuation::Due;
+        self.keep_quiet();
+    }
+
+    /// The agent was told of a tool, and speaks of it although nobody asked.
+    fn keep_quiet(&mut self) {
         if self.turn.is_at_rest() {
             self.voice.mute_next();
         }

@@ -160,6 +160,44 @@ fn a_user_who_wants_silence_gets_it() {
 }
 
 #[test]
+fn a_call_of_an_answer_that_is_cut_is_refused_so_that_the_agent_does_not_wait() {
+    let announced = |config| {
+        let mut rig = Rig::ready(with_lights(config));
+        rig.hear(500, 3_000);
+        rig.transcript("Light, please.");
+        rig.says("One moment.");
+        rig.sounds(2_000);
+        calls(&mut rig, "c1", "lights");
+        rig.said();
+        rig
+    };
+    let mut rig = announced(open_microphone());
+    rig.input(Input::Stop);
+    let refused = results(&mut rig);
+    assert!(refused.len() == 1 && refused[0].1, "{refused:?}");
+    rig.take();
+    rig.says("Then not.");
+    rig.sounds(400);
+    rig.wait(3_000);
+    let is_heard = |output: &Output| matches!(output, Output::Play { .. } | Output::CallTool { .. });
+    assert!(!rig.take().iter().any(is_heard), "silence was asked for");
+    rig.hear(500, 3_000);
+    rig.transcript("And now?");
+    rig.says("Now you hear me.");
+    rig.sounds(400);
+    assert!(rig.played().0 > 9_000);
+
+    let mut rig = announced(open_microphone());
+    rig.hear(500, 3_000);
+    rig.transcript("Never mind.");
+    assert_eq!(results(&mut rig).len(), 1);
+    rig.says("All right.");
+    rig.sounds(400);
+    rig.wait(3_000);
+    assert_eq!((called(&mut rig).len(), rig.newest().text.as_str()), (0, "All right."));
+}
+
+#[test]
 fn a_user_who_speaks_on_is_answered_whatever_the_tool_does() {
     let (mut rig, item) = waiting(by_key());
     rig.turn(500, "Never mind.");
