@@ -553,7 +553,7 @@ name: string,
 /**
  * A better microphone, if there is one.
  */
-microphone: Device | null, } | { "note": "turn_ends_soon", 
+microphone: Device | null, } | { "note": "not_open_yet" } | { "note": "turn_ends_soon", 
 /**
  * Until it is ended and sent.
  */
