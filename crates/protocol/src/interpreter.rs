@@ -82,10 +82,14 @@ pub(crate) enum Told {
     /// The user's speech is an item now: of our commit, or (open microphone) of the provider's own decision, which an
     /// answer follows.
     Committed { item: String },
+    /// The user's turn did not become words: the provider knows nothing of it, and it waits for the user's wish.
+    Unheard { item: String, complaint: Complaint },
     /// The user's words so far, in the place of those that were told before.
     UserWords { item: String, text: String, is_final: bool },
     /// A response has begun: told before anything of it.
     Began { response: String },
+    /// The running response may be silent for so long yet, for a good reason.
+    Delayed { by: Duration },
     /// Samples of an answer at [`crate::SAMPLE_RATE`].
     Audio { response: String, item: String, pcm: Vec<i16> },
     /// Words of an answer, in addition to those before; `is_spoken`: they are the caption of its sound.

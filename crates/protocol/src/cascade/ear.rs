@@ -24,6 +24,12 @@ pub(crate) trait Ear: std::fmt::Debug + Send {
         Duration::from_secs(10)
     }
 
+    /// [`Heard::Ended`] of the oldest turn that is over did not come in time, and nothing of it may come any more.
+    /// `false`: the connection is of no use.
+    fn forgo(&mut self) -> bool {
+        false
+    }
+
     /// What was heard of the present turn is to be forgotten.
     fn clear(&mut self, now: Instant);
 

@@ -42,6 +42,8 @@ pub(super) struct Transcriber {
 struct Request {
     /// `None`: there was nothing to take down.
     errand: Option<Errand>,
+    /// How long the turn was.
+    length: Duration,
     body: Vec<u8>,
     words: Option<String>,
 }
@@ -82,7 +84,8 @@ impl Transcriber {
             self.deeds.push_back(EarDeed::Fetch { errand, post });
         }
         let words = errand.is_none().then(String::new);
-        self.requests.push_back(Request { errand, body: Vec::new(), words });
+        let length = Duration::from_secs_f64(pcm.len() as f64 / f64::from(SAMPLE_RATE));
+        self.requests.push_back(Request { errand, length, body: Vec::new(), words });
         self.tell_whole();
     }
 
@@ -155,9 +158,16 @@ impl Ear for Transcriber {
         self.ask();
     }
 
-    /// A server of the user's own may need as long as the turn took.
+    /// A server on a slow computer may need twice as long as a turn took, and takes down one after the other.
     fn limit(&self) -> Duration {
-        Duration::from_secs(35)
+        Duration::from_secs(35) + self.requests.iter().map(|request| request.length * 2).sum::<Duration>()
+    }
+
+    fn forgo(&mut self) -> bool {
+        let request = self.requests.pop_front();
+        self.deeds.extend(request.and_then(|request| request.errand).map(EarDeed::CallOff));
+        self.tell_whole();
+        true
     }
 
     fn clear(&mut self, _now: Instant) {

@@ -93,6 +93,19 @@ impl Realtime {
         self.pump(now);
     }
 
+    /// The provider took a turn and could make nothing of it.
+    pub(super) fn unheard(&mut self, wire: &str, complaint: Complaint, now: Instant) {
+        let Some(id) = self.timeline.by_wire(wire) else { return };
+        self.timeline.unbind(id);
+        let is_open = |stage| matches!(stage, Some(Stage::OnServer { .. }));
+        if self.timeline.find(id).is_some_and(|entry| is_open(entry.stage())) {
+            let fault = complaint.into_fault().of_answer();
+            self.hold(id, Some(fault.clone()));
+            self.tell_fault(fault);
+        }
+        self.pump(now);
+    }
+
     fn message_refused(&mut self, id: ItemId, complaint: Complaint, now: Instant) {
         let Some(entry) = self.timeline.find(id) else { return };
         if !matches!(entry.stage(), Some(Stage::OnServer { .. })) {

@@ -146,6 +146,11 @@ impl Realtime {
         self.expect_more(now + STREAMING);
     }
 
+    /// Nothing may come of it for so long yet.
+    pub(super) fn delayed(&mut self, by: Duration, now: Instant) {
+        self.expect_more(now + by + PROGRESS);
+    }
+
     fn expect_more(&mut self, until: Instant) {
         if let Some(response) = self.link.slot.active_mut().filter(|response| !response.is_cancelling) {
             response.until = until;

@@ -205,6 +205,13 @@ impl Timeline {
         }
     }
 
+    /// The provider does not have the item any more.
+    pub(super) fn unbind(&mut self, id: ItemId) {
+        if let Some(wire) = self.find_mut(id).and_then(|entry| entry.wire.take()) {
+            self.wires.remove(&wire);
+        }
+    }
+
     /// `wire` stands at the place of `id` (the output of a tool call has no item of its own here).
     pub(super) fn alias(&mut self, id: ItemId, wire: &str) {
         self.wires.insert(wire.to_owned(), id);

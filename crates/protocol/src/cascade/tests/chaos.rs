@@ -82,6 +82,8 @@ impl Witness {
             Told::UserWords { item, .. } => {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
+            Told::Delayed { .. } => assert!(self.running.is_some(), "no answer that could be late"),
+            Told::Unheard { .. } => panic!("this ear does without no words"),
             Told::Ready { .. } | Told::Refused { .. } => {}
             Told::ToolCall { response, call, .. } => {
                 assert_eq!(self.running.as_ref(), Some(response), "a call of an answer that is over");
