@@ -142,6 +142,7 @@ export function noteText(note) {
     case 'turn_ends_soon': return `This turn is long: it will be sent in ${note.seconds} s.`;
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
     case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
+    case 'agent_left': return 'The agent ended the call.';
     case 'budget_near': return `${Math.floor(100 - (100 * note.left_nano) / note.limit_nano)} % of your budget of ${exact(note.limit_nano)} is spent: ${exact(note.left_nano)} left.`;
     case 'muted_costs': return 'Muted, this voice costs as much: it is paid by the second. Hang up when you are done.';
     case 'speaking_muted': return 'You are speaking, but the microphone is muted.';

@@ -104,6 +104,8 @@ pub(crate) enum Told {
     Expires { at: u64 },
     /// The connection is of no use after this time: it ends then, or a new one is needed for new settings.
     Ending { within: Duration },
+    /// The provider is about to hang up, as it considers the conversation over: no other connection is wanted.
+    Left,
     /// What brings the provider's memory of this conversation, as it is now, to the next connection; `None`: nothing
     /// does, and what was told before is void.
     Memory(Option<String>),

@@ -55,6 +55,10 @@ impl Realtime {
             Told::Ready { model, expires_at } => self.interpreter_ready(model, expires_at, now),
             Told::Expires { at } => self.emit(Event::Ready { expires_at: Some(at), model: None }),
             Told::Ending { within } => self.emit(Event::Expires { within }),
+            Told::Left => {
+                self.link.has_told = true;
+                self.emit(Event::Left);
+            }
             Told::Memory(memory) => self.remember(memory),
             Told::Resumed => self.link.is_resumed = true,
             Told::Spent { item, usage } => self.spent(&item, usage),
