@@ -111,6 +111,6 @@ pub(crate) enum Told {
     Memory(Option<String>),
     /// This connection has the memory that [`Interpreter::recall`] brought: told before [`Told::Ready`].
     Resumed,
-    /// Tokens of the response that made this item, known only after its end.
-    Spent { item: String, usage: Usage },
+    /// Tokens of a response, known only after its end, or more of them than were told then: all of them.
+    Spent { response: String, usage: Usage },
 }

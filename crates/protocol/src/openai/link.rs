@@ -110,6 +110,8 @@ pub(super) struct Link {
     pub(super) calls: Vec<ToolCall>,
     /// The provider was offered tools.
     pub(super) has_tools: bool,
+    /// The newest response that is over, and the item that its cost stands with.
+    pub(super) spender: Option<(String, ItemId)>,
     /// Items nobody heard: deleted when their response is over.
     pub(super) deletions: Vec<String>,
     /// Speed of speech that the provider was told.

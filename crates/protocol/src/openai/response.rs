@@ -37,7 +37,7 @@ pub(super) struct Response {
     /// What it has produced.
     pub(super) items: Vec<ItemId>,
     /// The questions it answers.
-    causes: Vec<ItemId>,
+    pub(super) causes: Vec<ItemId>,
     /// Something of it could be heard or read.
     pub(super) has_spoken: bool,
 }
@@ -295,14 +295,22 @@ impl Realtime {
     }
 
     fn attach_usage(&mut self, response: &Response, usage: Option<Usage>) {
-        if usage.is_none() {
-            return;
+        let id = self.spender(&response.items, &response.causes);
+        self.link.spender = response.id.clone().zip(id);
+        if let Some(usage) = usage {
+            self.charge(id, usage);
         }
+    }
+
+    /// Where it stands what a response cost: with the last thing that it said, or with its question.
+    pub(super) fn spender(&self, items: &[ItemId], causes: &[ItemId]) -> Option<ItemId> {
         let last = |ids: &[ItemId]| ids.iter().rev().copied().find(|id| self.timeline.find(*id).is_some());
-        let Some(id) = last(&response.items).or_else(|| last(&response.causes)) else { return };
-        if let Some(entry) = self.timeline.find_mut(id) {
-            entry.item.usage = usage;
-        }
+        last(items).or_else(|| last(causes))
+    }
+
+    pub(super) fn charge(&mut self, id: Option<ItemId>, usage: Usage) {
+        let Some((id, entry)) = id.and_then(|id| Some((id, self.timeline.find_mut(id)?))) else { return };
+        entry.item.usage = Some(usage);
         self.tell(id);
     }
 

@@ -61,7 +61,7 @@ impl Realtime {
             }
             Told::Memory(memory) => self.remember(memory),
             Told::Resumed => self.link.is_resumed = true,
-            Told::Spent { item, usage } => self.spent(&item, usage),
+            Told::Spent { response, usage } => self.spent(&response, usage),
             Told::SpeechStarted { item, since } => {
                 let at = duration_of(self.link.ring.end()).saturating_sub(since);
                 self.speech_started(&item, Some(at.as_millis() as f64), now);
@@ -117,12 +117,14 @@ impl Realtime {
         self.memory = memory;
     }
 
-    fn spent(&mut self, item: &str, usage: Usage) {
-        let Some(id) = self.timeline.by_wire(item) else { return };
-        if let Some(entry) = self.timeline.find_mut(id) {
-            entry.item.usage = Some(usage);
-            self.tell(id);
-        }
+    fn spent(&mut self, response: &str, usage: Usage) {
+        let running = self.link.slot.active_mut().filter(|running| running.id.as_deref() == Some(response));
+        let running = running.map(|running| (running.items.clone(), running.causes.clone()));
+        let id = match running {
+            Some((items, causes)) => self.spender(&items, &causes),
+            None => self.link.spender.as_ref().filter(|(ended, _)| ended == response).map(|(_, id)| *id),
+        };
+        self.charge(id, usage);
     }
 
     /// The new settings, in the interpreter's way.
