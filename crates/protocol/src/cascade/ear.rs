@@ -81,6 +81,8 @@ pub(crate) enum Heard {
     Stopped,
     /// The turn is over.
     Ended(String),
+    /// The oldest turn that is over did not become words; the connection goes on.
+    Missed(Complaint),
     /// The service refuses or failed; the connection ends with it.
     Failed(Complaint),
 }

@@ -8,6 +8,7 @@ use super::ear::Heard;
 use super::interpreter::Cascade;
 use crate::chat::ToolCall;
 use crate::interpreter::{Deed, Told};
+use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
 use crate::{Config, Errand};
 
@@ -176,6 +177,7 @@ impl Cascade {
                 }
             }
             Heard::Ended(text) => self.ended(&text, now),
+            Heard::Missed(complaint) => self.missed(complaint, now),
             Heard::Failed(complaint) => self.give_up(Some(complaint), "the ear failed"),
         }
     }
@@ -236,9 +238,13 @@ impl Cascade {
         if !self.ear.forgo() {
             return self.give_up(None, "the words of a turn did not come");
         }
+        self.missed(trouble("The transcription took too long. What you said is kept: send it again."), now);
+    }
+
+    /// The oldest turn gets no words.
+    fn missed(&mut self, complaint: Complaint, now: Instant) {
         let Some(Awaited { item, .. }) = self.turns.awaiting.pop_front() else { return };
         self.memory.remove(&item);
-        let complaint = trouble("The transcription took too long. What you said is kept: send it again.");
         self.tell(Told::Unheard { item, complaint });
         self.release(now);
         self.go_on(now);

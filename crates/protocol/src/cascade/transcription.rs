@@ -12,7 +12,7 @@ use detector::{Detector, Turn};
 use super::complaint::{complaint_of, trouble};
 use super::ear::{Ear, EarDeed, Heard};
 use crate::openai::refusal::Complaint;
-use crate::{Config, Errand, Post, Received, Reply, SAMPLE_RATE, TurnTaking};
+use crate::{Cause, Config, Errand, Post, Received, Reply, SAMPLE_RATE, TurnTaking};
 
 /// Words of one turn, at most, in bytes of the answer.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -45,7 +45,8 @@ struct Request {
     /// How long the turn was.
     length: Duration,
     body: Vec<u8>,
-    words: Option<String>,
+    /// What came of it; a refusal concerns this turn alone.
+    words: Option<Result<String, Complaint>>,
 }
 
 impl Transcriber {
@@ -83,7 +84,7 @@ impl Transcriber {
             let post = Post { path: "audio/transcriptions".into(), content_type: form.content_type, body: form.body };
             self.deeds.push_back(EarDeed::Fetch { errand, post });
         }
-        let words = errand.is_none().then(String::new);
+        let words = errand.is_none().then(|| Ok(String::new()));
         let length = Duration::from_secs_f64(pcm.len() as f64 / f64::from(SAMPLE_RATE));
         self.requests.push_back(Request { errand, length, body: Vec::new(), words });
         self.tell_whole();
@@ -93,7 +94,7 @@ impl Transcriber {
     fn tell_whole(&mut self) {
         while let Some(words) = self.requests.front_mut().and_then(|request| request.words.take()) {
             self.requests.pop_front();
-            self.tell(Heard::Ended(words));
+            self.tell(words.map_or_else(Heard::Missed, Heard::Ended));
         }
     }
 
@@ -192,13 +193,17 @@ impl Ear for Transcriber {
             Reply::Body(bytes) => request.body.extend_from_slice(bytes),
             Reply::Done => match form::words(&request.body) {
                 Some(words) => {
-                    request.words = Some(words);
+                    request.words = Some(Ok(words));
                     self.tell_whole();
                 }
                 None => self.fail(trouble("The answer of the transcription service is not readable.")),
             },
+            Reply::Failed(fault) if fault.cause == Cause::RateLimited => {
+                request.words = Some(Err(complaint_of(fault)));
+                self.tell_whole();
+            }
             Reply::Failed(fault) => {
-                request.words = Some(String::new());
+                request.words = Some(Ok(String::new()));
                 self.fail(complaint_of(fault));
             }
         }

@@ -173,7 +173,11 @@ impl Realtime {
             self.link.slot = Slot::Free;
         }
         let fault = complaint.into_fault().of_answer();
-        for id in self.open_questions() {
+        let open = self.open_questions();
+        if cut == Cut::No && self.waits_out(&open, &fault, now) {
+            return;
+        }
+        for id in open {
             if cut == Cut::Stopped {
                 self.answered(id);
             } else {
@@ -206,12 +210,16 @@ impl Realtime {
             }
         }
         let Slot::Active(response) = std::mem::take(&mut self.link.slot) else { return };
-        let fault = fault_of(&wire);
+        let is_mute = wire.ending == Ending::Failed && response.cut == Cut::No && !response.has_spoken;
+        let (ending, fault) = match fault_of(&wire) {
+            Some(fault) if is_mute && self.waits_out(&response.causes, &fault, now) => (Ending::Cancelled, None),
+            fault => (wire.ending, fault),
+        };
         if let Some(fault) = fault.clone() {
             self.tell_fault(fault);
         }
         self.remember_finished(id);
-        self.conclude(response, wire.ending, fault, wire.usage, now);
+        self.conclude(response, ending, fault, wire.usage, now);
         self.ask_for_summary();
         self.settle_speed();
         self.pump(now);

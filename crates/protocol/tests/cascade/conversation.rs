@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Cause, Input, Leg, Output, Thought, TurnTaking};
+use protocol::{Cause, Fault, Input, Leg, Output, Reply, Thought, TurnTaking};
 
 use crate::rig::{OPEN, Rig, config};
 
@@ -361,4 +361,38 @@ fn the_turn_behind_one_whose_transcription_took_too_long_is_answered() {
     rig.sound(0, 100);
     rig.sound_ends(0);
     assert_eq!(rig.lines(), ["User Kept: ", "User Answered: Second.", "Assistant Complete: Good."]);
+}
+
+#[test]
+fn a_limit_of_the_ear_the_model_or_the_voice_is_waited_out_once() {
+    let limit = Fault { cause: Cause::RateLimited, code: None, message: "Too many. (Try again in 3 s.)".into() };
+    let mut rig = Rig::new(TurnTaking::PushToTalk);
+    rig.turn();
+    let (errand, _) = rig.newest(Leg::Ears);
+    rig.input(Input::Replied { errand, reply: Reply::Failed(&limit) });
+    assert_eq!((rig.lines(), rig.fetched.len()), (vec!["User Sent: ".to_owned()], 1));
+    assert_eq!(rig.session.items()[0].fault.as_ref(), Some(&limit));
+    rig.wait(Duration::from_secs(3));
+    assert_eq!(rig.fetched.len(), 2, "the turn goes out again");
+    rig.understand("Hello.");
+    rig.think(Thought::Delta("Hi there."));
+    rig.think(Thought::Done);
+    for _ in 0..2 {
+        assert_eq!(rig.spoken().len(), 1);
+        let errand = rig.newest(Leg::Mouth).0;
+        rig.input(Input::Replied { errand, reply: Reply::Failed(&limit) });
+        rig.fetched.clear();
+        rig.wait(Duration::from_secs(3));
+    }
+    assert_eq!(rig.lines(), ["User Answered: Hello.", "Assistant Failed: Hi there."]);
+    assert_eq!((rig.faults(), rig.reconnects()), (vec![Cause::RateLimited], false), "the second time it is told");
+    rig.outputs.clear();
+
+    rig.turn();
+    rig.understand("And you?");
+    let asked = rig.questions.len();
+    rig.think(Thought::Failed(&limit));
+    assert_eq!((rig.faults().len(), rig.questions.len()), (0, asked));
+    rig.wait(Duration::from_secs(3));
+    assert_eq!((rig.questions.len(), rig.messages().last().map(String::as_str)), (asked + 1, Some("And you?")));
 }
