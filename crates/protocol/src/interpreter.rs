@@ -96,6 +96,8 @@ pub(crate) enum Told {
     Words { response: String, item: String, delta: String, is_spoken: bool },
     /// The model asks for a tool.
     ToolCall { response: String, call: String, name: String, arguments: String },
+    /// Work that goes on beside what is being said asks for a tool: no answer waits for it.
+    SideCall { call: String, name: String, arguments: String },
     /// The response is over.
     Ended { response: String, ending: Ending, usage: Option<Usage>, complaint: Option<Complaint> },
     /// What was asked for under this number was refused.

@@ -279,7 +279,7 @@ fn in_short(told: &Told) -> String {
         }
         Told::Refused { complaint, .. } => format!("refused ({})", complaint.message),
         Told::ToolCall { name, .. } => format!("calls {name}"),
-        Told::Expires { .. } | Told::Ending { .. } | Told::Left => "not a cascade's".into(),
+        Told::Expires { .. } | Told::Ending { .. } | Told::Left | Told::SideCall { .. } => "not a cascade's".into(),
         Told::Memory(_) | Told::Resumed | Told::Spent { .. } => "not a cascade's".into(),
     }
 }

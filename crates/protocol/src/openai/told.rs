@@ -91,6 +91,7 @@ impl Realtime {
                 let item = WireItem { id: call, form, text: String::new(), is_completed: true, is_commentary: false };
                 self.item_done(Some(&response), &item, None, now);
             }
+            Told::SideCall { call, name, arguments } => self.side_call(call, name, arguments, now),
             Told::Ended { response, ending, usage, complaint } => {
                 let done =
                     WireResponse { id: Some(response), ending, reason: None, complaint, items: Vec::new(), usage };

@@ -91,7 +91,7 @@ impl Witness {
                 self.called.push(call.clone());
             }
             Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => panic!("not a cascade's"),
-            Told::Resumed | Told::Spent { .. } | Told::Left => panic!("not a cascade's"),
+            Told::Resumed | Told::Spent { .. } | Told::Left | Told::SideCall { .. } => panic!("not a cascade's"),
         }
     }
 }
