@@ -143,6 +143,7 @@ export function noteText(note) {
     case 'not_open_yet': return 'The microphone was not open yet, so none of that was heard. Hold the button again and wait for “Listening”.';
     case 'turn_ended': return 'This turn was as long as one can be: it was sent.';
     case 'hung_up': return `Nobody spoke for ${duration(note.seconds)}: the call was ended, as this voice is paid by the second.`;
+    case 'agent_left': return 'The agent ended the call.';
     case 'budget_near': return `${Math.floor(100 - (100 * note.left_nano) / note.limit_nano)} % of your budget of ${exact(note.limit_nano)} is spent: ${exact(note.left_nano)} left.`;
     case 'muted_costs': return 'Muted, this voice costs as much: it is paid by the second. Hang up when you are done.';
     case 'speaking_muted': return 'You are speaking, but the microphone is muted.';

@@ -267,6 +267,10 @@ function meta(item, app) {
 /** @param {Item} item @param {App} app */
 function trouble(item, app) {
   const isKept = item.delivery === 'kept';
+  if (item.delivery === 'sent' && item.problem) {
+    const reason = `${wording(item.problem, app.snapshot).what} ${particulars(item.problem)}`;
+    return h('div', { class: 'kept' }, h('p', {}, 'This waits a moment, then it is asked again.', h('span', { class: 'detail' }, reason)));
+  }
   if (!isKept && item.delivery !== 'failed') return null;
   const reason = item.problem && wording(item.problem, app.snapshot).what;
   const isUnsent = isKept && item.problem?.code === 'unsent';

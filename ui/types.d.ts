@@ -537,7 +537,7 @@ code: Code, } | { "note": "hung_up",
 /**
  * For so long.
  */
-seconds: number, } | { "note": "budget_near", 
+seconds: number, } | { "note": "agent_left" } | { "note": "budget_near", 
 /**
  * What is left of it, nano-dollars.
  */

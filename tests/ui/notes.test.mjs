@@ -7,6 +7,7 @@ const { noteText } = await import('../../ui/problems.js');
 const { tokens } = await import('../../ui/words.js');
 
 test('what silence costs is told in plain words', () => {
+  assert.equal(noteText({ note: 'agent_left' }), 'The agent ended the call.');
   assert.match(noteText({ note: 'hung_up', seconds: 180 }), /^Nobody spoke for 3 minutes: the call was ended/);
   assert.match(noteText({ note: 'hung_up', seconds: 60 }), /for a minute/);
   assert.match(noteText({ note: 'hung_up', seconds: 45 }), /for 45 s/);

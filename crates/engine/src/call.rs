@@ -116,6 +116,8 @@ pub(crate) struct Call {
     fault: Option<Fault>,
     /// Nobody serves the call any more.
     has_ended: bool,
+    /// The other side ended the call, and what it said last is still to be heard.
+    is_left: bool,
     /// Why the present provider will not answer, although the connection stands.
     unserved: Option<Problem>,
     renew_at: Option<Instant>,
@@ -188,6 +190,7 @@ impl Call {
             journal,
             fault: None,
             has_ended: false,
+            is_left: false,
             unserved: None,
             renew_at: None,
             handover: None,
@@ -283,6 +286,7 @@ impl Call {
         self.handover = None;
         self.end_stand_in(board);
         self.watch = Watch::default();
+        self.is_left = false;
         self.started_at = None;
         self.stopwatch = Stopwatch::default();
         self.first_sound_ms = None;
@@ -487,6 +491,7 @@ impl Call {
 
     fn begin(&mut self, board: &mut Board) {
         self.take_over_now(board);
+        self.is_left = false;
         if self.started_at.is_none() {
             self.started_at = Some(unix_ms());
             self.watch.wants_look();
@@ -526,6 +531,7 @@ impl Call {
             self.stand_in(&problem, board);
         }
         self.continue_handover(board);
+        self.end_when_left(board);
         self.keep_to_budgets(board);
         let is_on = self.sound.is_open() || !self.link.is_idle() || self.spare.is_any();
         self.vigil.keep(is_on, || (Instant::now(), SystemTime::now()));

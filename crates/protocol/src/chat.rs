@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Tool;
 
+pub(crate) use refusal::wait_in_words;
+
 pub use call::{Call, Dialect, write};
 pub use decoder::Decoder;
 pub use limits::{RateLimit, rate_limit};

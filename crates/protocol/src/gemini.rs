@@ -21,7 +21,7 @@ use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::pcm::Resampler;
-use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE};
+use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE, Usage};
 
 use ear::Ear;
 use message::Said;
@@ -118,7 +118,10 @@ pub(crate) struct Gemini {
     is_continued: bool,
     /// A turn ended without an answer.
     empty_until: Option<(Instant, Option<String>)>,
-    /// The item that the next usage is about.
+    /// Tokens of the present response, or of the newest one: what was told of them so far. It is told in any order with the end
+    /// of a turn, and more than once; each time it is all of them.
+    used: Option<Usage>,
+    /// The newest response, once it is over.
     spender: Option<String>,
     calls: HashMap<String, String>,
     /// The newest frame.
@@ -155,6 +158,7 @@ impl Gemini {
             is_written: false,
             is_continued: false,
             empty_until: None,
+            used: None,
             spender: None,
             calls: HashMap::new(),
             newest: Vec::new(),
@@ -249,6 +253,7 @@ impl Interpreter for Gemini {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) -> Option<Fault> {
+        self.tell_lost_usage();
         let fault = meaning::of_close(code?, reason)?;
         let is_stale = self.handle.is_some() && !self.is_ready && meaning::may_be_the_handle(&fault);
         if is_stale {
@@ -271,7 +276,7 @@ impl Interpreter for Gemini {
 
     fn timeout(&mut self, now: Instant) {
         if self.turn.tail().is_some_and(|until| until <= now) {
-            self.complete(None);
+            self.complete();
         }
         if self.empty_until.as_ref().is_some_and(|(until, _)| *until <= now) {
             self.conclude_empty();

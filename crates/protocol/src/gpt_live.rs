@@ -1,8 +1,7 @@
 //! GPT-Live (OpenAI, WebSocket): one model listens and speaks at the same time and alone decides when; a text model of
 //! the user's choice does the work behind it (client delegation).
 //!
-//! Tools are not offered, neither to the model, which has no command for them, nor to the text model behind it: a call belongs
-//! to an answer of the conversation, and that work goes on beside what is being said.
+//! Tools are the text model's: the one that speaks has no command for them, and delegates what they are needed for.
 //!
 //! There are no turns on this wire. What the conversation calls turns is made here, of transcripts and of sound: see
 //! `hearing` and `speaking`. The session's clock is the sound that it is given: see `pace`.
@@ -14,12 +13,14 @@ mod pace;
 mod portion;
 mod server;
 mod speaking;
+mod tools;
 mod track;
 mod work;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::cascade::Toolbox;
 use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client as wanted;
@@ -54,7 +55,7 @@ const HISTORY_WEIGHT: usize = 24_000;
 const INSTRUCTIONS_WEIGHT: usize = 45_000;
 /// What the model has to know of its place, beside what the user wrote.
 const POLICY: &str = "You speak with the user. Be brief. Answer small talk yourself. Delegate everything that needs \
-    facts, files, calculation or reasoning, say at most a few words while you wait, and never invent a result. \
+    facts, files, calculation or reasoning, and whatever is to be made, shown or done; say at most a few words while you wait, and never invent a result. \
     When you get a commentary, say it closely and stop.";
 
 /// How far the session has come.
@@ -104,6 +105,7 @@ pub(crate) struct Live {
     floor: Floor,
     voice: Voice,
     work: Work,
+    toolbox: Toolbox,
     log: Log,
     /// Until when the session was accounted for.
     billed: Option<Instant>,
@@ -127,6 +129,7 @@ impl Live {
             floor: Floor::default(),
             voice: Voice::default(),
             work: Work::default(),
+            toolbox: Toolbox::default(),
             log: Log::default(),
             billed: None,
         }
@@ -353,6 +356,7 @@ impl Interpreter for Live {
         self.now = Some(now);
         self.pace = Some(Pace::new(now));
         config.instructions.clone_into(&mut self.instructions);
+        self.toolbox.tools.clone_from(&config.tools);
         self.is_open_microphone = config.turn_taking.is_open();
         // The history goes into the very first command, so the conversation has to tell it before: it does so at once
         // when it hears that we are ready. Sound and texts wait for `session.started`.
@@ -361,6 +365,7 @@ impl Interpreter for Live {
 
     fn configure(&mut self, config: &Config, answers: bool, now: Instant) {
         self.now = Some(now);
+        self.toolbox.tools.clone_from(&config.tools);
         self.is_open_microphone = config.turn_taking.is_open();
         self.is_floor_held = !answers && self.is_open_microphone;
         if self.instructions != config.instructions {
@@ -378,6 +383,9 @@ impl Interpreter for Live {
             wanted::Event::Append { pcm } => self.listen(pcm, now),
             wanted::Event::Commit => self.commit(now),
             wanted::Event::Clear => self.clear(),
+            wanted::Event::Create { item: wanted::NewItem::ToolOutput { call_id, output, .. } } => {
+                self.tool_done(call_id, output);
+            }
             wanted::Event::Create { item } => self.create(item),
             wanted::Event::Respond { response } => {
                 self.take_typed_of_replay();

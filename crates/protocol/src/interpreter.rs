@@ -82,16 +82,22 @@ pub(crate) enum Told {
     /// The user's speech is an item now: of our commit, or (open microphone) of the provider's own decision, which an
     /// answer follows.
     Committed { item: String },
+    /// The user's turn did not become words: the provider knows nothing of it, and it waits for the user's wish.
+    Unheard { item: String, complaint: Complaint },
     /// The user's words so far, in the place of those that were told before.
     UserWords { item: String, text: String, is_final: bool },
     /// A response has begun: told before anything of it.
     Began { response: String },
+    /// The running response may be silent for so long yet, for a good reason.
+    Delayed { by: Duration },
     /// Samples of an answer at [`crate::SAMPLE_RATE`].
     Audio { response: String, item: String, pcm: Vec<i16> },
     /// Words of an answer, in addition to those before; `is_spoken`: they are the caption of its sound.
     Words { response: String, item: String, delta: String, is_spoken: bool },
     /// The model asks for a tool.
     ToolCall { response: String, call: String, name: String, arguments: String },
+    /// Work that goes on beside what is being said asks for a tool: no answer waits for it.
+    SideCall { call: String, name: String, arguments: String },
     /// The response is over.
     Ended { response: String, ending: Ending, usage: Option<Usage>, complaint: Option<Complaint> },
     /// What was asked for under this number was refused.
@@ -100,11 +106,13 @@ pub(crate) enum Told {
     Expires { at: u64 },
     /// The connection is of no use after this time: it ends then, or a new one is needed for new settings.
     Ending { within: Duration },
+    /// The provider is about to hang up, as it considers the conversation over: no other connection is wanted.
+    Left,
     /// What brings the provider's memory of this conversation, as it is now, to the next connection; `None`: nothing
     /// does, and what was told before is void.
     Memory(Option<String>),
     /// This connection has the memory that [`Interpreter::recall`] brought: told before [`Told::Ready`].
     Resumed,
-    /// Tokens of the response that made this item, known only after its end.
-    Spent { item: String, usage: Usage },
+    /// Tokens of a response, known only after its end, or more of them than were told then: all of them.
+    Spent { response: String, usage: Usage },
 }

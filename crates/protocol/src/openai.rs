@@ -9,6 +9,7 @@ mod error;
 mod floor;
 mod interruption;
 mod kept;
+pub(crate) mod limit;
 mod link;
 mod microphone;
 mod own_ear;

@@ -215,6 +215,8 @@ pub enum Event {
     ResponseStarted,
     /// The answer is over on the wire (its audio may still be playing). Not told when the connection dies under it.
     ResponseDone,
+    /// The other side ended the conversation of its own accord, and all was well: the call is over.
+    Left,
     /// Something went wrong. If the socket closes next, [`Fault::is_transient`] says whether to open another one.
     Fault(Fault),
 }

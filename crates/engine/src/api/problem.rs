@@ -118,6 +118,8 @@ pub enum Note {
         /// For so long.
         seconds: u32,
     },
+    /// The agent at the other side ended the call.
+    AgentLeft,
     /// Four fifths of a budget are spent; told once in a call.
     BudgetNear {
         /// What is left of it, nano-dollars.

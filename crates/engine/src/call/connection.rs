@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, Input, Received};
 
-use crate::api::{Code, Mode, Problem};
+use crate::api::{Code, Mode, Note, Problem};
 use crate::board::Board;
 use crate::route::Failure;
 
@@ -50,6 +50,10 @@ impl Call {
         self.input(Input::Closed { code, reason }, board);
         let closing = self.fault.take();
         self.forget_connection(board);
+        if self.is_left {
+            self.link.close();
+            return self.link.settle();
+        }
         if !self.link.is_ready() {
             // What the server said tells more than its close, and the close's reason more than its number.
             let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
@@ -65,6 +69,15 @@ impl Call {
                 let detail = code.map_or_else(|| "the connection broke".to_owned(), |code| format!("closed ({code})"));
                 self.try_again(Problem { code: Code::ProviderTrouble, detail }, board);
             }
+        }
+    }
+
+    /// The other side ended the call: so does this one, when all is said and heard.
+    pub(super) fn end_when_left(&mut self, board: &mut Board) {
+        if self.is_left && self.link.is_idle() && self.is_between_turns() {
+            self.is_left = false;
+            self.has_ended = true;
+            board.note(Note::AgentLeft);
         }
     }
 

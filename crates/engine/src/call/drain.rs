@@ -123,6 +123,7 @@ impl Call {
                     self.close_turn(board);
                 }
             }
+            Event::Left => self.is_left = true,
             Event::Fault(fault) => self.fault(fault, board),
         }
     }

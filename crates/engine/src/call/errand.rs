@@ -196,5 +196,8 @@ fn fault(failure: &Failure) -> Fault {
     };
     let is_budget = failure.kind == FailureKind::Budget;
     let code = if is_budget { Some(OWN_BUDGET.to_owned()) } else { failure.code.clone() };
-    Fault { cause, code, message: failure.message.clone() }
+    // The session reads the wait in the words, as it does where a provider tells no number.
+    let wait = failure.retry_after.filter(|_| cause == Cause::RateLimited);
+    let wait = wait.map(|wait| format!(" (Try again in {} s.)", wait.as_secs_f32().ceil()));
+    Fault { cause, code, message: failure.message.clone() + &wait.unwrap_or_default() }
 }

@@ -1,7 +1,7 @@
 //! What a call costs, as rows of the ledger: answers by their tokens or characters, what was heard by its length, and open
 //! connections by the clock where that is what the provider counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use gateway::{Quantity, Target, Way};
@@ -23,7 +23,8 @@ const LEAST: Duration = Duration::from_millis(500);
 /// See the module. Time is a parameter.
 #[derive(Debug, Default)]
 pub(super) struct Toll {
-    billed: BTreeSet<ItemId>,
+    /// What was charged for each item, as far as it is tokens.
+    billed: BTreeMap<ItemId, Usage>,
     /// Of the user's turns, what their last answer without a word cost.
     unsaid: BTreeMap<ItemId, Usage>,
     meter: Option<Meter>,
@@ -42,11 +43,15 @@ impl Toll {
     /// An item is new or has changed.
     pub(super) fn item(&mut self, item: &Item, settings: &Settings) {
         self.unsaid(item, settings);
-        if self.billed.contains(&item.id) {
+        let used = item.usage.unwrap_or_default();
+        let is_grown = |before: &Usage| item.role == Role::Assistant && used.beyond(*before) != Usage::default();
+        if self.billed.get(&item.id).is_some_and(|before| !is_grown(before)) {
             return;
         }
         let Some((target, quantity, is_estimate)) = charge(item, settings) else { return };
-        self.billed.insert(item.id);
+        // A provider may tell more of an answer's tokens when some were charged already.
+        let rest = |before| Quantity::from(tokens(&used.beyond(before)));
+        let quantity = self.billed.insert(item.id, used).map_or(quantity, rest);
         self.rows.push(row(settings, &target, &quantity, is_estimate));
     }
 
@@ -253,6 +258,21 @@ mod tests {
         }
         let rows = toll.take();
         assert_eq!(rows.iter().map(|row| row.tokens.input_audio).collect::<Vec<_>>(), [300, 400]);
+        assert!(rows.iter().all(|row| row.cost_nano.unwrap() > 0));
+    }
+
+    #[test]
+    fn tokens_that_become_known_later_are_charged_and_none_twice() {
+        let settings = settings(Provider::Google);
+        let mut toll = Toll::default();
+        let mut answer = item(2, Role::Assistant, Delivery::Arriving);
+        for output_audio in [30, 30, 50, 50] {
+            answer.usage = Some(Usage { input_audio: 200, output_audio, ..Usage::default() });
+            toll.item(&answer, &settings);
+        }
+        let rows = toll.take();
+        let tokens: Vec<_> = rows.iter().map(|row| (row.tokens.input, row.tokens.output)).collect();
+        assert_eq!(tokens, [(200, 30), (0, 20)]);
         assert!(rows.iter().all(|row| row.cost_nano.unwrap() > 0));
     }
 

@@ -119,7 +119,11 @@ impl Cascade {
     pub(super) fn go_on(&mut self, now: Instant) {
         let is_interrupting = self.turns.is_speaking() && !self.memory.is_written_last();
         let Some(answer) = self.answer.as_mut().filter(|answer| answer.thinking == Thinking::Waiting) else { return };
-        if self.turns.is_awaiting() || is_interrupting {
+        if self.turns.is_awaiting() {
+            let by = self.turns.wait(now);
+            return self.tell(Told::Delayed { by });
+        }
+        if is_interrupting {
             return;
         }
         answer.progress = now;

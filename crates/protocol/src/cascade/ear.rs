@@ -24,6 +24,12 @@ pub(crate) trait Ear: std::fmt::Debug + Send {
         Duration::from_secs(10)
     }
 
+    /// [`Heard::Ended`] of the oldest turn that is over did not come in time, and nothing of it may come any more.
+    /// `false`: the connection is of no use.
+    fn forgo(&mut self) -> bool {
+        false
+    }
+
     /// What was heard of the present turn is to be forgotten.
     fn clear(&mut self, now: Instant);
 
@@ -75,6 +81,8 @@ pub(crate) enum Heard {
     Stopped,
     /// The turn is over.
     Ended(String),
+    /// The oldest turn that is over did not become words; the connection goes on.
+    Missed(Complaint),
     /// The service refuses or failed; the connection ends with it.
     Failed(Complaint),
 }

@@ -275,9 +275,7 @@ impl Interpreter for Cascade {
         if is_due(self.mouth.deadline()) {
             self.mouth.timeout(now);
         }
-        if self.turns.deadline().is_some_and(|at| at <= now) {
-            self.give_up(None, "the words of a turn did not come");
-        }
+        self.look_after_turns(now);
         self.look_after_answer(now);
         self.settle(now);
     }

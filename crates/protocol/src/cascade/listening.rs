@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::complaint::trouble;
 use super::ear::Heard;
 use super::interpreter::Cascade;
 use crate::chat::ToolCall;
 use crate::interpreter::{Deed, Told};
+use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
 use crate::{Config, Errand};
 
@@ -61,6 +63,12 @@ impl Turns {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.awaiting.iter().filter_map(|awaited| awaited.until).min()
+    }
+
+    /// How long the words of all turns that the ear was told of may take yet.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let last = self.awaiting.iter().filter_map(|awaited| awaited.until).max();
+        last.unwrap_or(now).saturating_duration_since(now)
     }
 
     /// Nothing of what is held since the last turn ended belongs to another one: the ear need not hear it first.
@@ -169,6 +177,7 @@ impl Cascade {
                 }
             }
             Heard::Ended(text) => self.ended(&text, now),
+            Heard::Missed(complaint) => self.missed(complaint, now),
             Heard::Failed(complaint) => self.give_up(Some(complaint), "the ear failed"),
         }
     }
@@ -219,6 +228,26 @@ impl Cascade {
         } else {
             self.go_on(now);
         }
+    }
+
+    /// Gives up the oldest turn whose words do not come.
+    pub(super) fn look_after_turns(&mut self, now: Instant) {
+        if self.turns.deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        if !self.ear.forgo() {
+            return self.give_up(None, "the words of a turn did not come");
+        }
+        self.missed(trouble("The transcription took too long. What you said is kept: send it again."), now);
+    }
+
+    /// The oldest turn gets no words.
+    fn missed(&mut self, complaint: Complaint, now: Instant) {
+        let Some(Awaited { item, .. }) = self.turns.awaiting.pop_front() else { return };
+        self.memory.remove(&item);
+        self.tell(Told::Unheard { item, complaint });
+        self.release(now);
+        self.go_on(now);
     }
 
     fn begin_own_answer(&mut self, now: Instant) {

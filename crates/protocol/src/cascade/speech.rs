@@ -11,7 +11,8 @@ use sound::Sound;
 
 use super::complaint::{complaint_of, trouble};
 use super::mouth::{Context, Mouth, MouthDeed, Said};
-use crate::{Config, Errand, Post, Received, Reply};
+use crate::openai::limit::wait_of;
+use crate::{Config, Errand, Fault, Post, Received, Reply};
 
 /// Requests under way at a time: the one that is said, and the next.
 const AHEAD: usize = 2;
@@ -47,6 +48,10 @@ struct Request {
     /// Made before its turn.
     waiting: Vec<i16>,
     is_whole: bool,
+    post: Post,
+    /// It was refused, and is made again then.
+    again_at: Option<Instant>,
+    has_waited: bool,
 }
 
 #[derive(Serialize)]
@@ -95,9 +100,17 @@ impl Speech {
             let errand = Errand(self.last);
             self.last += 2;
             let post = Post { path: "audio/speech".into(), content_type: "application/json".into(), body };
-            self.deeds.push_back(MouthDeed::Fetch { errand, post });
-            let request =
-                Request { errand, at: self.asked, sound: Sound::default(), waiting: Vec::new(), is_whole: false };
+            self.deeds.push_back(MouthDeed::Fetch { errand, post: post.clone() });
+            let request = Request {
+                errand,
+                at: self.asked,
+                sound: Sound::default(),
+                waiting: Vec::new(),
+                is_whole: false,
+                post,
+                again_at: None,
+                has_waited: false,
+            };
             self.asked += group.chars().count();
             self.requests.push_back(request);
             if self.requests.len() == 1 {
@@ -161,6 +174,15 @@ impl Speech {
         self.pump();
     }
 
+    /// Whether a refused request is made again when the service's limit has passed.
+    fn waits_out(&mut self, errand: Errand, fault: &Fault, now: Instant) -> bool {
+        let wait = wait_of(fault);
+        let Some(request) = self.requests.iter_mut().find(|request| request.errand == errand) else { return false };
+        request.again_at = wait.filter(|_| !request.has_waited).map(|wait| now + wait);
+        request.has_waited = true;
+        request.again_at.is_some()
+    }
+
     fn failed(&mut self, complaint: crate::openai::refusal::Complaint) {
         let context = self.context;
         self.drop_all();
@@ -220,12 +242,13 @@ impl Mouth for Speech {
         tracing::debug!("a frame for a mouth without a socket");
     }
 
-    fn reply(&mut self, errand: Errand, reply: Reply<'_>, _now: Instant) {
+    fn reply(&mut self, errand: Errand, reply: Reply<'_>, now: Instant) {
         let is_wanted = self.requests.iter().any(|request| request.errand == errand);
         match reply {
             _ if !is_wanted => tracing::debug!("sound that nobody waits for"),
             Reply::Body(bytes) => self.body(errand, bytes),
             Reply::Done => self.whole(errand),
+            Reply::Failed(fault) if self.waits_out(errand, fault, now) => {}
             Reply::Failed(fault) => {
                 if let Some(request) = self.requests.iter_mut().find(|request| request.errand == errand) {
                     request.is_whole = true;
@@ -237,5 +260,20 @@ impl Mouth for Speech {
 
     fn poll(&mut self) -> Option<MouthDeed> {
         self.deeds.pop_front()
+    }
+
+    fn deadline(&self) -> Option<(Instant, &'static str)> {
+        let again_at = self.requests.iter().filter_map(|request| request.again_at).min();
+        again_at.map(|at| (at, "the limit of the speech service to pass"))
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        for request in &mut self.requests {
+            if request.again_at.take_if(|at| *at <= now).is_some() {
+                request.errand = Errand(self.last);
+                self.last += 2;
+                self.deeds.push_back(MouthDeed::Fetch { errand: request.errand, post: request.post.clone() });
+            }
+        }
     }
 }

@@ -238,7 +238,9 @@ impl Rig {
 
     /// What the conversation was told since the last time, in short.
     fn told(&mut self) -> String {
-        let words: Vec<String> = std::mem::take(&mut self.told).iter().map(in_short).collect();
+        let told = std::mem::take(&mut self.told);
+        let is_of_note = |told: &&Told| !matches!(told, Told::Delayed { .. });
+        let words: Vec<String> = told.iter().filter(is_of_note).map(in_short).collect();
         words.join(", ")
     }
 
@@ -265,6 +267,8 @@ fn in_short(told: &Told) -> String {
         Told::SpeechStarted { .. } => "started".into(),
         Told::SpeechStopped { .. } => "stopped".into(),
         Told::Committed { .. } => "committed".into(),
+        Told::Unheard { .. } => "unheard".into(),
+        Told::Delayed { .. } => "delayed".into(),
         Told::UserWords { text, is_final, .. } => format!("{} '{text}'", if *is_final { "heard" } else { "hears" }),
         Told::Began { .. } => "began".into(),
         Told::Audio { pcm, .. } => format!("sound {}", pcm.len() / 24),
@@ -275,7 +279,7 @@ fn in_short(told: &Told) -> String {
         }
         Told::Refused { complaint, .. } => format!("refused ({})", complaint.message),
         Told::ToolCall { name, .. } => format!("calls {name}"),
-        Told::Expires { .. } | Told::Ending { .. } => "not a cascade's".into(),
+        Told::Expires { .. } | Told::Ending { .. } | Told::Left | Told::SideCall { .. } => "not a cascade's".into(),
         Told::Memory(_) | Told::Resumed | Told::Spent { .. } => "not a cascade's".into(),
     }
 }

@@ -11,19 +11,19 @@ const MOST_REFUSALS: u8 = 2;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Toolbox {
-    pub(super) tools: Vec<Tool>,
+pub(crate) struct Toolbox {
+    pub(crate) tools: Vec<Tool>,
     refusals: u8,
 }
 
 impl Toolbox {
     /// What the model is offered.
-    pub(super) fn offered(&self) -> &[Tool] {
+    pub(crate) fn offered(&self) -> &[Tool] {
         if self.refusals < MOST_REFUSALS { &self.tools } else { &[] }
     }
 
     /// Whether a question failed because of the tools that it offered: the same without them may be answered.
-    pub(super) fn is_refused(&mut self, fault: &Fault) -> bool {
+    pub(crate) fn is_refused(&mut self, fault: &Fault) -> bool {
         let words = fault.message.to_lowercase();
         let is_refused = ["tool", "function call", "functions"].iter().any(|word| words.contains(word));
         self.refusals = self.refusals.saturating_add(u8::from(is_refused));

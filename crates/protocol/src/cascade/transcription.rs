@@ -12,7 +12,7 @@ use detector::{Detector, Turn};
 use super::complaint::{complaint_of, trouble};
 use super::ear::{Ear, EarDeed, Heard};
 use crate::openai::refusal::Complaint;
-use crate::{Config, Errand, Post, Received, Reply, SAMPLE_RATE, TurnTaking};
+use crate::{Cause, Config, Errand, Post, Received, Reply, SAMPLE_RATE, TurnTaking};
 
 /// Words of one turn, at most, in bytes of the answer.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -42,8 +42,11 @@ pub(super) struct Transcriber {
 struct Request {
     /// `None`: there was nothing to take down.
     errand: Option<Errand>,
+    /// How long the turn was.
+    length: Duration,
     body: Vec<u8>,
-    words: Option<String>,
+    /// What came of it; a refusal concerns this turn alone.
+    words: Option<Result<String, Complaint>>,
 }
 
 impl Transcriber {
@@ -81,8 +84,9 @@ impl Transcriber {
             let post = Post { path: "audio/transcriptions".into(), content_type: form.content_type, body: form.body };
             self.deeds.push_back(EarDeed::Fetch { errand, post });
         }
-        let words = errand.is_none().then(String::new);
-        self.requests.push_back(Request { errand, body: Vec::new(), words });
+        let words = errand.is_none().then(|| Ok(String::new()));
+        let length = Duration::from_secs_f64(pcm.len() as f64 / f64::from(SAMPLE_RATE));
+        self.requests.push_back(Request { errand, length, body: Vec::new(), words });
         self.tell_whole();
     }
 
@@ -90,7 +94,7 @@ impl Transcriber {
     fn tell_whole(&mut self) {
         while let Some(words) = self.requests.front_mut().and_then(|request| request.words.take()) {
             self.requests.pop_front();
-            self.tell(Heard::Ended(words));
+            self.tell(words.map_or_else(Heard::Missed, Heard::Ended));
         }
     }
 
@@ -155,9 +159,16 @@ impl Ear for Transcriber {
         self.ask();
     }
 
-    /// A server of the user's own may need as long as the turn took.
+    /// A server on a slow computer may need twice as long as a turn took, and takes down one after the other.
     fn limit(&self) -> Duration {
-        Duration::from_secs(35)
+        Duration::from_secs(35) + self.requests.iter().map(|request| request.length * 2).sum::<Duration>()
+    }
+
+    fn forgo(&mut self) -> bool {
+        let request = self.requests.pop_front();
+        self.deeds.extend(request.and_then(|request| request.errand).map(EarDeed::CallOff));
+        self.tell_whole();
+        true
     }
 
     fn clear(&mut self, _now: Instant) {
@@ -182,13 +193,17 @@ impl Ear for Transcriber {
             Reply::Body(bytes) => request.body.extend_from_slice(bytes),
             Reply::Done => match form::words(&request.body) {
                 Some(words) => {
-                    request.words = Some(words);
+                    request.words = Some(Ok(words));
                     self.tell_whole();
                 }
                 None => self.fail(trouble("The answer of the transcription service is not readable.")),
             },
+            Reply::Failed(fault) if fault.cause == Cause::RateLimited => {
+                request.words = Some(Err(complaint_of(fault)));
+                self.tell_whole();
+            }
             Reply::Failed(fault) => {
-                request.words = Some(String::new());
+                request.words = Some(Ok(String::new()));
                 self.fail(complaint_of(fault));
             }
         }

@@ -196,9 +196,43 @@ fn plain(text: &str) -> String {
     title.map(|(title, _)| title.trim().to_owned()).unwrap_or_default()
 }
 
-/// "Please try again in 7.66s." (OpenAI, Groq)
-fn wait_in_words(message: &str) -> Option<std::time::Duration> {
-    let (_, rest) = message.split_once("try again in ")?;
-    let span = rest.split_whitespace().next()?;
-    moment::span(span.trim_end_matches(['.', ',', ')']))
+/// The wait in "Please try again in 7.66s." (OpenAI, Groq), "Retry after 5 seconds" and the like.
+pub(crate) fn wait_in_words(message: &str) -> Option<std::time::Duration> {
+    let message = message.to_lowercase();
+    let leads = ["try again in ", "try again after ", "retry after ", "retry in "];
+    let (_, rest) = leads.iter().find_map(|lead| message.split_once(lead))?;
+    let mut words = rest.split_whitespace().map(|word| word.trim_end_matches(['.', ',', ';', ')']));
+    let span = words.next()?;
+    let Ok(number) = span.parse::<f64>() else { return moment::span(span) };
+    let unit = match words.next() {
+        Some("ms" | "milliseconds") => 1e-3,
+        Some("m" | "min" | "minute" | "minutes") => 60.0,
+        Some("h" | "hour" | "hours") => 3600.0,
+        Some(_) | None => 1.0,
+    };
+    moment::seconds(number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_out_of_the_words() {
+        let cases = [
+            ("Please try again in 7.66s. Visit …", Some(7_660)),
+            ("Rate limit reached (try again in 20ms)", Some(20)),
+            ("Retry after 12 seconds.", Some(12_000)),
+            ("Please retry in 500 ms, thank you", Some(500)),
+            ("Try again in 2 minutes.", Some(120_000)),
+            ("Try again in 6m0s", Some(360_000)),
+            ("Too many. (Try again in 3 s.)", Some(3_000)),
+            ("Please try again later.", None),
+            ("Try again in a moment.", None),
+            ("Retry after -5 s", None),
+        ];
+        for (words, ms) in cases {
+            assert_eq!(wait_in_words(words).map(|wait| wait.as_millis()), ms, "{words}");
+        }
+    }
 }

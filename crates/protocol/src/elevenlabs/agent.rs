@@ -26,7 +26,7 @@ use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
-use crate::{Config, Leg, Message, Received};
+use crate::{Cause, Config, Fault, Leg, Message, Received};
 
 use answer::Voice;
 use line::Line;
@@ -55,7 +55,12 @@ pub(crate) struct ElevenAgent {
     tools: Tools,
     /// When the service was last asked to be patient.
     patient_since: Option<Instant>,
+    /// It told of an error: the connection ends for that.
+    has_failed: bool,
 }
+
+/// The code of an end in good order (RFC 6455, 7.4.1).
+const NORMAL: u16 = 1000;
 
 /// Between two requests to be patient, which last about two seconds each.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,6 +82,7 @@ impl ElevenAgent {
             voice: Voice::default(),
             tools: Tools::default(),
             patient_since: None,
+            has_failed: false,
         }
     }
 
@@ -188,7 +194,12 @@ impl ElevenAgent {
         let code = words(event, "code");
         let name = ["error_type", "reason"].map(|key| words(event, key));
         let name = name.iter().find(|name| !name.is_empty()).unwrap_or(&code);
-        self.tell(Told::Refused { number: None, complaint: complaint(name, &words(event, "message")) });
+        let complaint = complaint(name, &words(event, "message"));
+        if code == NORMAL.to_string() && is_good_end(complaint.clone()) {
+            return tracing::debug!("the agent says that it ends the conversation");
+        }
+        self.has_failed = true;
+        self.tell(Told::Refused { number: None, complaint });
     }
 
     /// Nobody here can judge what a tool would do.
@@ -249,6 +260,15 @@ impl Interpreter for ElevenAgent {
         }
     }
 
+    fn closed(&mut self, code: Option<u16>, reason: &str) -> Option<Fault> {
+        if code == Some(NORMAL) && self.is_ready() && !self.has_failed && is_good_end(complaint("", reason)) {
+            // What it said last was all of it.
+            self.finish_answer();
+            self.tell(Told::Left);
+        }
+        None
+    }
+
     fn poll(&mut self) -> Option<Deed> {
         self.deeds.pop_front()
     }
@@ -274,4 +294,9 @@ impl Interpreter for ElevenAgent {
         let silence = self.line.fill(now);
         self.send_sound(silence);
     }
+}
+
+/// Whether [`NORMAL`] with these words is the agent's own wish: it is used for the longest time of a conversation as well.
+fn is_good_end(complaint: Complaint) -> bool {
+    complaint.into_fault().cause == Cause::Server
 }

@@ -15,7 +15,7 @@ pub(super) fn complaint(name: &str, message: &str) -> Complaint {
         ("authentication_error", name)
     } else if has(&["terms", "permission", "forbidden", "only_for_creator", "subscription"]) {
         ("permission_error", name)
-    } else if has(&["time_limit", "timeout", "inactivity", "insufficient_audio_activity", "max_duration"]) {
+    } else if has(&["time_limit", "timeout", "inactivity", "insufficient_audio_activity", "duration"]) {
         ("", "session_expired")
     } else if has(&["rate_limit", "throttled", "concurrent", "system_busy", "resource_exhausted", "queue_overflow"]) {
         ("rate_limit_error", name)

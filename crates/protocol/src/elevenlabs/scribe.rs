@@ -26,6 +26,8 @@ const SHORTEST: usize = SAMPLE_RATE as usize * 4 / 10;
 const QUIET: Duration = Duration::from_secs(5);
 /// Longest wait for the words of a commit; what was understood so far stands then.
 const WORDS: Duration = Duration::from_secs(6);
+/// Words of a commit that was given up may come so long afterwards.
+const LATE: Duration = Duration::from_secs(20);
 
 /// See the module.
 #[derive(Debug)]
@@ -37,8 +39,10 @@ pub(crate) struct Scribe {
     pending: Vec<i16>,
     /// Samples since the last commit, of whoever.
     fresh: usize,
-    /// Our commits whose words have not come: whether they are wanted.
-    commits: VecDeque<bool>,
+    /// Our commits whose words have not come.
+    commits: VecDeque<Commit>,
+    /// Words that came for a turn which was given up, while another one waits.
+    stray: Option<String>,
     /// What the user is saying is to be forgotten (open microphone).
     is_forgetting: bool,
     is_speaking: bool,
@@ -47,6 +51,24 @@ pub(crate) struct Scribe {
     open: String,
     quiet_since: Option<Instant>,
     words_due: Option<Instant>,
+}
+
+/// Whose words the service owes. It names no commits, but answers them in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commit {
+    Wanted,
+    /// The user took back what he said.
+    Unwanted,
+    /// The turn went on without; what comes until then is of old.
+    GivenUp {
+        until: Instant,
+    },
+}
+
+impl Commit {
+    fn is_awaited(&self) -> bool {
+        !matches!(self, Self::GivenUp { .. })
+    }
 }
 
 impl Scribe {
@@ -59,6 +81,7 @@ impl Scribe {
             pending: Vec::new(),
             fresh: 0,
             commits: VecDeque::new(),
+            stray: None,
             is_forgetting: false,
             is_speaking: false,
             settled: String::new(),
@@ -91,13 +114,13 @@ impl Scribe {
         }
     }
 
-    fn commit(&mut self, is_wanted: bool, now: Instant) {
+    fn commit(&mut self, commit: Commit, now: Instant) {
         if self.fresh < SHORTEST {
             self.transmit(&vec![0; SHORTEST - self.fresh], false, false, now);
         }
         self.transmit(&[], true, false, now);
         self.fresh = 0;
-        self.commits.push_back(is_wanted);
+        self.commits.push_back(commit);
         self.words_due = Some(now + WORDS);
     }
 
@@ -116,7 +139,28 @@ impl Scribe {
     fn end(&mut self) {
         let words = self.words();
         self.forget();
+        self.stray = None;
         self.tell(Heard::Ended(words));
+    }
+
+    /// The words of our commits do not come.
+    fn give_up(&mut self, now: Instant) {
+        let until = now + LATE;
+        for commit in std::mem::take(&mut self.commits) {
+            // The older turn never got words: these were not its late ones.
+            let stray = self.stray.take().filter(|_| commit == Commit::Wanted);
+            let is_answered = stray.is_some();
+            if let Some(stray) = stray {
+                self.open = stray;
+            }
+            if commit == Commit::Wanted {
+                self.end();
+            }
+            // With an open microphone what is committed next is the service's own.
+            if !is_answered && !self.is_open_microphone {
+                self.commits.push_back(if commit.is_awaited() { Commit::GivenUp { until } } else { commit });
+            }
+        }
     }
 
     fn begin(&mut self) {
@@ -127,7 +171,7 @@ impl Scribe {
 
     /// The open segment so far.
     fn partial(&mut self, text: &str) {
-        let is_of_old = self.is_forgetting || self.commits.front() == Some(&false);
+        let is_of_old = self.is_forgetting || self.commits.front() == Some(&Commit::Unwanted);
         if is_of_old || (text.is_empty() && self.words().is_empty()) {
             return;
         }
@@ -139,13 +183,17 @@ impl Scribe {
 
     /// A segment is settled, by our commit or the service's.
     fn committed(&mut self, text: &str, now: Instant) {
-        if let Some(is_wanted) = self.commits.pop_front() {
-            self.words_due = self.words_due.filter(|_| !self.commits.is_empty()).map(|_| now + WORDS);
-            if is_wanted {
-                text.clone_into(&mut self.open);
-                self.end();
-            } else {
-                self.open.clear();
+        while self.commits.pop_front_if(|commit| matches!(commit, Commit::GivenUp { until } if *until <= now)).is_some()
+        {
+        }
+        if let Some(commit) = self.commits.pop_front() {
+            let is_awaiting = self.commits.iter().any(Commit::is_awaited);
+            self.words_due = self.words_due.filter(|_| is_awaiting).map(|_| now + WORDS);
+            text.clone_into(&mut self.open);
+            match commit {
+                Commit::Wanted => self.end(),
+                Commit::Unwanted => self.open.clear(),
+                Commit::GivenUp { .. } => self.stray = Some(std::mem::take(&mut self.open)).filter(|_| is_awaiting),
             }
             return;
         }
@@ -207,7 +255,7 @@ impl Ear for Scribe {
     fn end_turn(&mut self, now: Instant) {
         self.send_pending(now);
         let has_heard = if self.is_open_microphone { self.is_speaking } else { self.fresh > 0 };
-        if has_heard { self.commit(true, now) } else { self.end() }
+        if has_heard { self.commit(Commit::Wanted, now) } else { self.end() }
     }
 
     fn clear(&mut self, now: Instant) {
@@ -215,7 +263,7 @@ impl Ear for Scribe {
         if self.is_open_microphone {
             self.is_forgetting |= self.is_speaking;
         } else if self.fresh > 0 {
-            self.commit(false, now);
+            self.commit(Commit::Unwanted, now);
         }
         self.forget();
     }
@@ -243,11 +291,7 @@ impl Ear for Scribe {
     fn timeout(&mut self, now: Instant) {
         if self.words_due.is_some_and(|due| due <= now) {
             self.words_due = None;
-            for is_wanted in std::mem::take(&mut self.commits) {
-                if is_wanted {
-                    self.end();
-                }
-            }
+            self.give_up(now);
         }
         if self.is_ready && self.quiet_since.is_some_and(|since| since + QUIET <= now) {
             self.transmit(&[], false, false, now);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::content::{Activity, Call, Received, Words};
 use super::turn::{Response, Turn};
 use super::{EMPTY, Gemini, TAIL, message};
+use crate::Usage;
 use crate::interpreter::Told;
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
@@ -42,10 +43,11 @@ impl Gemini {
         if received.is_interrupted {
             self.interrupted();
         }
+        if let Some(usage) = received.usage {
+            self.spend(usage);
+        }
         if received.is_turn_complete && !received.is_in_progress {
-            self.turn_complete(received.reason, received.usage, now);
-        } else if let Some(usage) = received.usage {
-            self.spent(usage);
+            self.turn_complete(received.reason, now);
         }
         if let Some(handle) = received.handle {
             let memory = message::memory(&self.setup.model, &handle);
@@ -141,7 +143,7 @@ impl Gemini {
             pieces: Pieces::default(),
             tail: None,
         };
-        self.tell(Told::Began { response: response.name.clone() });
+        self.begin_response(response.name.clone());
         self.turn = Turn::Heard(response);
     }
 
@@ -152,14 +154,13 @@ impl Gemini {
         }
         self.begin_answer();
         let Some(response) = self.turn.response_mut() else { return };
-        let (name, item) = (response.name.clone(), response.item.clone());
+        let name = response.name.clone();
         for Call { id, name: tool, arguments } in calls {
             self.calls.insert(id.clone(), tool.clone());
             self.tell(Told::ToolCall { response: name.clone(), call: id, name: tool, arguments });
         }
-        self.spender = Some(item);
         self.turn = Turn::Over;
-        self.end(name, Ending::Completed, None, None);
+        self.end(name, Ending::Completed, None);
     }
 
     fn generated(&mut self, now: Instant) {
@@ -187,43 +188,35 @@ impl Gemini {
         }
     }
 
-    fn turn_complete(&mut self, reason: Option<String>, usage: Option<crate::Usage>, now: Instant) {
+    fn turn_complete(&mut self, reason: Option<String>, now: Instant) {
         match &self.turn {
             Turn::Heard(response) => {
                 let is_silent = !response.has_content;
-                self.spender = Some(response.item.clone());
                 let ending = if is_silent { Some(reason) } else { None };
-                self.close(ending, usage);
+                self.close(ending);
                 self.turn = Turn::None;
             }
-            Turn::Dropped | Turn::Over => {
-                self.turn = Turn::None;
-                if let Some(usage) = usage {
-                    self.spent(usage);
-                }
-            }
+            Turn::Dropped | Turn::Over => self.turn = Turn::None,
             Turn::None if self.awaits => {
                 self.empty_until.get_or_insert((now + EMPTY, reason));
             }
             Turn::None => {}
         }
-        self.spender = None;
     }
 
     /// The answer is whole; what the provider says of it from here on is about its being heard.
-    pub(super) fn complete(&mut self, usage: Option<crate::Usage>) {
-        self.close(None, usage);
+    pub(super) fn complete(&mut self) {
+        self.close(None);
         self.turn = Turn::Over;
     }
 
-    fn close(&mut self, failed: Option<Option<String>>, usage: Option<crate::Usage>) {
+    fn close(&mut self, failed: Option<Option<String>>) {
         let Some(response) = self.turn.response_mut() else { return };
-        let (name, item) = (response.name.clone(), response.item.clone());
-        self.spender = Some(item);
+        let name = response.name.clone();
         self.tell_words(true);
         match failed {
-            Some(reason) => self.end(name, Ending::Failed, usage, Some(no_answer(reason))),
-            None => self.end(name, Ending::Completed, usage, None),
+            Some(reason) => self.end(name, Ending::Failed, Some(no_answer(reason))),
+            None => self.end(name, Ending::Completed, None),
         }
     }
 
@@ -235,19 +228,45 @@ impl Gemini {
         self.awaits = false;
         self.is_continued = false;
         self.tell_words(true);
-        self.tell(Told::Began { response: response.clone() });
+        self.begin_response(response.clone());
         if is_continued {
             // It had said what it had to say before the tool answered.
-            self.end(response, Ending::Completed, None, None);
+            self.end(response, Ending::Completed, None);
         } else {
-            self.end(response, Ending::Failed, None, Some(no_answer(reason)));
+            self.end(response, Ending::Failed, Some(no_answer(reason)));
         }
     }
 
-    fn spent(&mut self, usage: crate::Usage) {
-        let running = self.turn.response_mut().map(|response| response.item.clone());
-        if let Some(item) = running.or_else(|| self.spender.clone()) {
-            self.tell(Told::Spent { item, usage });
+    pub(super) fn begin_response(&mut self, response: String) {
+        self.forget_spender();
+        self.tell(Told::Began { response });
+    }
+
+    /// What is told of tokens from here on is about another response.
+    fn forget_spender(&mut self) {
+        if self.spender.take().is_some() {
+            self.used = None;
+        }
+    }
+
+    /// Tokens of the response that is over, runs, or (when the turn before is over too) is about to begin.
+    fn spend(&mut self, usage: Usage) {
+        if self.awaits && matches!(self.turn, Turn::None) {
+            self.forget_spender();
+        }
+        let told = self.used;
+        let used = told.map_or(usage, |told| told.most(usage));
+        self.used = Some(used);
+        if let Some(response) = self.spender.clone().filter(|_| told != Some(used)) {
+            self.tell(Told::Spent { response, usage: used });
+        }
+    }
+
+    /// The connection died under an answer that was paid for.
+    pub(super) fn tell_lost_usage(&mut self) {
+        let running = self.turn.response_mut().map(|response| response.name.clone());
+        if let (Some(response), Some(usage)) = (running, self.used) {
+            self.tell(Told::Spent { response, usage });
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Gemini;
 use super::message::{self, Said};
 use super::turn::Turn;
 use crate::interpreter::Told;
+use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
 
 impl Gemini {
@@ -65,11 +66,10 @@ impl Gemini {
     /// There is no way to stop the provider; the rest of the answer is dropped.
     pub(super) fn cancel(&mut self) {
         let Some(response) = self.turn.response_mut() else { return };
-        let (name, item, is_generated) = (response.name.clone(), response.item.clone(), response.tail.is_some());
+        let (name, is_generated) = (response.name.clone(), response.tail.is_some());
         self.turn = if is_generated { Turn::Over } else { Turn::Dropped };
-        self.spender = Some(item);
         self.tell_words(true);
-        self.end(name, Ending::Cancelled, None, None);
+        self.end(name, Ending::Cancelled, None);
     }
 
     pub(super) fn answer_call(&mut self, call: &str, output: &str) {
@@ -79,13 +79,8 @@ impl Gemini {
         self.is_continued = true;
     }
 
-    pub(super) fn end(
-        &mut self,
-        response: String,
-        ending: Ending,
-        usage: Option<crate::Usage>,
-        complaint: Option<crate::openai::refusal::Complaint>,
-    ) {
-        self.tell(Told::Ended { response, ending, usage, complaint });
+    pub(super) fn end(&mut self, response: String, ending: Ending, complaint: Option<Complaint>) {
+        self.spender = Some(response.clone());
+        self.tell(Told::Ended { response, ending, usage: self.used, complaint });
     }
 }

@@ -49,8 +49,8 @@ impl Gemini {
         if std::mem::take(&mut self.awaits) {
             self.empty_until = None;
             let response = self.name('r');
-            self.tell(Told::Began { response: response.clone() });
-            self.end(response, crate::openai::server::Ending::Cancelled, None, None);
+            self.begin_response(response.clone());
+            self.end(response, crate::openai::server::Ending::Cancelled, None);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::openai::refusal::Complaint;
 use crate::{Errand, Question, Role, Thought};
 
 use super::portion::{beginning, sentences};
+use super::tools::Called;
 use super::{Kind, Live};
 
 /// Words trail the delegation that they lead to: none for so long, and they are all there.
@@ -25,13 +26,21 @@ const MISSED: &str = "I did not catch that. Could you say it again?";
 
 /// A question that the text model works on.
 #[derive(Debug)]
-struct Job {
-    errand: Errand,
+pub(super) struct Job {
+    pub(super) errand: Errand,
+    /// As it was put last, with what came of tools before.
+    pub(super) question: Question,
+    /// What the text model said to it.
+    pub(super) said: String,
+    /// What it called.
+    pub(super) calls: Vec<Called>,
+    /// How often it called something.
+    pub(super) rounds: u8,
     delegation: Option<String>,
     /// What is not told yet.
     text: String,
     /// All of it.
-    whole: String,
+    pub(super) whole: String,
     /// It goes to the screen and not to the voice.
     is_written: bool,
     /// What the user typed, should it be asked once more.
@@ -43,10 +52,10 @@ struct Job {
 pub(super) struct Work {
     /// A delegation whose task is still being heard, and since when.
     collecting: Option<(String, Instant)>,
-    jobs: Vec<Job>,
+    pub(super) jobs: Vec<Job>,
     seen: VecDeque<String>,
     typed: Option<String>,
-    last_errand: u64,
+    pub(super) last_errand: u64,
 }
 
 impl Work {
@@ -113,14 +122,22 @@ impl Live {
     }
 
     fn think(&mut self, delegation: Option<String>, task: &str, is_written: bool, typed: Option<String>) {
-        self.work.last_errand += 1;
-        let errand = Errand(self.work.last_errand);
         let style = if is_written { "" } else { SPOKEN };
         let instructions = format!("{}\n\n{style}", self.instructions).trim().to_owned();
-        let question = Question { instructions, messages: self.log.question(task), tools: Vec::new() };
-        let (text, whole) = (String::new(), String::new());
-        self.work.jobs.push(Job { errand, delegation, text, whole, is_written, typed });
-        self.deeds.push_back(Deed::Think { errand, question });
+        let tools = self.toolbox.offered().to_vec();
+        self.work.jobs.push(Job {
+            errand: Errand(0),
+            question: Question { instructions, messages: self.log.question(task), tools },
+            said: String::new(),
+            calls: Vec::new(),
+            rounds: 0,
+            delegation,
+            text: String::new(),
+            whole: String::new(),
+            is_written,
+            typed,
+        });
+        self.put_question(self.work.jobs.len() - 1);
     }
 
     /// News of the text model.
@@ -130,15 +147,23 @@ impl Live {
             Thought::Delta(words) => {
                 let Some(job) = self.work.jobs.get_mut(index) else { return };
                 job.whole.push_str(words);
+                job.said.push_str(words);
                 if job.is_written {
                     return self.writes(words, now);
                 }
                 job.text.push_str(words);
                 self.hand_over(index, false);
             }
-            Thought::Call(_) => tracing::debug!("a call of a tool that was not offered"),
+            Thought::Call(call) => {
+                if let Some(job) = self.work.jobs.get_mut(index) {
+                    job.calls.push(Called::new(call));
+                }
+            }
             Thought::Done => {
                 self.hand_over(index, true);
+                if self.call_tools(index) {
+                    return self.voice.await_anew(now);
+                }
                 let job = self.work.jobs.swap_remove(index);
                 if job.is_written {
                     self.log.write(Role::Assistant, &job.whole);
@@ -147,6 +172,7 @@ impl Live {
                 }
                 self.voice.await_anew(now);
             }
+            Thought::Failed(fault) if self.does_without_tools(index, fault) => {}
             Thought::Failed(fault) => {
                 self.hand_over(index, true);
                 let job = self.work.jobs.swap_remove(index);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::interruption::Cut;
+use super::limit::wait_of;
 use super::link::{ATTEMPTS, Purpose, State};
 use super::realtime::Realtime;
 use super::refusal::Complaint;
@@ -43,6 +44,8 @@ impl Realtime {
             Some(Purpose::Respond) => self.request_refused(complaint, now),
             Some(Purpose::Cancel | Purpose::Upkeep | Purpose::Clear) if !is_fatal(&complaint) => {}
             Some(_) | None if complaint.is_benign() => {}
+            // The response that it is about tells the same.
+            None if !self.link.slot.is_free() && wait_of(&complaint.clone().into_fault()).is_some() => {}
             Some(_) | None => self.tell_fault(complaint.into_fault()),
         }
     }
@@ -50,6 +53,10 @@ impl Realtime {
     /// For servers that do not name the event they refuse.
     fn purpose_by_code(&self, complaint: &Complaint) -> Option<Purpose> {
         if complaint.has_code("conversation_already_has_active_response") {
+            return Some(Purpose::Respond);
+        }
+        let is_requested = matches!(self.link.slot, Slot::Requested { .. });
+        if is_requested && complaint.clone().into_fault().cause == Cause::RateLimited {
             return Some(Purpose::Respond);
         }
         let commit = self.link.commits.front().filter(|_| complaint.has_code("input_audio_buffer_commit_empty"))?;
@@ -78,18 +85,41 @@ impl Realtime {
             return;
         }
         self.withdraw_request(id);
-        let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
+        let Some((_, utterance)) = self.timeline.utterance_mut(id) else { return };
         if complaint.is_benign() && utterance.attempts < ATTEMPTS {
             // The provider missed the audio (a race with a clear): it is still here.
             utterance.stage = Stage::Waiting;
         } else {
             let fault = complaint.into_fault().of_answer();
+            self.put_off(id, fault, now);
+        }
+        self.tell(id);
+        self.pump(now);
+    }
+
+    /// The provider does not have it: it goes out again when a limit has passed, or when the user wants it.
+    fn put_off(&mut self, id: ItemId, fault: Fault, now: Instant) {
+        let waits = self.waits_out(&[id], &fault, now);
+        let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
+        if waits {
+            utterance.stage = Stage::Waiting;
+        } else {
             utterance.stage = Stage::Held;
             item.delivery = Delivery::Kept;
             item.fault = Some(fault.clone());
             self.tell_fault(fault);
         }
-        self.tell(id);
+    }
+
+    /// The provider took a turn and could make nothing of it.
+    pub(super) fn unheard(&mut self, wire: &str, complaint: Complaint, now: Instant) {
+        let Some(id) = self.timeline.by_wire(wire) else { return };
+        self.timeline.unbind(id);
+        let is_open = |stage| matches!(stage, Some(Stage::OnServer { .. }));
+        if self.timeline.find(id).is_some_and(|entry| is_open(entry.stage())) {
+            self.put_off(id, complaint.into_fault().of_answer(), now);
+            self.tell(id);
+        }
         self.pump(now);
     }
 

@@ -41,6 +41,7 @@ impl Realtime {
     pub(super) fn stop(&mut self, now: Instant) {
         self.link.continues = false;
         self.put_calls_aside();
+        self.stop_waiting();
         self.link.is_due_stopped = self.link.answer_due.is_some();
         self.silence(Cut::Stopped);
         self.cancel_cut(now);

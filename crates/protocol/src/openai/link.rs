@@ -110,6 +110,10 @@ pub(super) struct Link {
     pub(super) calls: Vec<ToolCall>,
     /// The provider was offered tools.
     pub(super) has_tools: bool,
+    /// The provider takes no requests until then.
+    pub(super) limited_until: Option<Instant>,
+    /// The newest response that is over, and the item that its cost stands with.
+    pub(super) spender: Option<(String, ItemId)>,
     /// Items nobody heard: deleted when their response is over.
     pub(super) deletions: Vec<String>,
     /// Speed of speech that the provider was told.
@@ -378,6 +382,7 @@ impl Realtime {
             self.link.slot.deadline(),
             resending.map(|at| (at, "the utterance to be noticed")),
             self.link.answer_due.map(|at| (at, "the answer to begin")),
+            self.link.limited_until.map(|at| (at, "the provider's limit to pass")),
             self.tool_deadline().map(|at| (at, "the tool to be done")),
         ]
         .into_iter()
@@ -413,6 +418,9 @@ impl Realtime {
         }
         if self.link.answer_due.is_some_and(|until| until <= now) {
             self.ask_for_due_answers(now);
+        }
+        if self.link.limited_until.is_some_and(|until| until <= now) {
+            self.limit_passed(now);
         }
         self.end_late_calls(now);
     }

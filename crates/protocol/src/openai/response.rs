@@ -37,7 +37,7 @@ pub(super) struct Response {
     /// What it has produced.
     pub(super) items: Vec<ItemId>,
     /// The questions it answers.
-    causes: Vec<ItemId>,
+    pub(super) causes: Vec<ItemId>,
     /// Something of it could be heard or read.
     pub(super) has_spoken: bool,
 }
@@ -146,6 +146,11 @@ impl Realtime {
         self.expect_more(now + STREAMING);
     }
 
+    /// Nothing may come of it for so long yet.
+    pub(super) fn delayed(&mut self, by: Duration, now: Instant) {
+        self.expect_more(now + by + PROGRESS);
+    }
+
     fn expect_more(&mut self, until: Instant) {
         if let Some(response) = self.link.slot.active_mut().filter(|response| !response.is_cancelling) {
             response.until = until;
@@ -168,7 +173,11 @@ impl Realtime {
             self.link.slot = Slot::Free;
         }
         let fault = complaint.into_fault().of_answer();
-        for id in self.open_questions() {
+        let open = self.open_questions();
+        if cut == Cut::No && self.waits_out(&open, &fault, now) {
+            return;
+        }
+        for id in open {
             if cut == Cut::Stopped {
                 self.answered(id);
             } else {
@@ -201,12 +210,16 @@ impl Realtime {
             }
         }
         let Slot::Active(response) = std::mem::take(&mut self.link.slot) else { return };
-        let fault = fault_of(&wire);
+        let is_mute = wire.ending == Ending::Failed && response.cut == Cut::No && !response.has_spoken;
+        let (ending, fault) = match fault_of(&wire) {
+            Some(fault) if is_mute && self.waits_out(&response.causes, &fault, now) => (Ending::Cancelled, None),
+            fault => (wire.ending, fault),
+        };
         if let Some(fault) = fault.clone() {
             self.tell_fault(fault);
         }
         self.remember_finished(id);
-        self.conclude(response, wire.ending, fault, wire.usage, now);
+        self.conclude(response, ending, fault, wire.usage, now);
         self.ask_for_summary();
         self.settle_speed();
         self.pump(now);
@@ -290,14 +303,22 @@ impl Realtime {
     }
 
     fn attach_usage(&mut self, response: &Response, usage: Option<Usage>) {
-        if usage.is_none() {
-            return;
+        let id = self.spender(&response.items, &response.causes);
+        self.link.spender = response.id.clone().zip(id);
+        if let Some(usage) = usage {
+            self.charge(id, usage);
         }
+    }
+
+    /// Where it stands what a response cost: with the last thing that it said, or with its question.
+    pub(super) fn spender(&self, items: &[ItemId], causes: &[ItemId]) -> Option<ItemId> {
         let last = |ids: &[ItemId]| ids.iter().rev().copied().find(|id| self.timeline.find(*id).is_some());
-        let Some(id) = last(&response.items).or_else(|| last(&response.causes)) else { return };
-        if let Some(entry) = self.timeline.find_mut(id) {
-            entry.item.usage = usage;
-        }
+        last(items).or_else(|| last(causes))
+    }
+
+    pub(super) fn charge(&mut self, id: Option<ItemId>, usage: Usage) {
+        let Some((id, entry)) = id.and_then(|id| Some((id, self.timeline.find_mut(id)?))) else { return };
+        entry.item.usage = Some(usage);
         self.tell(id);
     }
 

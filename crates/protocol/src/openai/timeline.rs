@@ -31,6 +31,8 @@ pub(super) struct Utterance {
     pub(super) aloud: bool,
     /// How often it was sent.
     pub(super) attempts: u8,
+    /// It has waited for a limit of the provider's to pass.
+    pub(super) has_waited: bool,
     /// The next caption delta starts the caption anew (it was sent again).
     pub(super) is_caption_stale: bool,
     /// It was said in an earlier run.
@@ -202,6 +204,13 @@ impl Timeline {
             entry.wire = Some(wire.to_owned());
             entry.is_gone = false;
             self.alias(id, wire);
+        }
+    }
+
+    /// The provider does not have the item any more.
+    pub(super) fn unbind(&mut self, id: ItemId) {
+        if let Some(wire) = self.find_mut(id).and_then(|entry| entry.wire.take()) {
+            self.wires.remove(&wire);
         }
     }
 

@@ -55,15 +55,21 @@ impl Realtime {
             Told::Ready { model, expires_at } => self.interpreter_ready(model, expires_at, now),
             Told::Expires { at } => self.emit(Event::Ready { expires_at: Some(at), model: None }),
             Told::Ending { within } => self.emit(Event::Expires { within }),
+            Told::Left => {
+                self.link.has_told = true;
+                self.emit(Event::Left);
+            }
             Told::Memory(memory) => self.remember(memory),
             Told::Resumed => self.link.is_resumed = true,
-            Told::Spent { item, usage } => self.spent(&item, usage),
+            Told::Spent { response, usage } => self.spent(&response, usage),
             Told::SpeechStarted { item, since } => {
                 let at = duration_of(self.link.ring.end()).saturating_sub(since);
                 self.speech_started(&item, Some(at.as_millis() as f64), now);
             }
             Told::SpeechStopped { item } => self.speech_stopped(&item, None, now),
             Told::Committed { item } => self.committed(&item, None, now),
+            Told::Unheard { item, complaint } => self.unheard(&item, complaint, now),
+            Told::Delayed { by } => self.delayed(by, now),
             Told::UserWords { item, text, is_final: true } => {
                 // Without words, what came is all there will be.
                 self.user_caption(&item, Some(text.as_str()).filter(|text| !text.is_empty()));
@@ -85,6 +91,7 @@ impl Realtime {
                 let item = WireItem { id: call, form, text: String::new(), is_completed: true, is_commentary: false };
                 self.item_done(Some(&response), &item, None, now);
             }
+            Told::SideCall { call, name, arguments } => self.side_call(call, name, arguments, now),
             Told::Ended { response, ending, usage, complaint } => {
                 let done =
                     WireResponse { id: Some(response), ending, reason: None, complaint, items: Vec::new(), usage };
@@ -111,12 +118,14 @@ impl Realtime {
         self.memory = memory;
     }
 
-    fn spent(&mut self, item: &str, usage: Usage) {
-        let Some(id) = self.timeline.by_wire(item) else { return };
-        if let Some(entry) = self.timeline.find_mut(id) {
-            entry.item.usage = Some(usage);
-            self.tell(id);
-        }
+    fn spent(&mut self, response: &str, usage: Usage) {
+        let running = self.link.slot.active_mut().filter(|running| running.id.as_deref() == Some(response));
+        let running = running.map(|running| (running.items.clone(), running.causes.clone()));
+        let id = match running {
+            Some((items, causes)) => self.spender(&items, &causes),
+            None => self.link.spender.as_ref().filter(|(ended, _)| ended == response).map(|(_, id)| *id),
+        };
+        self.charge(id, usage);
     }
 
     /// The new settings, in the interpreter's way.

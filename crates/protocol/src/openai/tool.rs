@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::client::{Event, NewItem};
 use super::link::Purpose;
 use super::realtime::Realtime;
-use crate::{ItemId, Kind, Output};
+use super::timeline::{Answer, Side};
+use crate::{Delivery, ItemId, Kind, Output, Role};
 
 const UNKNOWN: &str = "There is no such tool. Answer without it, or say that you cannot.";
 const TOO_LATE: &str = "The tool did not answer in time.";
@@ -47,14 +48,37 @@ impl Realtime {
             if !self.link.answered_calls.insert(call_id.clone()) {
                 continue;
             }
-            if self.config.tools.iter().any(|tool| tool.name == name) {
-                self.link.calls.push(ToolCall { item, call_id, until: now + LIMIT, is_awaited: true });
-                self.output(Output::CallTool { item, name, arguments });
-            } else {
-                self.tell_output(item, &call_id, UNKNOWN);
-            }
+            self.hand_out(ToolCall { item, call_id, until: now + LIMIT, is_awaited: true }, name, arguments);
         }
         true
+    }
+
+    /// A call of no answer's.
+    pub(super) fn side_call(&mut self, call_id: String, name: String, arguments: String, now: Instant) {
+        if !self.state.is_ready() {
+            return;
+        }
+        let parts = vec![(0, arguments.clone())];
+        let side = Answer { parts, is_whole: true, call_id: Some(call_id.clone()), ..Answer::default() };
+        let kind = Kind::ToolCall { name: name.clone() };
+        let id = self.timeline.push(Role::Assistant, kind, Delivery::Complete, Side::Assistant(side));
+        if let Some((item, _)) = self.timeline.answer_mut(id) {
+            item.text.clone_from(&arguments);
+            item.is_final = true;
+        }
+        self.timeline.bind(id, &call_id);
+        self.tell(id);
+        self.hand_out(ToolCall { item: id, call_id, until: now + LIMIT, is_awaited: false }, name, arguments);
+    }
+
+    fn hand_out(&mut self, call: ToolCall, name: String, arguments: String) {
+        let item = call.item;
+        if self.config.tools.iter().any(|tool| tool.name == name) {
+            self.link.calls.push(call);
+            self.output(Output::CallTool { item, name, arguments });
+        } else {
+            self.tell_output(item, &call.call_id, UNKNOWN);
+        }
     }
 
     fn tell_output(&mut self, id: ItemId, call_id: &str, output: &str) {

@@ -22,7 +22,15 @@ const TOLD_EVERY: usize = SAMPLE_RATE as usize / 4;
 
 impl Utterance {
     pub(super) fn new(stage: Stage, aloud: bool) -> Self {
-        Self { stage, pcm: Vec::new(), aloud, attempts: 0, is_caption_stale: false, is_restored: false }
+        Self {
+            stage,
+            pcm: Vec::new(),
+            aloud,
+            attempts: 0,
+            has_waited: false,
+            is_caption_stale: false,
+            is_restored: false,
+        }
     }
 }
 
@@ -194,6 +202,7 @@ impl Realtime {
                 continue;
             }
             utterance.attempts = 0;
+            utterance.has_waited = false;
             utterance.stage = if is_on_server { Stage::OnServer { ask: true } } else { Stage::Waiting };
             entry.item.fault = None;
             entry.item.delivery = if is_ready { Delivery::Sent } else { Delivery::Kept };
@@ -222,7 +231,7 @@ impl Realtime {
     /// Does the next thing that is due: one response at a time, one utterance after another.
     pub(super) fn pump(&mut self, now: Instant) {
         let is_free = self.link.slot.is_free() && !self.awaits_tools();
-        if !self.state.is_ready() || !is_free || self.recording.is_some() {
+        if !self.state.is_ready() || !is_free || self.recording.is_some() || self.is_limited() {
             return;
         }
         if !self.is_answer_wanted() {

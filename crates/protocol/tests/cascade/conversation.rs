@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Cause, Input, Leg, Output, Thought, TurnTaking};
+use protocol::{Cause, Fault, Input, Leg, Output, Reply, Thought, TurnTaking};
 
 use crate::rig::{OPEN, Rig, config};
 
@@ -295,12 +295,104 @@ fn opening_the_microphone_while_turns_wait_for_the_ear_mixes_nothing_up() {
     assert_eq!(rig.messages().last().map(String::as_str), Some("Third."), "and now it is open");
 }
 
+/// A turn of a minute, by the key or by the open microphone.
+fn long_turn(turn_taking: TurnTaking) -> Rig {
+    let mut rig = Rig::new(turn_taking);
+    rig.input(Input::Press);
+    for _ in 0..60 {
+        rig.hum(800);
+        rig.hush(200);
+    }
+    rig.hush(400);
+    rig.input(Input::Release);
+    rig
+}
+
 #[test]
-fn an_ear_that_never_answers_costs_the_connection_and_not_the_turn() {
+fn a_slow_transcription_may_take_twice_the_length_of_the_turn() {
+    for turn_taking in [TurnTaking::PushToTalk, OPEN] {
+        let mut rig = long_turn(turn_taking);
+        for _ in 0..15 {
+            rig.wait(Duration::from_secs(10));
+        }
+        assert_eq!((rig.reconnects(), rig.lines()), (false, vec!["User Sent: ".to_owned()]));
+        rig.understand("A long story.");
+        assert_eq!(rig.messages(), ["A long story."]);
+        rig.think(Thought::Delta("Indeed."));
+        rig.think(Thought::Done);
+        assert_eq!(rig.spoken(), ["Indeed."]);
+    }
+}
+
+#[test]
+fn a_turn_whose_transcription_took_too_long_waits_for_the_user_and_is_not_uploaded_again_by_itself() {
+    for turn_taking in [TurnTaking::PushToTalk, OPEN] {
+        let mut rig = long_turn(turn_taking);
+        let (late, _) = rig.newest(Leg::Ears);
+        for _ in 0..16 {
+            rig.wait(Duration::from_secs(10));
+        }
+        assert_eq!((rig.reconnects(), rig.fetched.len(), &rig.called_off[..]), (false, 1, &[late][..]));
+        assert_eq!((rig.lines(), rig.session.deadline()), (vec!["User Kept: ".to_owned()], None));
+        let fault = rig.session.items().remove(0).fault.unwrap();
+        assert!(fault.message.contains("too long"), "{}", fault.message);
+        assert_eq!(rig.faults(), [Cause::Response]);
+        rig.input(Input::Say { text: "Are you there?", aloud: false });
+        assert_eq!(rig.messages(), ["Are you there?"], "the call goes on");
+        rig.think(Thought::Delta("Yes."));
+        rig.think(Thought::Done);
+        rig.input(Input::Resend);
+        assert_eq!(rig.fetched.len(), 2, "now it goes out again");
+        rig.understand("A long story.");
+        assert_eq!(rig.messages(), ["Are you there?", "Yes.", "A long story."]);
+    }
+}
+
+#[test]
+fn the_turn_behind_one_whose_transcription_took_too_long_is_answered() {
     let mut rig = Rig::new(TurnTaking::PushToTalk);
     rig.turn();
-    let (until, _) = rig.session.deadline().unwrap();
-    rig.wait(until - rig.now);
-    assert!(rig.reconnects());
-    assert_eq!(rig.lines(), ["User Kept: "]);
+    rig.turn();
+    rig.wait(Duration::from_secs(36));
+    rig.understand("Second.");
+    assert_eq!((rig.messages(), rig.lines().len()), (vec!["Second.".to_owned()], 2));
+    rig.think(Thought::Delta("Good."));
+    rig.think(Thought::Done);
+    rig.sound(0, 100);
+    rig.sound_ends(0);
+    assert_eq!(rig.lines(), ["User Kept: ", "User Answered: Second.", "Assistant Complete: Good."]);
+}
+
+#[test]
+fn a_limit_of_the_ear_the_model_or_the_voice_is_waited_out_once() {
+    let limit = Fault { cause: Cause::RateLimited, code: None, message: "Too many. (Try again in 3 s.)".into() };
+    let mut rig = Rig::new(TurnTaking::PushToTalk);
+    rig.turn();
+    let (errand, _) = rig.newest(Leg::Ears);
+    rig.input(Input::Replied { errand, reply: Reply::Failed(&limit) });
+    assert_eq!((rig.lines(), rig.fetched.len()), (vec!["User Sent: ".to_owned()], 1));
+    assert_eq!(rig.session.items()[0].fault.as_ref(), Some(&limit));
+    rig.wait(Duration::from_secs(3));
+    assert_eq!(rig.fetched.len(), 2, "the turn goes out again");
+    rig.understand("Hello.");
+    rig.think(Thought::Delta("Hi there."));
+    rig.think(Thought::Done);
+    for _ in 0..2 {
+        assert_eq!(rig.spoken().len(), 1);
+        let errand = rig.newest(Leg::Mouth).0;
+        rig.input(Input::Replied { errand, reply: Reply::Failed(&limit) });
+        rig.fetched.clear();
+        rig.wait(Duration::from_secs(3));
+    }
+    assert_eq!(rig.lines(), ["User Answered: Hello.", "Assistant Failed: Hi there."]);
+    assert_eq!((rig.faults(), rig.reconnects()), (vec![Cause::RateLimited], false), "the second time it is told");
+    rig.outputs.clear();
+
+    rig.turn();
+    rig.understand("And you?");
+    let asked = rig.questions.len();
+    rig.think(Thought::Failed(&limit));
+    assert_eq!((rig.faults().len(), rig.questions.len()), (0, asked));
+    rig.wait(Duration::from_secs(3));
+    assert_eq!((rig.questions.len(), rig.messages().last().map(String::as_str)), (asked + 1, Some("And you?")));
 }

@@ -9,3 +9,4 @@ mod open_microphone;
 mod push_to_talk;
 mod resuming;
 mod rig;
+mod usage;

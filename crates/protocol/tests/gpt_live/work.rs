@@ -1,7 +1,7 @@
 //! Delegations and typed messages: work of the text model behind the voice.
 
-use protocol::chat::{Message, Speaker};
-use protocol::{Cause, Delivery, Fault, Input, Kind, Output, Thought};
+use protocol::chat::{Message, Part, Speaker, ToolCall};
+use protocol::{Cause, Config, Delivery, Errand, Fault, Input, ItemId, Kind, Output, Thought, Tool};
 
 use crate::rig::{Rig, config, open, played, questions};
 
@@ -175,4 +175,115 @@ fn an_answer_in_writing_that_is_stopped_is_called_off() {
     rig.input(Input::Stop);
     assert!(rig.take().contains(&Output::CallOff(errand)));
     assert_eq!(rig.items()[1].delivery, Delivery::Interrupted);
+}
+
+fn with_tools() -> Config {
+    let light = Tool {
+        name: "light".into(),
+        description: "Switches the light.".into(),
+        parameters: serde_json::json!({ "type": "object" }),
+    };
+    Config { tools: vec![light], ..config() }
+}
+
+/// A delegation that the text model needs tools for; the errand.
+fn delegated(rig: &mut Rig) -> Errand {
+    rig.turn(800);
+    rig.understand("light please", 800);
+    rig.delegate("dlg_a");
+    rig.wait(1_000);
+    let (errand, question) = questions(&rig.take()).remove(0);
+    assert_eq!(question.tools.len(), 1);
+    errand
+}
+
+fn calls(rig: &mut Rig, errand: Errand, name: &str) {
+    let call = ToolCall { id: "c1".into(), name: name.into(), arguments: "{\"on\":true}".into(), seal: None };
+    rig.input(Input::Thought { errand, thought: Thought::Call(&call) });
+    rig.input(Input::Thought { errand, thought: Thought::Done });
+}
+
+fn called(outputs: &[Output]) -> Vec<(ItemId, String)> {
+    let call = |output: &Output| match output {
+        Output::CallTool { item, name, .. } => Some((*item, name.clone())),
+        _ => None,
+    };
+    outputs.iter().filter_map(call).collect()
+}
+
+#[test]
+fn the_text_model_behind_the_voice_calls_a_tool_and_goes_on_with_what_came_of_it() {
+    let mut rig = Rig::ready(with_tools());
+    let errand = delegated(&mut rig);
+    rig.input(Input::Thought { errand, thought: Thought::Delta("One moment.") });
+    calls(&mut rig, errand, "light");
+    assert_eq!(rig.texts().pop().unwrap().2, "One moment.", "what it says before is said meanwhile");
+    let outputs = rig.take();
+    let (item, name) = called(&outputs).remove(0);
+    assert_eq!((name.as_str(), questions(&outputs).len()), ("light", 0));
+    assert_eq!(rig.items().last().unwrap().kind, Kind::ToolCall { name: "light".into() });
+    rig.wait(60_000);
+    assert!(!rig.take().iter().any(|output| matches!(output, Output::Reconnect(_))), "it may take its time");
+    rig.input(Input::ToolResult { item, output: "It is on." });
+    let (errand, question) = questions(&rig.take()).remove(0);
+    let [.., asked, called, outcome] = &question.messages[..] else { panic!("{question:?}") };
+    assert_eq!((asked, called.parts.len()), (&said("light please"), 2));
+    assert!(matches!(&outcome.parts[..], [Part::Output { output, .. }] if output == "It is on."));
+    rig.think(errand, "The light is on.");
+    let text = ("commentary".to_owned(), Some("dlg_a".to_owned()), "The light is on.".to_owned());
+    assert_eq!(rig.texts(), [text]);
+}
+
+#[test]
+fn speaking_on_does_not_stop_a_tool_of_work_behind_the_voice() {
+    let mut rig = Rig::ready(with_tools());
+    let errand = delegated(&mut rig);
+    calls(&mut rig, errand, "light");
+    let (item, _) = called(&rig.take()).remove(0);
+    rig.turn(800);
+    rig.input(Input::Stop);
+    rig.input(Input::ToolResult { item, output: "It is on." });
+    assert_eq!(questions(&rig.take()).len(), 1, "it goes on");
+}
+
+#[test]
+fn a_tool_that_nobody_has_or_that_never_answers_leaves_no_work_undone() {
+    let mut rig = Rig::ready(with_tools());
+    let errand = delegated(&mut rig);
+    calls(&mut rig, errand, "door");
+    let outputs = rig.take();
+    assert_eq!((called(&outputs).len(), questions(&outputs).len()), (0, 1));
+    let errand = questions(&outputs)[0].0;
+    calls(&mut rig, errand, "light");
+    rig.take();
+    rig.wait(125_000);
+    let (errand, question) = questions(&rig.take()).remove(0);
+    let late = |part: &Part| matches!(part, Part::Output { output, .. } if output.contains("in time"));
+    assert!(question.messages.last().unwrap().parts.iter().any(late));
+    rig.texts();
+    rig.think(errand, "I could not.");
+    assert_eq!(rig.texts().len(), 1);
+}
+
+#[test]
+fn a_written_answer_uses_tools_as_well_and_a_model_without_them_is_asked_plainly() {
+    let mut rig = Rig::ready(with_tools());
+    rig.input(Input::Say { text: "Light, please.", aloud: false });
+    let errand = questions(&rig.take())[0].0;
+    calls(&mut rig, errand, "light");
+    let (item, _) = called(&rig.take()).remove(0);
+    rig.wait(50_000);
+    rig.input(Input::ToolResult { item, output: "It is on." });
+    let errand = questions(&rig.take())[0].0;
+    rig.think(errand, "Done.");
+    let written = rig.items().into_iter().find(|item| item.kind == Kind::Typed && item.text == "Done.").unwrap();
+    assert_eq!((written.delivery, rig.items()[0].delivery), (Delivery::Complete, Delivery::Answered));
+    rig.input(Input::Say { text: "And now?", aloud: false });
+    let errand = questions(&rig.take())[0].0;
+    let fault = Fault { cause: Cause::Refused, code: None, message: "This model does not support tools.".into() };
+    rig.input(Input::Thought { errand, thought: Thought::Failed(&fault) });
+    let (errand, question) = questions(&rig.take()).remove(0);
+    assert!(question.tools.is_empty());
+    rig.think(errand, "Fine.");
+    assert_eq!(rig.items().last().unwrap().text, "Fine.");
 }

@@ -8,6 +8,7 @@ mod chaos;
 mod errors;
 mod floor;
 mod honest;
+mod limits;
 mod long;
 mod messages;
 mod open_microphone;

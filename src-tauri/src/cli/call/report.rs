@@ -172,6 +172,7 @@ fn passing_words(passing: &Note) -> String {
         Note::HungUp { seconds } => {
             format!("Nobody spoke for {seconds} s: the call was ended, as this voice is paid by the second.")
         }
+        Note::AgentLeft => "The agent ended the call.".into(),
         Note::BudgetNear { left_nano, limit_nano } => {
             let (left, limit) = (Nanodollars(*left_nano), Nanodollars(*limit_nano));
             format!("Of your budget of {limit} only {left} are left.")

@@ -1,7 +1,7 @@
 //! An agent: it hears turns by their sound and answers each with a tone. Faults: `quota` (an error at the beginning),
 //! `no_agent`, `no_overrides` (who tries is refused), `greets`, `tool` (it asks for a tool first that nobody has),
 //! `picture` (it announces a picture and asks for it; the sound of the words comes behind the call), `telephone` (µ-law
-//! at 8 kHz), `silent` (it never answers).
+//! at 8 kHz), `silent` (it never answers), `leaves` (it answers once and ends the conversation).
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -212,7 +212,11 @@ impl Agent {
             return acts;
         }
         let answer = if self.answer.is_empty() { format!("You said: {words}") } else { self.answer.clone() };
-        self.say(&answer)
+        let mut acts = self.say(&answer);
+        if self.fault == "leaves" {
+            acts.push(Act::Close(1000, "Conversation ended by the agent.".into()));
+        }
+        acts
     }
 }
 

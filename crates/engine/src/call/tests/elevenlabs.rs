@@ -147,6 +147,29 @@ async fn a_broken_connection_tells_the_agent_what_was_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_agent_ends_is_over_when_its_last_words_were_heard() {
+    let plan = Plan { fault: Some("leaves".into()), answer: "Goodbye, and thank you.".into(), ..Plan::default() };
+    let voices = Voices::start(plan).await.unwrap();
+    let mut rig = rig(&voices, json!({}), 800).await;
+    rig.call.press(&mut rig.board);
+    let going_on = async {
+        while !rig.call.has_ended() {
+            let happening = rig.call.next().await;
+            rig.call.happen(happening, &mut rig.board);
+        }
+    };
+    tokio::time::timeout(LIMIT, going_on).await.unwrap();
+    let now = rig.now();
+    assert_eq!((delivery(&now, 0), delivery(&now, 1)), (Some(Delivery::Answered), Some(Delivery::Complete)));
+    assert_eq!((problem(&now), now.call.link), (None, Link::Idle));
+    assert!(rig.notes().contains(&Note::AgentLeft));
+    assert_eq!(voices.seen().iter().filter(|seen| matches!(seen, Seen::Opened { .. })).count(), 1);
+    assert_orderly(&voices);
+    rig.call.hang_up(&mut rig.board).unwrap().await.unwrap();
+    assert!(heard_seconds(&rig) > 0.5, "{} s", heard_seconds(&rig));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_agent_refuses_is_a_problem() {
     let cases = [("quota", Code::Quota), ("no_agent", Code::Refused)];
     for (fault, code) in cases {

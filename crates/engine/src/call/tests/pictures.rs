@@ -170,6 +170,35 @@ async fn the_text_model_of_a_cascade_makes_pictures_on_every_wire() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_text_model_behind_gpt_live_makes_pictures() {
+    let tools = vec![("make_image".to_owned(), json!({ "prompt": WISH, "shape": "portrait" }).to_string())];
+    let call = chat::Answer { tools, ..chat::Answer::say("One moment.").ending(Finish::Tool) };
+    let script = chat::Script::default().answer(call).answer(chat::Answer::say("Here it is."));
+    let plan = voices::Plan { words: "please look up a fox and show it".into(), ..voices::Plan::default() };
+    let (partner, voices) = (practice().await, Voices::start(plan).await.unwrap());
+    let (brain, fal) = (Fakes::start(script).await.unwrap(), Fal::start(Plan::default()).await.unwrap());
+    let settings = json!({
+        "call": { "provider": "gpt_live", "route": "direct" },
+        "providers": { "openai": { "base_url": format!("{}/v1", voices.base_url()) } },
+        "chat": {
+            "provider": "groq",
+            "model": "model-1",
+            "addresses": [{ "provider": "groq", "url": brain.base_url("groq") }],
+            "stand_in": false,
+        },
+        "limits": { "attempts": 1 },
+    });
+    let mut both = with_fal(&fal, partner.base_url(), settings, 900);
+    both.rig.call.press(&mut both.rig.board);
+    let says = |now: &Snapshot| now.items.iter().any(|item| item.text.contains("Here it is."));
+    let now = both.until("the picture and the result", |now| has_picture(now) && says(now)).await;
+    assert_eq!((picture(&now).unwrap().text.as_str(), problem(&now)), (WISH, None));
+    let asked: Vec<String> = brain.record().of("groq").map(|request| request.body.to_string()).collect();
+    assert!(asked.len() == 2 && asked[1].contains("the picture is made"), "{asked:#?}");
+    assert!(!voices.seen().iter().any(|seen| matches!(seen, voices::Seen::Violation { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_takes_no_tools_answers_without() {
     let fault = chat::Fault::new(chat::FaultKind::NoTools);
     let script = chat::Script::default().fault(fault).answer(chat::Answer::say("Here it is."));

@@ -82,6 +82,8 @@ impl Witness {
             Told::UserWords { item, .. } => {
                 assert!(self.committed.contains(item) || self.speaking.as_ref() == Some(item), "words of nobody");
             }
+            Told::Delayed { .. } => assert!(self.running.is_some(), "no answer that could be late"),
+            Told::Unheard { .. } => panic!("this ear does without no words"),
             Told::Ready { .. } | Told::Refused { .. } => {}
             Told::ToolCall { response, call, .. } => {
                 assert_eq!(self.running.as_ref(), Some(response), "a call of an answer that is over");
@@ -89,7 +91,7 @@ impl Witness {
                 self.called.push(call.clone());
             }
             Told::Expires { .. } | Told::Ending { .. } | Told::Memory(_) => panic!("not a cascade's"),
-            Told::Resumed | Told::Spent { .. } => panic!("not a cascade's"),
+            Told::Resumed | Told::Spent { .. } | Told::Left | Told::SideCall { .. } => panic!("not a cascade's"),
         }
     }
 }

@@ -193,6 +193,55 @@ fn words_that_never_come_do_not_hold_the_turn_up() {
     assert_eq!(rig.heard(), [], "too late");
 }
 
+/// A turn whose words do not come in time, and one behind it that is being spoken.
+fn turn_behind_a_late_one() -> EarRig<Scribe> {
+    let mut rig = ear(&config());
+    rig.hear(500);
+    rig.end_turn();
+    rig.wait(Duration::from_secs(7));
+    assert_eq!(rig.heard(), [ended("")]);
+    rig.hear(500);
+    rig
+}
+
+#[test]
+fn words_that_come_too_late_do_not_join_the_next_turn() {
+    let mut rig = turn_behind_a_late_one();
+    rig.serve(&committed("Of old."));
+    rig.end_turn();
+    rig.serve(&committed("New."));
+    assert_eq!(rig.heard(), [ended("New.")], "while the next turn is spoken");
+    let mut rig = turn_behind_a_late_one();
+    rig.end_turn();
+    rig.serve(&committed("Of old."));
+    rig.serve(&partial("Ne"));
+    rig.serve(&committed("New."));
+    assert_eq!(rig.heard(), [words("Ne"), ended("New.")], "while the next turn waits for its words");
+    rig.hear(500);
+    rig.end_turn();
+    rig.serve(&committed("Newer."));
+    assert_eq!(rig.heard(), [ended("Newer.")]);
+}
+
+#[test]
+fn a_turn_behind_one_that_never_got_words_keeps_its_own() {
+    let mut rig = turn_behind_a_late_one();
+    rig.end_turn();
+    rig.serve(&committed("New."));
+    assert_eq!(rig.heard(), [], "they may be the late ones");
+    rig.wait(Duration::from_secs(7));
+    assert_eq!(rig.heard(), [ended("New.")]);
+    rig.hear(500);
+    rig.end_turn();
+    rig.serve(&committed("Newer."));
+    assert_eq!(rig.heard(), [ended("Newer.")], "and nothing is owed any more");
+    let mut rig = turn_behind_a_late_one();
+    rig.wait(Duration::from_secs(21));
+    rig.end_turn();
+    rig.serve(&committed("New."));
+    assert_eq!(rig.heard(), [ended("New.")], "so late no words come");
+}
+
 #[test]
 fn errors_end_the_connection_with_their_cause() {
     for (kind, cause) in [("auth_error", crate::Cause::Credential), ("quota_exceeded", crate::Cause::Quota)] {

@@ -38,6 +38,50 @@ fn a_close_without_an_error_is_told_by_its_reason() {
 }
 
 #[test]
+fn an_agent_that_ends_the_conversation_is_not_called_again_and_what_it_said_is_whole() {
+    let mut rig = Rig::ready(by_key());
+    rig.turn(500, "Goodbye");
+    rig.says("Goodbye!");
+    rig.sounds(300);
+    rig.take();
+    rig.input(Input::Closed { code: Some(1000), reason: "Conversation ended by agent" });
+    let outputs = rig.take();
+    assert!(outputs.contains(&Output::Event(Event::Left)), "{outputs:?}");
+    let has_failed = |output: &Output| matches!(output, Output::Event(Event::Fault(_)) | Output::Reconnect(_));
+    assert!(!outputs.iter().any(has_failed), "{outputs:?}");
+    let deliveries: Vec<Delivery> = rig.session.items().iter().map(|item| item.delivery).collect();
+    assert_eq!((deliveries, rig.session.unanswered()), (vec![Delivery::Answered, Delivery::Complete], 0));
+}
+
+#[test]
+fn what_was_said_as_the_agent_ended_the_conversation_waits() {
+    let mut rig = Rig::ready(by_key());
+    rig.serve(&error(1000, "", "The conversation was ended."));
+    rig.turn(500, "One more thing");
+    rig.input(Input::Closed { code: Some(1000), reason: "" });
+    assert!(rig.take().contains(&Output::Event(Event::Left)));
+    assert_eq!((rig.newest().delivery, rig.session.unanswered()), (Delivery::Kept, 1));
+}
+
+#[test]
+fn an_end_for_another_reason_is_not_the_agents_wish() {
+    let ends = [(Some(1000), "Maximum duration reached"), (Some(1002), "no user input"), (Some(1011), ""), (None, "")];
+    for (code, reason) in ends {
+        let mut rig = Rig::ready(by_key());
+        rig.input(Input::Closed { code, reason });
+        assert!(!rig.take().contains(&Output::Event(Event::Left)), "{code:?} {reason}");
+    }
+    let mut rig = Rig::ready(by_key());
+    rig.serve(&error(1000, "max_duration_exceeded", ""));
+    rig.input(Input::Closed { code: Some(1000), reason: "" });
+    assert_eq!(rig.faults().iter().map(|fault| fault.cause).collect::<Vec<_>>(), [Cause::Expired]);
+    let mut rig = Rig::new(by_key());
+    rig.input(Input::Opened);
+    rig.input(Input::Closed { code: Some(1000), reason: "" });
+    assert_eq!(rig.faults().len(), 1, "it was never there");
+}
+
+#[test]
 fn a_sound_format_that_is_not_spoken_here_is_told() {
     let mut rig = Rig::new(by_key());
     rig.input(Input::Opened);
