@@ -115,6 +115,14 @@ impl Rig {
         rig
     }
 
+    /// A ready session with a spoken question, which the provider has as `item_u`.
+    pub(crate) fn asked() -> Self {
+        let mut rig = Self::ready(config());
+        rig.turn(200);
+        rig.serve(server::committed("item_u", None));
+        rig
+    }
+
     pub(crate) fn connect(&mut self) {
         self.input(Input::Opened);
         self.serve(server::created());
