@@ -409,7 +409,7 @@ fn any_frame() -> BoxedStrategy<String> {
 }
 
 /// Few, for the daily run; `PROPTEST_CASES` asks for more.
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40)
 }
 

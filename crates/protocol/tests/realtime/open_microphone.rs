@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use protocol::{Config, Delivery, Detector, Event, Input, Role, Said, TurnTaking};
 
+use crate::chaos::cases;
 use crate::rig::{Rig, config, events, faults, has_flush, played, reconnects};
 use crate::server;
 
@@ -414,4 +416,73 @@ fn a_turn_that_ends_and_is_not_taken_means_a_dead_connection() {
     rig.wait(Duration::from_secs(10));
     assert!(reconnects(&rig.take()));
     assert_eq!(rig.items()[0].delivery, Delivery::Kept);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Frames of 20 ms.
+    Speak(usize),
+    Hush(usize),
+    Connect,
+    Lose,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (5_usize..60).prop_map(Step::Speak),
+        4 => (5_usize..80).prop_map(Step::Hush),
+        1 => Just(Step::Connect),
+        2 => Just(Step::Lose),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_said_between_connections_is_listed_once_and_in_order(steps in prop::collection::vec(step(), 1..40)) {
+        let mut rig = Rig::new(open());
+        // Frames that the provider still hears, without noticing anything, before its connection is lost.
+        let mut left = 0_usize;
+        let (mut frame, mut said) = (0_i16, Vec::new());
+        for step in steps {
+            match step {
+                Step::Speak(count) | Step::Hush(count) => {
+                    let is_voice = matches!(step, Step::Speak(_));
+                    rig.input(Input::Voice(is_voice));
+                    // Less is a cough.
+                    let is_turn = is_voice && left == 0 && count >= 15;
+                    for _ in 0..count {
+                        frame += 1;
+                        rig.input(Input::Audio(&[frame; 480]));
+                        said.extend(is_turn.then_some(frame));
+                        left = left.saturating_sub(1);
+                        if left == 0 {
+                            rig.drop_connection();
+                        }
+                    }
+                }
+                Step::Connect if left == 0 => {
+                    rig.connect();
+                    left = 50;
+                }
+                Step::Connect => {}
+                Step::Lose => {
+                    rig.drop_connection();
+                    left = 0;
+                }
+            }
+        }
+        rig.drop_connection();
+        rig.input(Input::Release);
+        let mut kept = Vec::new();
+        for item in rig.items() {
+            let mut pcm = rig.session.utterance(item.id, 0).unwrap();
+            pcm.dedup();
+            kept.extend(pcm);
+        }
+        prop_assert!(kept.is_sorted_by(|one, next| one < next), "{kept:?}");
+        let lost: Vec<i16> = said.into_iter().filter(|frame| !kept.contains(frame)).collect();
+        prop_assert!(lost.is_empty(), "{lost:?} is not in {kept:?}");
+    }
 }
