@@ -5,17 +5,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::{
-    Config, Delivery, Detector, Event, Input, ItemId, Leg, Message, Output, Received, Role, Said, TurnTaking,
-};
+use protocol::{Config, Delivery, Event, Input, ItemId, Leg, Message, Output, Received, Role, Said};
 use serde_json::{Value, json};
 
 use crate::honest::{Provider, noise};
-use crate::rig::{Rig, config};
+use crate::rig::{self, Rig, config};
 use crate::server;
 
 fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..push() }
+    crate::tools::with_lights(rig::open())
 }
 
 fn push() -> Config {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use async_openai::types::realtime::RealtimeClientEvent;
 use jsonschema::Validator;
 use protocol::{
-    Config, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription, TurnTaking, Wire,
+    Config, Detector, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription,
+    TurnTaking, Wire,
 };
 use serde_json::{Value, json};
 
@@ -90,6 +91,11 @@ pub(crate) fn config() -> Config {
         reasoning_effort: None,
         tools: Vec::new(),
     }
+}
+
+/// With an open microphone.
+pub(crate) fn open() -> Config {
+    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
 }
 
 pub(crate) struct Rig {
