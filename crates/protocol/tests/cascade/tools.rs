@@ -20,15 +20,19 @@ fn calls(rig: &mut Rig, words: &str, name: &str) {
     rig.think(Thought::Done);
 }
 
-/// A spoken turn that is answered with a call.
-fn waiting(turn_taking: TurnTaking) -> (Rig, ItemId) {
-    let mut rig = Rig::new(turn_taking);
+fn speak(rig: &mut Rig, turn_taking: TurnTaking) {
     if turn_taking == OPEN {
         rig.hum(600);
         rig.hush(600);
     } else {
         rig.turn();
     }
+}
+
+/// A spoken turn that is answered with a call.
+fn waiting(turn_taking: TurnTaking) -> (Rig, ItemId) {
+    let mut rig = Rig::new(turn_taking);
+    speak(&mut rig, turn_taking);
     rig.understand("Light, please.");
     calls(&mut rig, "", "light");
     let item = rig.called[0].0;
@@ -114,12 +118,7 @@ fn a_model_that_only_calls_is_stopped_at_last() {
 fn a_user_who_speaks_on_waits_for_no_tool_and_the_model_learns_of_it() {
     for turn_taking in [TurnTaking::PushToTalk, OPEN] {
         let (mut rig, item) = waiting(turn_taking);
-        if turn_taking == OPEN {
-            rig.hum(600);
-            rig.hush(600);
-        } else {
-            rig.turn();
-        }
+        speak(&mut rig, turn_taking);
         rig.understand("Never mind.");
         assert_eq!((outputs(&rig).len(), rig.questions.len()), (1, 2));
         rig.input(Input::ToolResult { item, output: "It is on." });

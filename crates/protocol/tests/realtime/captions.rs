@@ -7,9 +7,7 @@ use crate::server;
 
 #[test]
 fn the_users_words_stand_above_the_answer_even_if_they_come_after_it() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 100, "Fine, thanks."));
     rig.serve(server::user_caption_delta("item_u", "How are"));
     rig.serve(server::user_caption_delta("item_u", " you"));
@@ -26,9 +24,7 @@ fn the_users_words_stand_above_the_answer_even_if_they_come_after_it() {
 
 #[test]
 fn empty_and_failed_transcripts_are_final() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve(server::user_caption("item_u", ""));
     assert!(rig.items()[0].is_final);
     rig.turn(200);
@@ -41,9 +37,7 @@ fn empty_and_failed_transcripts_are_final() {
 
 #[test]
 fn items_stand_where_the_server_puts_them() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve_all(server::answer_begins("resp_1", "item_a", Some("item_u"), 100, "First."));
     rig.serve(server::item_added(server::assistant_item("item_b", "in_progress"), Some("item_a")));
     rig.serve(server::caption("resp_1", "item_b", "Second."));
@@ -129,9 +123,7 @@ fn beta_names_are_understood() {
 
 #[test]
 fn a_caption_has_no_marks_even_if_the_provider_writes_some() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve_all(server::answer_begins("resp_1", "item_a", Some("item_u"), 1_000, "It is **so"));
     assert_eq!(rig.items()[1].text, "It is so");
     rig.serve(server::caption("resp_1", "item_a", "** and `so`."));

@@ -5,17 +5,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::{
-    Config, Delivery, Detector, Event, Input, ItemId, Leg, Message, Output, Received, Role, Said, TurnTaking,
-};
+use protocol::{Config, Delivery, Event, Input, ItemId, Leg, Message, Output, Received, Role, Said};
 use serde_json::{Value, json};
 
 use crate::honest::{Provider, noise};
-use crate::rig::{Rig, config};
+use crate::rig::{self, Rig, config};
 use crate::server;
 
 fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..push() }
+    crate::tools::with_lights(rig::open())
 }
 
 fn push() -> Config {
@@ -409,7 +407,7 @@ fn any_frame() -> BoxedStrategy<String> {
 }
 
 /// Few, for the daily run; `PROPTEST_CASES` asks for more.
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40)
 }
 

@@ -89,9 +89,7 @@ fn a_failed_answer_keeps_the_question_and_tells_why() {
         ("server_error", None, Cause::Response),
     ];
     for (kind, code, cause) in cases {
-        let mut rig = Rig::ready(config());
-        rig.turn(200);
-        rig.serve(server::committed("item_u", None));
+        let mut rig = Rig::asked();
         rig.serve(server::response_created("resp_1"));
         rig.take();
         rig.take_sent();

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use protocol::{Config, Delivery, Detector, Input, TurnTaking};
+use protocol::{Delivery, Input};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, config, has_flush};
+use crate::rig::{Rig, config, has_flush, open};
 use crate::server;
-
-fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
-}
 
 /// Half a second of speech that the provider takes down.
 fn words(rig: &mut Rig, item: &str, at: u64) {

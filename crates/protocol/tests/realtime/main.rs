@@ -13,6 +13,7 @@ mod long;
 mod messages;
 mod open_microphone;
 mod opening;
+mod own_ear;
 mod push_to_talk;
 mod reconnecting;
 mod restored;

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use protocol::{Config, Delivery, Detector, Event, Input, Role, Said, TurnTaking};
+use protocol::{Delivery, Event, Input, Role};
 
-use crate::rig::{Rig, config, events, faults, has_flush, played, reconnects};
+use crate::rig::{Rig, config, events, has_flush, open, played, reconnects};
 use crate::server;
-
-fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
-}
 
 /// A second of speech that begins 400 ms into the stream; committed, not answered.
 fn speech(rig: &mut Rig) {
@@ -210,148 +206,6 @@ fn words_spoken_before_the_connection_stands_are_not_lost() {
     rig.speak(90_000);
     rig.connect();
     assert_eq!(rig.sent(), "session.update, append 60000", "but not without bound");
-}
-
-/// Speech as the caller's own detector hears it, and the pause behind it.
-fn heard_here(rig: &mut Rig, speech: usize, pause: usize) {
-    rig.input(Input::Voice(true));
-    rig.speak(speech);
-    rig.input(Input::Voice(false));
-    rig.speak(pause);
-}
-
-#[test]
-fn what_is_said_without_a_connection_is_kept_turn_by_turn() {
-    let mut rig = Rig::new(open());
-    rig.speak(5_000);
-    heard_here(&mut rig, 1_000, 1_500);
-    heard_here(&mut rig, 2_000, 200);
-    let items = rig.items();
-    assert_eq!(items.iter().map(|item| item.delivery).collect::<Vec<_>>(), [Delivery::Kept, Delivery::Recording]);
-    let first = items[0].duration.as_millis();
-    assert!((1_500..=2_600).contains(&first), "half a second before it and the pause that ended it: {first} ms");
-    rig.drop_connection();
-    rig.input(Input::Release);
-    assert_eq!(rig.items()[1].delivery, Delivery::Kept, "hanging up keeps what was being said");
-    assert_eq!(rig.session.unanswered(), 2);
-
-    rig.take_sent();
-    rig.connect();
-    rig.serve(server::speech_started("item_u", 300));
-    rig.serve(server::committed("item_u", None));
-    rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes."));
-    assert_eq!(rig.session.unanswered(), 1, "the first one is answered");
-}
-
-#[test]
-fn a_turn_that_begins_without_a_connection_goes_on_with_it() {
-    let mut rig = Rig::new(open());
-    rig.speak(1_000);
-    rig.input(Input::Voice(true));
-    rig.speak(400);
-    assert_eq!(rig.items()[0].delivery, Delivery::Recording);
-    rig.connect();
-    assert_eq!(rig.sent(), "session.update, append 900", "with half a second from before it");
-    rig.serve(server::speech_started("item_u", 500));
-    rig.speak(300);
-    rig.serve(server::speech_stopped("item_u", 1_200));
-    rig.serve(server::committed("item_u", None));
-    assert_eq!(rig.items().len(), 1);
-}
-
-/// So many seconds, in large pieces.
-fn speak_long(rig: &mut Rig, seconds: usize) {
-    for _ in 0..seconds {
-        rig.input(Input::Audio(&[1_000; 24_000]));
-    }
-}
-
-#[test]
-fn a_turn_of_minutes_stays_whole_whichever_connections_die() {
-    let mut rig = Rig::new(open());
-    rig.input(Input::Voice(true));
-    speak_long(&mut rig, 70);
-    rig.connect();
-    let id = rig.items()[0].id;
-    assert_eq!(rig.session.utterance(id, 0).map(|pcm| pcm.len()), Some(70 * 24_000), "it can be kept meanwhile");
-    rig.drop_connection();
-    rig.connect();
-    rig.serve(server::speech_started("item_u", 0));
-    speak_long(&mut rig, 20);
-    rig.drop_connection();
-    rig.take_sent();
-    rig.connect();
-    assert_eq!(rig.sent(), "session.update, append 90000");
-    rig.serve(server::speech_started("item_v", 0));
-    speak_long(&mut rig, 5);
-    rig.serve(server::speech_stopped("item_v", 95_000));
-    rig.serve(server::committed("item_v", None));
-    assert_eq!(rig.items()[0].duration, Duration::from_secs(95));
-}
-
-#[test]
-fn a_room_that_talks_for_hours_without_a_connection_does_not_fill_the_memory() {
-    let mut rig = Rig::new(open());
-    rig.input(Input::Voice(true));
-    speak_long(&mut rig, 3_600);
-    let lengths: Vec<u64> = rig.items().iter().map(|item| item.duration.as_secs()).collect();
-    assert_eq!(lengths, [600, 600], "whole turns from their beginning");
-    assert_eq!(faults(&rig.take()).len(), 1, "the user is told that no more is kept, once");
-}
-
-#[test]
-fn what_is_sent_again_does_not_mix_with_a_turn_that_is_being_heard() {
-    let mut rig = Rig::new(open());
-    rig.input(Input::Restore(Said::Spoken(&[500; 12_000])));
-    rig.input(Input::Voice(true));
-    rig.speak(600);
-    rig.connect();
-    rig.input(Input::Resend);
-    rig.speak(200);
-    assert_eq!(rig.sent(), "session.update, append 800", "the turn that goes on");
-    rig.serve(server::speech_started("item_u", 0));
-    rig.serve(server::speech_stopped("item_u", 700));
-    rig.serve(server::committed("item_u", None));
-    rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes."));
-    assert_eq!(rig.sent(), "append 1300", "then the old one, with silence behind it");
-    rig.serve(server::speech_started("item_v", 800));
-    rig.serve(server::committed("item_v", None));
-    rig.serve_all(server::answer("resp_2", "item_b", Some("item_v"), 500, "And yes."));
-    assert_eq!(rig.session.unanswered(), 0);
-}
-
-#[test]
-fn a_cough_without_a_connection_is_no_turn() {
-    let mut rig = Rig::new(open());
-    heard_here(&mut rig, 200, 3_000);
-    heard_here(&mut rig, 200, 3_000);
-    assert!(rig.items().is_empty());
-}
-
-#[test]
-fn a_turn_from_before_the_connection_that_nobody_notices_waits_for_the_user() {
-    let mut rig = Rig::new(open());
-    rig.input(Input::Voice(true));
-    rig.speak(600);
-    rig.connect();
-    rig.input(Input::Voice(false));
-    rig.speak(3_500);
-    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
-    rig.take_sent();
-    rig.speak(100);
-    assert_eq!(rig.sent(), "append 100", "and the microphone is open");
-}
-
-#[test]
-fn a_held_floor_is_one_turn_however_long_its_pauses() {
-    let mut rig = Rig::new(open());
-    rig.input(Input::HoldFloor(true));
-    heard_here(&mut rig, 1_000, 8_000);
-    heard_here(&mut rig, 1_000, 100);
-    assert_eq!(rig.items().len(), 1);
-    rig.input(Input::HoldFloor(false));
-    rig.speak(3_000);
-    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
 }
 
 #[test]

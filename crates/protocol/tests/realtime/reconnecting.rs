@@ -9,9 +9,7 @@ use crate::server;
 
 #[test]
 fn the_conversation_is_replayed_as_text_before_anything_else() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 1_000, "one two three four"));
     rig.serve(server::user_caption("item_u", "Count."));
     let item = rig.items()[1].id;
@@ -116,9 +114,7 @@ fn a_turn_spoken_behind_one_that_waits_keeps_its_place() {
 
 #[test]
 fn half_an_answer_plays_out_and_its_question_is_asked_again() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.serve_all(server::answer_begins("resp_1", "item_a", Some("item_u"), 500, "Half an"));
     rig.take();
     rig.drop_connection();

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use protocol::{Config, Delivery, Detector, Input, Kind, Said, TurnTaking};
+use protocol::{Delivery, Input, Kind, Said};
 
-use crate::rig::{Rig, config};
+use crate::rig::{Rig, config, open};
 use crate::server;
-
-fn open() -> Config {
-    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
-}
 
 #[test]
 fn what_is_restored_stands_first_in_its_order_and_waits_for_the_user() {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use async_openai::types::realtime::RealtimeClientEvent;
 use jsonschema::Validator;
 use protocol::{
-    Config, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription, TurnTaking, Wire,
+    Config, Detector, Event, Fault, Input, Item, ItemId, Leg, Message, Output, Received, Session, Transcription,
+    TurnTaking, Wire,
 };
 use serde_json::{Value, json};
 
@@ -92,6 +93,11 @@ pub(crate) fn config() -> Config {
     }
 }
 
+/// With an open microphone.
+pub(crate) fn open() -> Config {
+    Config { turn_taking: TurnTaking::Open { detector: Detector::Silence, patience: 0.0 }, ..config() }
+}
+
 pub(crate) struct Rig {
     pub(crate) session: Session,
     pub(crate) now: Instant,
@@ -112,6 +118,14 @@ impl Rig {
         rig.connect();
         rig.take();
         rig.take_sent();
+        rig
+    }
+
+    /// A ready session with a spoken question, which the provider has as `item_u`.
+    pub(crate) fn asked() -> Self {
+        let mut rig = Self::ready(config());
+        rig.turn(200);
+        rig.serve(server::committed("item_u", None));
         rig
     }
 

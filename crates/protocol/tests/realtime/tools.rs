@@ -102,9 +102,7 @@ fn tool_calls_are_not_replayed() {
 
 #[test]
 fn a_model_that_only_calls_is_stopped_at_last() {
-    let mut rig = Rig::ready(config());
-    rig.turn(200);
-    rig.serve(server::committed("item_u", None));
+    let mut rig = Rig::asked();
     rig.take_sent();
     let mut creates = 0;
     for round in 0..20 {

@@ -220,14 +220,20 @@ fn called(wire: Wire, pieces: &[String]) -> Vec<(&'static str, String)> {
     events.into_iter().map(|(name, data)| (name, data.to_string())).collect()
 }
 
+/// A text in pieces, some of them empty.
+fn split(text: &str, mut cuts: Vec<usize>) -> Vec<String> {
+    let letters: Vec<char> = text.chars().collect();
+    cuts.extend([0, letters.len()]);
+    cuts.iter_mut().for_each(|cut| *cut = (*cut).min(letters.len()));
+    cuts.sort_unstable();
+    cuts.windows(2).map(|cut| letters[cut[0]..cut[1]].iter().collect()).collect()
+}
+
 proptest! {
     #[test]
     fn a_call_is_the_same_however_it_is_split(word in "[a-zä]{1,9}", cuts in vec(0_usize..30, 0..5)) {
         let arguments = json!({ "word": word }).to_string();
-        let letters: Vec<char> = arguments.chars().collect();
-        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(letters.len())).chain([0, letters.len()]).collect();
-        cuts.sort_unstable();
-        let pieces: Vec<String> = cuts.windows(2).map(|cut| letters[cut[0]..cut[1]].iter().collect()).collect();
+        let pieces = split(&arguments, cuts);
         for wire in WIRES {
             let (told, end) = read(wire, &called(wire, &pieces));
             let call = ToolCall { id: "c1".into(), name: "light".into(), arguments: arguments.clone(), seal: None };
@@ -237,10 +243,7 @@ proptest! {
 
     #[test]
     fn text_is_the_same_however_it_is_split(text in "\\PC{1,40}", cuts in vec(0_usize..40, 0..5)) {
-        let letters: Vec<char> = text.chars().collect();
-        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(letters.len())).chain([0, letters.len()]).collect();
-        cuts.sort_unstable();
-        let pieces: Vec<String> = cuts.windows(2).map(|cut| letters[cut[0]..cut[1]].iter().collect()).collect();
+        let pieces = split(&text, cuts);
         for wire in WIRES {
             let (told, end) = read(wire, &written(wire, &pieces));
             prop_assert_eq!(&told.text, &text);
