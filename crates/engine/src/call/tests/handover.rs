@@ -97,6 +97,45 @@ async fn a_provider_that_refuses_in_mid_call_is_stood_in_for() {
     assert_eq!(provider.record().count("response.create"), 1, "it was asked once, and refused over an open connection");
 }
 
+/// A call whose provider has begun to answer when it says that the credit is spent.
+async fn cut_off(stand_ins: &[&str]) -> (Rig, Emulator, Emulator) {
+    let partner = practice().await;
+    // Another seed: no two providers give their answers the same ids.
+    let provider = Emulator::start(Script { seed: 7, ..Script::default().answer(Answer::Hold) }).await.unwrap();
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": stand_ins } }));
+    rig.call.say("Hello", &mut rig.board);
+    rig.until("it begins to answer", |now| {
+        now.call.talk == Talk::Thinking && provider.record().count("response.create") == 1
+    })
+    .await;
+    provider.inject(emulator::Command::Event(json!({
+        "type": "error",
+        "error": { "type": "insufficient_quota", "code": "insufficient_quota", "message": "no credit" },
+    })));
+    rig.until("it is told", |now| problem(now) == Some(Code::Quota)).await;
+    assert!(rig.call.is_answering, "nobody stands in before the answer ends");
+    (rig, provider, partner)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stands_in_once_the_user_has_hung_up() {
+    let (mut rig, _provider, partner) = cut_off(&["practice"]).await;
+    rig.call.hang_up(&mut rig.board);
+    let now = rig.now();
+    assert_eq!((now.call.link, now.call.provider), (Link::Idle, Provider::Openai));
+    assert!(partner.record().connections.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_refusal_is_stood_in_for_once() {
+    let (mut rig, provider, partner) = cut_off(&["practice", "google"]).await;
+    provider.inject(emulator::Command::Cut);
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.provider, partner.record().count("response.create")), (Provider::Practice, 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_out_of_reach_is_stood_in_for() {
     let partner = practice().await;
