@@ -17,6 +17,14 @@ async fn creditless() -> Emulator {
     Emulator::start(Script { keys, ..Script::openai() }).await.unwrap()
 }
 
+/// A call with that one, beside the practice partner.
+async fn refused() -> (Rig, [Emulator; 2]) {
+    let (partner, provider) = (practice().await, creditless().await);
+    let rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    (rig, [partner, provider])
+}
+
 impl Rig {
     /// Every state of the connection that shells were told of since the last look.
     fn links(&mut self) -> Vec<Link> {
@@ -66,10 +74,7 @@ async fn what_is_being_answered_is_answered_before_another_voice_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_voice_that_fails_is_stood_in_for_and_the_question_goes_along() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.configure(json!({ "call": { "stand_ins": ["openai", "practice"] } }));
     rig.call.press(&mut rig.board);
     rig.until("something is said", |now| !now.items.is_empty()).await;
@@ -152,10 +157,7 @@ async fn a_provider_out_of_reach_is_stood_in_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_microphone_that_nobody_serves_is_closed() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.configure(open());
     rig.call.start(&mut rig.board);
     rig.until("it is told", |now| now.problem.is_some() && now.call.is_armed).await;
@@ -167,10 +169,7 @@ async fn an_open_microphone_that_nobody_serves_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_stand_in_a_failure_is_told() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("it is told", |now| now.problem.is_some()).await;
     assert_eq!((problem(&now), now.call.provider), (Some(Code::Quota), Provider::Openai));
