@@ -338,6 +338,24 @@ async fn a_turn_that_was_taken_back_is_in_no_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_can_be_taken_back_from_a_conversation_that_was_left_and_opened_again() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    for id in [7, 8] {
+        let said = item(id, Role::User, "something", Delivery::Answered);
+        rig.orders.send(Order::Spoken { item: Box::new(said), call_at: 1000 }).await.unwrap();
+    }
+    let now = rig.until("both turns", |now| now.messages.len() == 2).await;
+    let id = now.chat.conversation.unwrap();
+    rig.send(Command::NewChat).await;
+    rig.until("it is left", |now| now.chat.conversation.is_none()).await;
+    rig.send(Command::OpenConversation { id }).await;
+    rig.until("it is open again", |now| now.chat.conversation == Some(id) && now.messages.len() == 2).await;
+    rig.orders.send(Order::Unspoken(8)).await.unwrap();
+    rig.until("one turn", |now| now.messages.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spoken_conversation_is_named_after_its_first_words() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));
