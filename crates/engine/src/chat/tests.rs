@@ -405,7 +405,8 @@ async fn drafts_presets_and_exports_are_kept() {
     rig.ask("a question").await;
     rig.until_quiet(2).await;
     assert!(fakes.record().requests[0].body.to_string().contains("Be brief."));
-    let file = rig.folder.path().join("talk.md");
+    let place = rig.folder.path().to_owned();
+    let file = place.join("talk.md");
     let path = file.display().to_string();
     let mut export = async |path: &str, replaces| {
         let path = path.to_owned();
@@ -424,10 +425,17 @@ async fn drafts_presets_and_exports_are_kept() {
     std::fs::write(&file, "of somebody else").unwrap();
     assert_ne!(export(&path, false).await, "", "what is there is not overwritten unasked");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "of somebody else");
+    let own = place.join("talk.md.part");
+    std::fs::write(&own, "of the user").unwrap();
     assert_eq!(export(&path, true).await, "");
     assert!(std::fs::read_to_string(&file).unwrap().contains("a question"));
-    let names = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name());
-    assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".part")), "nothing is left over");
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), "of the user");
+    let folder = place.join("folder.md");
+    std::fs::create_dir_all(folder.join("full")).unwrap();
+    assert_ne!(export(&folder.display().to_string(), true).await, "");
+    let files = std::fs::read_dir(place).unwrap().flatten().map(|entry| entry.path());
+    let parts = files.filter(|file| file.extension().is_some_and(|ending| ending == "part"));
+    assert_eq!(parts.collect::<Vec<_>>(), [own], "nothing is left over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
