@@ -318,6 +318,22 @@ async fn spoken_turns_stand_in_the_same_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_long_conversation_only_what_is_new_is_told() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    let say = |id| item(id, Role::User, "something", Delivery::Answered);
+    rig.orders.send(Order::Spoken { item: Box::new(say(7)), call_at: 1000 }).await.unwrap();
+    rig.until_quiet(1).await;
+    rig.orders.send(Order::Spoken { item: Box::new(say(8)), call_at: 1000 }).await.unwrap();
+    let told = loop {
+        if let Change::ChatMessage(message) = rig.changes.recv().await.unwrap() {
+            break message;
+        }
+    };
+    assert_eq!(told.item, Some(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_was_taken_back_is_in_no_history() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));
