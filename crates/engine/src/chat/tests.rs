@@ -6,11 +6,12 @@ mod pictures;
 
 use std::time::Duration;
 
-use emulator::chat::{Answer, Fakes, Fault, FaultKind, Pace, Script};
+use emulator::chat::{Answer, Fakes, Fault, FaultKind, Finish, Pace, Script};
+use gateway::Purpose;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Desk, Order};
+use super::{Aside, Desk, Order};
 use crate::api::{
     About, Change, ChatMessage, Command, Delivery, Event, ExportFormat, FailureKind, Item, Kind, MessageState, Role,
     Snapshot, Target,
@@ -20,7 +21,7 @@ use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Net, NetOptions};
 use crate::picture::Studio;
-use crate::text::{self, Shelf};
+use crate::text::{self, Shelf, Text};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -33,6 +34,7 @@ struct Rig {
     board: Board,
     events: broadcast::Receiver<Event>,
     settings: watch::Sender<Settings>,
+    text: Text,
     _practice: watch::Sender<String>,
     folder: tempfile::TempDir,
 }
@@ -62,11 +64,11 @@ impl Rig {
         let in_force = watch::Sender::new(settings.clone());
         let exports = folder.path().join("exports");
         let studio = Studio::new(net, keyring.clone());
-        let (orders, changes) = Desk::start(text, keyring, studio, in_force.subscribe(), exports);
+        let (orders, changes) = Desk::start(text.clone(), keyring, studio, in_force.subscribe(), exports);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call(), settings, Vec::new(), about);
-        Self { orders, changes, board, events, settings: in_force, _practice: url, folder }
+        Self { orders, changes, board, events, settings: in_force, text, _practice: url, folder }
     }
 
     async fn send(&self, command: Command) {
@@ -467,4 +469,17 @@ async fn a_change_of_the_model_counts_for_the_next_question() {
     rig.ask("two").await;
     let messages = rig.until_quiet(4).await;
     assert_eq!(messages[3].target.as_ref().unwrap().provider, "mistral");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_on_the_side_is_whole_or_nothing() {
+    for (finish, expected) in [(Finish::Stop, Some("One two.")), (Finish::Length, None)] {
+        let fakes = fakes(Script::default().answer(Answer::say("One two.").ending(finish))).await;
+        let rig = Rig::new(&fakes, &json!({ "chat": { "effort": "high", "temperature": 1.5 } }));
+        let settings = rig.settings.borrow().clone();
+        let aside = Aside { task: "Count.".into(), purpose: Purpose::Summary, most: 10, conversation: None };
+        assert_eq!(aside.ask(&rig.text, &settings).await.as_deref(), expected, "{finish:?}");
+        let asked = fakes.record().requests.pop().unwrap().body;
+        assert!(asked["reasoning_effort"].is_null() && asked["temperature"].is_null(), "{asked}");
+    }
 }
