@@ -284,13 +284,13 @@ function trouble(item, app) {
       h('button', { type: 'button', class: 'button small', onclick: () => app.send({ do: 'forget', id: item.id }) }, 'Remove')));
 }
 
-/** Says each whole text once, politely; what was there at the start stays unsaid. */
-function announcer() {
+/** Says each whole text once, politely; what was there at the start stays unsaid. Another conversation has the same ids. */
+export function announcer() {
   /** @type {Set<number> | null} */
   let said = null;
   return (/** @type {Item[]} */ items, /** @type {Map<number, string>} */ speakers) => {
     const whole = items.filter((item) => item.is_final && item.text && item.delivery !== 'arriving' && item.delivery !== 'recording');
-    if (said === null) { said = new Set(whole.map((item) => item.id)); return; }
+    if (said === null || items.length === 0) { said = new Set(whole.map((item) => item.id)); return; }
     for (const item of whole) {
       if (said.has(item.id)) continue;
       said.add(item.id);

@@ -119,7 +119,7 @@ export function serversRow(app) {
     },
   }, 'Look for servers');
   const element = h('div', { class: 'row', 'data-setting': 'voice_servers' },
-    h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'Servers on this computer'), h('p', { class: 'about' }, 'Realtime and speech servers on their usual ports, such as LocalAI, Speaches or speech-to-speech. They get no key, and cost nothing.'), words),
+    h('div', { class: 'row-words' }, h('span', { class: 'label' }, 'Servers on this computer'), h('p', { class: 'about' }, 'Realtime and speech servers on their usual ports, such as LocalAI, Speaches or speech-to-speech. They are looked for without a key, and cost nothing.'), words),
     h('div', { class: 'row-control' }, list, look));
   /** @type {unknown} */
   let shown = null;

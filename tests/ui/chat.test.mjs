@@ -14,6 +14,7 @@ const { wordsFor } = await import('../../ui/failures.js');
 const { within } = await import('../../ui/fields.js');
 const { fileName, transferWords } = await import('../../ui/transfer.js');
 const { moved } = await import('../../ui/targets.js');
+const { announcer: teller } = await import('../../ui/timeline.js');
 
 test('money is told to the digits that count', () => {
   assert.deepEqual([0, 4_123_000, 412, 12_000_000, 1_234_000_000, 15_500_000_000].map(exact), ['$0', '$0.00412', '$0.000000412', '$0.012', '$1.23', '$15.50']);
@@ -209,6 +210,15 @@ test('an old answer, a spoken one and the user’s own words are not said again'
   const whole = (id, more) => ({ id, role: 'assistant', text: 'Words.', state: 'done', target, item: null, is_voice: false, at: 0, ...more });
   narrate([whole(1), whole(2, { at: 99_000, is_voice: true }), whole(3, { at: 99_000, item: 4 }), whole(4, { at: 99_000, role: 'user' })]);
   assert.equal(announcer.childNodes.length, 0);
+});
+
+test('what is spoken is said once, in a new conversation with the same ids too', () => {
+  announcer.replaceChildren();
+  const tell = teller();
+  const said = (id, text) => ({ id, role: 'assistant', kind: 'spoken', text, is_final: true, delivery: 'complete' });
+  const speakers = new Map([[1, 'Ada'], [2, 'Ada']]);
+  for (const items of [[said(1, 'Old.')], [said(1, 'Old.'), said(2, 'One.')], [said(1, 'Old.'), said(2, 'One.')], [], [said(1, 'Anew.')]]) tell(items, speakers);
+  assert.deepEqual(announcer.childNodes.map((line) => line.textContent), ['Ada: One.', 'Ada: Anew.']);
 });
 
 test('an export or import says how it ended, and nothing before', () => {

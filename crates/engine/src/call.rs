@@ -281,6 +281,7 @@ impl Call {
         if board.settings().call.mode == Mode::Open {
             self.input(Input::Release, board);
             self.input(Input::HoldFloor(false), board);
+            self.input(Input::Voice(false), board); // nobody is heard any more
         }
         self.link.settle();
         self.handover = None;

@@ -185,6 +185,9 @@ impl Core {
             self.board.set_problem(Some(Problem { code: Code::SettingsDamaged, detail: damage.join("; ") }));
         }
         loop {
+            if self.call.is_forgotten(&mut self.board) || self.call.has_ended() {
+                self.hang_up();
+            }
             self.pass_on();
             tokio::select! {
                 biased;
@@ -199,9 +202,6 @@ impl Core {
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
-                    if self.call.is_forgotten(&mut self.board) || self.call.has_ended() {
-                        self.hang_up();
-                    }
                     self.look_at_microphone();
                     self.look_at_pair();
                 }

@@ -26,11 +26,12 @@ pub(crate) async fn find(net: &Net, ports: &[(u16, &str)], model: &str) -> Vec<V
 
 async fn look(net: &Net, port: u16, name: &str, model: &str) -> Option<VoiceServer> {
     let address = format!("http://127.0.0.1:{port}/v1");
-    let (is_realtime, listens, speaks) = tokio::join!(
-        is_realtime(net, &address, model),
-        has(net, format!("{address}/audio/transcriptions")),
-        has(net, format!("{address}/audio/speech")),
-    );
+    let page = |name: &str| read(net, format!("{address}/audio/{name}"));
+    let (is_realtime, transcriptions, speech, nothing) =
+        tokio::join!(is_realtime(net, &address, model), page("transcriptions"), page("speech"), page("nothing"));
+    // A page that only takes what is posted refuses to be read, and says so in another way than one that is not there.
+    let is_there = |status: Option<u16>| [400, 405, 415, 422].map(Some).contains(&status) && status != nothing;
+    let (listens, speaks) = (is_there(transcriptions), is_there(speech));
     let is_any = is_realtime || listens || speaks;
     is_any.then(|| VoiceServer { name: name.to_owned(), address, is_realtime, listens, speaks })
 }
@@ -43,18 +44,17 @@ async fn is_realtime(net: &Net, address: &str, model: &str) -> bool {
     net.connect(&dial, LIMIT).await.is_ok()
 }
 
-/// Whether something would be done there if it were asked properly: a page that only takes what is posted refuses to be
-/// read, and says so in another way than one that is not there.
-async fn has(net: &Net, url: String) -> bool {
+/// How a page answers, if it does.
+async fn read(net: &Net, url: String) -> Option<u16> {
     let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: Vec::new().into() };
-    let answer = timeout(LIMIT, net.send(request)).await;
-    matches!(answer, Ok(Ok(response)) if [400, 405, 415, 422].contains(&response.status))
+    Some(timeout(LIMIT, net.send(request)).await.ok()?.ok()?.status)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use axum::Router;
+    use axum::http::StatusCode;
     use axum::routing::{get, post};
     use emulator::{Emulator, Script};
     use tokio::net::TcpListener;
@@ -97,13 +97,17 @@ mod tests {
 
     #[tokio::test]
     async fn other_servers_and_empty_ports_are_passed_over() {
-        // A page that answers everything, one that redirects, one without such pages, and a port that nobody has.
+        // A page that answers everything, one that redirects, two that refuse everything (as one that wants TLS does), one
+        // without such pages, and a port that nobody has.
         let pages = Router::new().fallback(get(|| async { "<html></html>" }));
         let moved = Router::new().fallback(get(|| async { axum::response::Redirect::to("/v1/audio/speech") }));
+        let refusing = |status: u16| Router::new().fallback(async move || StatusCode::from_u16(status).unwrap());
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let ports = [
             (serve(pages).await, "pages"),
             (serve(moved).await, "moved"),
+            (serve(refusing(400)).await, "bad"),
+            (serve(refusing(405)).await, "not allowed"),
             (serve(Router::new()).await, "none"),
             (closed, "closed"),
         ];

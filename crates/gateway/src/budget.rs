@@ -63,9 +63,17 @@ pub(crate) struct Wish {
     pub(crate) most: Option<u64>,
 }
 
+impl Wish {
+    /// Tokens of the longest answer.
+    fn longest(&self) -> u64 {
+        self.max_output.unwrap_or_else(|| LONGEST_ANSWER.min(self.most.unwrap_or(LONGEST_ANSWER)))
+    }
+}
+
 impl Reserves {
     /// Sets aside the most that a request can cost, with a shorter answer if that is what it takes. Fails with
-    /// [`FailureKind::Budget`] when not even that is left.
+    /// [`FailureKind::Budget`] when not even that is left. What costs nothing, such as a model of this computer, no
+    /// budget stops.
     pub(crate) async fn reserve(
         &self,
         budget: &Budget,
@@ -73,6 +81,10 @@ impl Reserves {
         price: &Price,
         wish: Wish,
     ) -> Result<(Allowance, Reserve), Failure> {
+        if most_cost(price, wish.input, wish.longest()) == Nanodollars::ZERO {
+            let allowance = Allowance { max_output: wish.max_output, ..Allowance::default() };
+            return Ok((allowance, self.keep(wish.conversation, Nanodollars::ZERO)));
+        }
         self.hold(budget, ledger, wish.conversation, |left| allow(price, wish, left)).await
     }
 
@@ -103,10 +115,14 @@ impl Reserves {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spent = ledger.spent(conversation).await?;
         let allowance = decide(left(budget, spent, conversation, &held)?)?;
+        Ok((allowance, self.keep(conversation, allowance.amount)))
+    }
+
+    fn keep(&self, conversation: Option<i64>, amount: Nanodollars) -> Reserve {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let id = held.iter().map(|held| held.id).max().map_or(0, |id| id + 1);
-        held.push(Held { id, conversation, amount: allowance.amount });
-        Ok((allowance, Reserve { id, held: Arc::clone(&self.held) }))
+        held.push(Held { id, conversation, amount });
+        Reserve { id, held: Arc::clone(&self.held) }
     }
 }
 
@@ -186,10 +202,7 @@ fn refused(message: &str) -> Failure {
 /// How much of the wish `left` pays for.
 fn allow(price: &Price, wish: Wish, left: Nanodollars) -> Result<Allowance, Failure> {
     let cost = |output| most_cost(price, wish.input, output);
-    let wanted = wish.max_output.unwrap_or_else(|| LONGEST_ANSWER.min(wish.most.unwrap_or(LONGEST_ANSWER)));
-    if cost(wanted) == Nanodollars::ZERO {
-        return Ok(Allowance { max_output: wish.max_output, is_capped: false, amount: Nanodollars::ZERO });
-    }
+    let wanted = wish.longest();
     if cost(wanted) <= left {
         return Ok(Allowance { max_output: Some(wanted), is_capped: false, amount: cost(wanted) });
     }
@@ -270,6 +283,16 @@ mod tests {
         let budget = Budget { conversation: dollars(1.0), ..Budget::default() };
         let elsewhere = Wish { conversation: None, ..WISH };
         assert!(Reserves::default().reserve(&budget, &book, &price, elsewhere).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_costs_nothing_is_asked_on_a_spent_budget_too() {
+        let spent = dollars(1.0).unwrap();
+        let book = Book(Spent { day: spent, ..Spent::default() });
+        let budget = Budget { day: dollars(0.5), ..Budget::default() };
+        let wish = Wish { max_output: None, ..WISH };
+        let (allowance, _reserve) = Reserves::default().reserve(&budget, &book, &Price::default(), wish).await.unwrap();
+        assert_eq!(allowance, Allowance::default());
     }
 
     #[tokio::test]

@@ -159,12 +159,19 @@ impl Account {
         turn(limits.longest_wait, |now| limiter.provider(id, rate, now)).await
     }
 
-    /// Sets aside what it can cost at most. The request cannot be shortened, so it must be allowed as it is.
+    /// Sets aside what it can cost at most. The request cannot be shortened, so it must be allowed as it is. Of one that
+    /// names no model nobody knows what it costs: it is stopped by a budget that is spent.
     async fn allow(&mut self, passage: &Passage) -> Result<(), Failure> {
         let (budget, target) = (self.settings.budget, &passage.target);
         let fields: Value = serde_json::from_slice(&passage.body).unwrap_or_default();
         self.input = prompt_tokens(&fields);
-        if !budget.is_set() || target.model.is_empty() {
+        if !budget.is_set() {
+            return Ok(());
+        }
+        let (reserves, ledger) = (&self.shared.reserves, &*self.shared.parts.ledger);
+        let is_local = provider(&target.provider).is_some_and(|provider| provider.is_local);
+        if target.model.is_empty() && !is_local {
+            self.reserve = Some(reserves.set_aside(&budget, ledger, None, Nanodollars::ZERO).await?);
             return Ok(());
         }
         let input = self.input * 3 / 2;
@@ -175,8 +182,7 @@ impl Account {
             max_output: limit_of(&passage.path, &fields),
             most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
         };
-        let ledger = &*self.shared.parts.ledger;
-        let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
+        let (allowance, reserve) = reserves.reserve(&budget, ledger, &price, wish).await?;
         if allowance.is_capped {
             let words = "The longest answer to this request would cost more than the budget leaves.";
             return Err(Failure::new(FailureKind::Budget, words));

@@ -126,6 +126,10 @@ async fn a_message_keeps_everything_that_is_told_about_it() {
     assert_eq!((found.failure, found.state, found.text.as_str()), (None, State::Done, "Hello"));
 }
 
+fn texts(thread: store::Thread) -> Vec<String> {
+    thread.messages.into_iter().map(|message| message.text).collect()
+}
+
 #[tokio::test]
 async fn an_edit_makes_a_branch_and_the_other_one_can_be_chosen_again() {
     let rig = Rig::new();
@@ -134,7 +138,6 @@ async fn an_edit_makes_a_branch_and_the_other_one_can_be_chosen_again() {
     let answer = rig.say(id, Some(question), "a").await;
     let more = rig.say(id, Some(answer), "m").await;
     let edited = rig.say(id, Some(question), "a2").await;
-    let texts = |thread: store::Thread| thread.messages.into_iter().map(|message| message.text).collect::<Vec<_>>();
 
     let thread = rig.store.thread(id).await.unwrap();
     assert_eq!(thread.conversation.leaf, Some(edited));
@@ -158,7 +161,6 @@ async fn what_follows_a_removed_message_stands_behind_what_came_before_it() {
     let question = rig.say(id, None, "q").await;
     let answer = rig.say(id, Some(question), "a quagga").await;
     let more = rig.say(id, Some(answer), "m").await;
-    let texts = |thread: store::Thread| thread.messages.into_iter().map(|message| message.text).collect::<Vec<_>>();
     assert_eq!(rig.store.remove(answer).await.unwrap(), Some(question));
     assert_eq!(texts(rig.store.thread(id).await.unwrap()), ["q", "m"]);
     let found = rig.store.list(Filter { query: "quagga".into(), ..Filter::default() }).await.unwrap();

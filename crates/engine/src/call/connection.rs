@@ -110,6 +110,7 @@ impl Call {
     pub(super) fn drop_connection(&mut self, board: &mut Board) {
         self.link.close();
         self.fault = None;
+        self.unserved = None;
         self.forget_connection(board);
         self.input(Input::Closed { code: None, reason: "" }, board);
     }

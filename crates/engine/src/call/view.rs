@@ -194,6 +194,7 @@ pub(crate) fn unix_ms() -> i64 {
 pub(crate) fn millis(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
+
 /// Model and voice as the user knows them.
 pub(super) fn names(settings: &Settings) -> (String, String) {
     let openai = &settings.providers.openai;

@@ -10,8 +10,7 @@ use crate::board::Board;
 use crate::latency::Answered;
 
 use super::Call;
-use super::view::names;
-use super::view::{millis, unix_ms};
+use super::view::{millis, names, unix_ms};
 
 /// The watch of the present turn.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! where the user allows it.
 
 use gateway::{Order, Piece, Purpose, Target};
-use protocol::chat::{Delta, Part, Speaker};
+use protocol::chat::{Delta, Finish, Part, Speaker};
 
 use super::question;
 use crate::config::Settings;
@@ -32,7 +32,8 @@ impl Aside {
         ask.purpose = self.purpose;
         ask.spares = Vec::new();
         ask.request.max_output = Some(self.most);
-        ask.request.temperature = None;
+        // What the user set for another model.
+        (ask.request.temperature, ask.request.effort) = (None, None);
         if let Some(first) = ask.order.targets().first().cloned() {
             let models = text.gateway().known_models(&first.provider);
             let cheapest = models.into_iter().filter_map(|model| Some((model.price?.output, model.id))).min();
@@ -45,7 +46,7 @@ impl Aside {
         while let Some(piece) = pieces.recv().await {
             match piece {
                 Piece::Delta(Delta::Text(more)) => answer.push_str(&more),
-                Piece::Receipt(_) => is_whole = true,
+                Piece::Receipt(receipt) => is_whole = receipt.finish != Some(Finish::Length),
                 Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => {}
                 Piece::Failed(..) => return None,
             }

@@ -15,6 +15,7 @@ use super::{Desk, Done};
 use crate::api::{Change, ChatMessage, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
 use crate::call::unix_ms;
 use crate::config::Settings;
+use crate::net;
 use crate::text::Text;
 
 /// Most conversations in a list; the search finds the others.
@@ -200,15 +201,14 @@ pub(crate) async fn export(
     if !replaces {
         return write(store, ids, format, path).await;
     }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    let part = PathBuf::from(name);
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", net::random()));
+    let part = PathBuf::from(part);
     write(store, ids, format, &part).await?;
-    Ok(std::fs::rename(part, path)?)
+    std::fs::rename(&part, path).map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        error.into()
+    })
 }
 
 /// Into a new file; what could not be finished is taken away.

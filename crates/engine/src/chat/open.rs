@@ -13,6 +13,7 @@ use crate::api::{self, Attachment, Change, ChatFailure, ChatMessage, Citation, M
 /// The messages of the chosen branch.
 #[derive(Debug, Default)]
 pub(super) struct Open {
+    /// As shells were told of them.
     pub(super) messages: Vec<ChatMessage>,
     /// The system prompt of the settings that a new conversation began with.
     pub(super) system_of_settings: String,
@@ -80,11 +81,12 @@ impl Desk {
             let files = self.files(store, &message).await?;
             messages.push(self.view(message, files));
         }
-        self.open.messages = messages;
+        let told = std::mem::replace(&mut self.open.messages, messages);
+        let told: BTreeMap<i64, ChatMessage> = told.into_iter().map(|message| (message.id, message)).collect();
         self.mark_answering();
         self.estimate();
         self.tell_chat().await;
-        for message in &self.open.messages {
+        for message in self.open.messages.iter().filter(|message| told.get(&message.id) != Some(*message)) {
             self.tell(Change::ChatMessage(message.clone())).await;
         }
         Ok(())

@@ -6,11 +6,12 @@ mod pictures;
 
 use std::time::Duration;
 
-use emulator::chat::{Answer, Fakes, Fault, FaultKind, Pace, Script};
+use emulator::chat::{Answer, Fakes, Fault, FaultKind, Finish, Pace, Script};
+use gateway::Purpose;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Desk, Order};
+use super::{Aside, Desk, Order};
 use crate::api::{
     About, Change, ChatMessage, Command, Delivery, Event, ExportFormat, FailureKind, Item, Kind, MessageState, Role,
     Snapshot, Target,
@@ -20,7 +21,7 @@ use crate::config::{self, Settings};
 use crate::credential::Credentials;
 use crate::net::{Net, NetOptions};
 use crate::picture::Studio;
-use crate::text::{self, Shelf};
+use crate::text::{self, Shelf, Text};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -33,6 +34,7 @@ struct Rig {
     board: Board,
     events: broadcast::Receiver<Event>,
     settings: watch::Sender<Settings>,
+    text: Text,
     _practice: watch::Sender<String>,
     folder: tempfile::TempDir,
 }
@@ -62,11 +64,11 @@ impl Rig {
         let in_force = watch::Sender::new(settings.clone());
         let exports = folder.path().join("exports");
         let studio = Studio::new(net, keyring.clone());
-        let (orders, changes) = Desk::start(text, keyring, studio, in_force.subscribe(), exports);
+        let (orders, changes) = Desk::start(text.clone(), keyring, studio, in_force.subscribe(), exports);
         let (sender, events) = broadcast::channel(4096);
         let about = About { version: String::new(), settings: String::new(), log: String::new() };
         let board = Board::new(sender, call(), settings, Vec::new(), about);
-        Self { orders, changes, board, events, settings: in_force, _practice: url, folder }
+        Self { orders, changes, board, events, settings: in_force, text, _practice: url, folder }
     }
 
     async fn send(&self, command: Command) {
@@ -318,6 +320,22 @@ async fn spoken_turns_stand_in_the_same_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_long_conversation_only_what_is_new_is_told() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    let say = |id| item(id, Role::User, "something", Delivery::Answered);
+    rig.orders.send(Order::Spoken { item: Box::new(say(7)), call_at: 1000 }).await.unwrap();
+    rig.until_quiet(1).await;
+    rig.orders.send(Order::Spoken { item: Box::new(say(8)), call_at: 1000 }).await.unwrap();
+    let told = loop {
+        if let Change::ChatMessage(message) = rig.changes.recv().await.unwrap() {
+            break message;
+        }
+    };
+    assert_eq!(told.item, Some(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_was_taken_back_is_in_no_history() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));
@@ -335,6 +353,24 @@ async fn a_turn_that_was_taken_back_is_in_no_history() {
     let record = fakes.record();
     let asked = record.requests.last().unwrap().body.to_string();
     assert!(asked.contains("a first turn") && !asked.contains("slip"), "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_can_be_taken_back_from_a_conversation_that_was_left_and_opened_again() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    for id in [7, 8] {
+        let said = item(id, Role::User, "something", Delivery::Answered);
+        rig.orders.send(Order::Spoken { item: Box::new(said), call_at: 1000 }).await.unwrap();
+    }
+    let now = rig.until("both turns", |now| now.messages.len() == 2).await;
+    let id = now.chat.conversation.unwrap();
+    rig.send(Command::NewChat).await;
+    rig.until("it is left", |now| now.chat.conversation.is_none()).await;
+    rig.send(Command::OpenConversation { id }).await;
+    rig.until("it is open again", |now| now.chat.conversation == Some(id) && now.messages.len() == 2).await;
+    rig.orders.send(Order::Unspoken(8)).await.unwrap();
+    rig.until("one turn", |now| now.messages.len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -387,7 +423,8 @@ async fn drafts_presets_and_exports_are_kept() {
     rig.ask("a question").await;
     rig.until_quiet(2).await;
     assert!(fakes.record().requests[0].body.to_string().contains("Be brief."));
-    let file = rig.folder.path().join("talk.md");
+    let place = rig.folder.path().to_owned();
+    let file = place.join("talk.md");
     let path = file.display().to_string();
     let mut export = async |path: &str, replaces| {
         let path = path.to_owned();
@@ -406,10 +443,17 @@ async fn drafts_presets_and_exports_are_kept() {
     std::fs::write(&file, "of somebody else").unwrap();
     assert_ne!(export(&path, false).await, "", "what is there is not overwritten unasked");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "of somebody else");
+    let own = place.join("talk.md.part");
+    std::fs::write(&own, "of the user").unwrap();
     assert_eq!(export(&path, true).await, "");
     assert!(std::fs::read_to_string(&file).unwrap().contains("a question"));
-    let names = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name());
-    assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".part")), "nothing is left over");
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), "of the user");
+    let folder = place.join("folder.md");
+    std::fs::create_dir_all(folder.join("full")).unwrap();
+    assert_ne!(export(&folder.display().to_string(), true).await, "");
+    let files = std::fs::read_dir(place).unwrap().flatten().map(|entry| entry.path());
+    let parts = files.filter(|file| file.extension().is_some_and(|ending| ending == "part"));
+    assert_eq!(parts.collect::<Vec<_>>(), [own], "nothing is left over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -425,4 +469,17 @@ async fn a_change_of_the_model_counts_for_the_next_question() {
     rig.ask("two").await;
     let messages = rig.until_quiet(4).await;
     assert_eq!(messages[3].target.as_ref().unwrap().provider, "mistral");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_on_the_side_is_whole_or_nothing() {
+    for (finish, expected) in [(Finish::Stop, Some("One two.")), (Finish::Length, None)] {
+        let fakes = fakes(Script::default().answer(Answer::say("One two.").ending(finish))).await;
+        let rig = Rig::new(&fakes, &json!({ "chat": { "effort": "high", "temperature": 1.5 } }));
+        let settings = rig.settings.borrow().clone();
+        let aside = Aside { task: "Count.".into(), purpose: Purpose::Summary, most: 10, conversation: None };
+        assert_eq!(aside.ask(&rig.text, &settings).await.as_deref(), expected, "{finish:?}");
+        let asked = fakes.record().requests.pop().unwrap().body;
+        assert!(asked["reasoning_effort"].is_null() && asked["temperature"].is_null(), "{asked}");
+    }
 }

@@ -132,13 +132,13 @@ impl Desk {
     pub(super) async fn unspoken(&mut self, item: u64) -> Result<(), store::Error> {
         let Some(turn) = self.voice.messages.remove(&item) else { return Ok(()) };
         let before = self.store()?.remove(turn.message).await?;
-        let Some((conversation, last)) = self.voice.conversation.as_mut() else { return Ok(()) };
-        if *last == Some(turn.message.0) {
+        if let Some((_, last)) = &mut self.voice.conversation
+            && *last == Some(turn.message.0)
+        {
             *last = before.map(|message| message.0);
         }
-        if self.chat.conversation == Some(*conversation) {
-            self.reload().await?;
-        }
+        // It need not be the call's conversation that is open, nor the open one that it stood in.
+        self.reload().await?;
         self.tell_history().await
     }
 

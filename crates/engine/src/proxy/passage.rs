@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, Uri};
 use axum::response::Response;
 use gateway::{Method, Passage, ProviderId, Purpose, Target};
 use protocol::chat::Wire;
@@ -94,7 +94,7 @@ async fn by_model(
 pub(super) async fn native(
     State(hall): State<Arc<Hall>>,
     Path((name, path)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
+    uri: Uri,
     method: HttpMethod,
     headers: HeaderMap,
     body: Bytes,
@@ -126,10 +126,17 @@ pub(super) async fn native(
             );
         }
     };
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let fields: Value = serde_json::from_slice(&body).unwrap_or_default();
     let model = fields["model"].as_str().map(str::to_owned).or_else(|| model_in(&path)).unwrap_or_default();
-    relay(&hall, &id, Partial { method, path: path + &query, model, headers, body }).await
+    // As it came, not as it was read above: what stands for itself there might mean something to an address.
+    let Some(path) = written(&uri) else { return outcome::invalid("This path leads elsewhere.") };
+    relay(&hall, &id, Partial { method, path: path.to_owned(), model, headers, body }).await
+}
+
+/// What stands behind the provider's name in an address, with its query.
+fn written(uri: &Uri) -> Option<&str> {
+    let behind = uri.path_and_query()?.as_str().strip_prefix("/api/v1/ai-gateway/providers/")?;
+    behind.find('/').map(|at| &behind[at..])
 }
 
 /// Google's paths name the model: `models/MODEL:generateContent`.

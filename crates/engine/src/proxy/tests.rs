@@ -279,6 +279,19 @@ async fn what_is_beyond_plain_chat_goes_through_with_the_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_way_of_writing_a_path_leads_a_key_out_of_the_provider_s_place() {
+    let rig = Rig::new(Script::default()).await;
+    let base = "/groq/openai/v1";
+    for path in ["%252e%252e/%252e%252e/x", ".%09./.%09./x", "models/a%252F..%252Fb", "models/one%20two%2Fthree?a=%2e"]
+    {
+        rig.send(Method::Get, &format!("/api/v1/ai-gateway/providers/groq/{path}"), rig.bearer(), &json!({})).await;
+        let asked = rig.fakes.record().requests.pop().unwrap();
+        let (steps, query) = path.split_once('?').unwrap_or((path, ""));
+        assert_eq!((asked.path, asked.query), (format!("{base}/{steps}"), query.to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_s_own_library_may_be_pointed_at_its_path() {
     let rig = Rig::new(Script::default()).await;
     let messages = json!([{ "role": "user", "content": "hi" }]);

@@ -177,6 +177,24 @@ async fn budgets_stop_what_could_pass_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_names_no_model_passes_until_a_budget_is_spent_and_one_s_own_server_is_never_stopped() {
+    let day = Some(Nanodollars(1_000));
+    let budget = Budget { day, ..Budget::default() };
+    let base_urls = [("ollama".into(), "http://127.0.0.1:1/v1".to_owned())].into();
+    let rig = Rig::new(Settings { budget, base_urls, ..Settings::default() });
+    let answer = || hello(Wire::OpenaiResponses, true);
+    rig.script([answer(), answer(), answer()]);
+    let ask = |provider: &str, model: &str| passage(provider, model, "/responses", &json!({ "input": "x" }));
+    assert!(read(rig.gateway.pass(ask("openai", "")).await).await.is_ok());
+    rig.book.rows.lock().unwrap()[0].cost = day;
+    assert_eq!(read(rig.gateway.pass(ask("openai", "")).await).await.unwrap_err().kind, FailureKind::Budget);
+    for model in ["", "llama"] {
+        assert!(read(rig.gateway.pass(ask("ollama", model)).await).await.is_ok(), "{model}");
+    }
+    assert_eq!(rig.sent(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_breaks_off_or_is_stopped_is_written_down_as_that() {
     let rig = Rig::new(Settings::default());
     let half = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half an ans\"}}]}\n\n";

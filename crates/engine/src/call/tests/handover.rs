@@ -17,6 +17,14 @@ async fn creditless() -> Emulator {
     Emulator::start(Script { keys, ..Script::openai() }).await.unwrap()
 }
 
+/// A call with that one, beside the practice partner.
+async fn refused() -> (Rig, [Emulator; 2]) {
+    let (partner, provider) = (practice().await, creditless().await);
+    let rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    (rig, [partner, provider])
+}
+
 impl Rig {
     /// Every state of the connection that shells were told of since the last look.
     fn links(&mut self) -> Vec<Link> {
@@ -66,10 +74,7 @@ async fn what_is_being_answered_is_answered_before_another_voice_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_voice_that_fails_is_stood_in_for_and_the_question_goes_along() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.configure(json!({ "call": { "stand_ins": ["openai", "practice"] } }));
     rig.call.press(&mut rig.board);
     rig.until("something is said", |now| !now.items.is_empty()).await;
@@ -97,6 +102,45 @@ async fn a_provider_that_refuses_in_mid_call_is_stood_in_for() {
     assert_eq!(provider.record().count("response.create"), 1, "it was asked once, and refused over an open connection");
 }
 
+/// A call whose provider has begun to answer when it says that the credit is spent.
+async fn cut_off(stand_ins: &[&str]) -> (Rig, Emulator, Emulator) {
+    let partner = practice().await;
+    // Another seed: no two providers give their answers the same ids.
+    let provider = Emulator::start(Script { seed: 7, ..Script::default().answer(Answer::Hold) }).await.unwrap();
+    let mut rig = Rig::new(&partner, openai(&provider), 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": stand_ins } }));
+    rig.call.say("Hello", &mut rig.board);
+    rig.until("it begins to answer", |now| {
+        now.call.talk == Talk::Thinking && provider.record().count("response.create") == 1
+    })
+    .await;
+    provider.inject(emulator::Command::Event(json!({
+        "type": "error",
+        "error": { "type": "insufficient_quota", "code": "insufficient_quota", "message": "no credit" },
+    })));
+    rig.until("it is told", |now| problem(now) == Some(Code::Quota)).await;
+    assert!(rig.call.is_answering, "nobody stands in before the answer ends");
+    (rig, provider, partner)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stands_in_once_the_user_has_hung_up() {
+    let (mut rig, _provider, partner) = cut_off(&["practice"]).await;
+    rig.call.hang_up(&mut rig.board);
+    let now = rig.now();
+    assert_eq!((now.call.link, now.call.provider), (Link::Idle, Provider::Openai));
+    assert!(partner.record().connections.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_refusal_is_stood_in_for_once() {
+    let (mut rig, provider, partner) = cut_off(&["practice", "google"]).await;
+    provider.inject(emulator::Command::Cut);
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.provider, partner.record().count("response.create")), (Provider::Practice, 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_out_of_reach_is_stood_in_for() {
     let partner = practice().await;
@@ -113,10 +157,7 @@ async fn a_provider_out_of_reach_is_stood_in_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_microphone_that_nobody_serves_is_closed() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.configure(open());
     rig.call.start(&mut rig.board);
     rig.until("it is told", |now| now.problem.is_some() && now.call.is_armed).await;
@@ -128,10 +169,7 @@ async fn an_open_microphone_that_nobody_serves_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_stand_in_a_failure_is_told() {
-    let partner = practice().await;
-    let provider = creditless().await;
-    let mut rig = Rig::new(&partner, openai(&provider), 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _servers) = refused().await;
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("it is told", |now| now.problem.is_some()).await;
     assert_eq!((problem(&now), now.call.provider), (Some(Code::Quota), Provider::Openai));
