@@ -356,6 +356,21 @@ async fn a_turn_that_was_taken_back_is_in_no_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_was_taken_back_names_no_conversation() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({}));
+    for (id, words) in [(7, "a slip of the tongue"), (8, "What is a sidetone?")] {
+        let said = Item { is_final: true, ..item(id, Role::User, words, Delivery::Answered) };
+        rig.orders.send(Order::Spoken { item: Box::new(said), call_at: 1000 }).await.unwrap();
+    }
+    rig.until("both turns", |now| now.messages.len() == 2 && now.chat.title == "a slip of the tongue").await;
+    rig.orders.send(Order::Unspoken(7)).await.unwrap();
+    rig.until("another name", |now| now.chat.title == "What is a sidetone?" && now.messages.len() == 1).await;
+    rig.orders.send(Order::Unspoken(8)).await.unwrap();
+    rig.until("none", |now| now.chat.title == "Spoken conversation" && now.messages.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_turn_can_be_taken_back_from_a_conversation_that_was_left_and_opened_again() {
     let fakes = fakes(Script::default()).await;
     let mut rig = Rig::new(&fakes, &json!({}));

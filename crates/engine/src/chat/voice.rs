@@ -12,6 +12,8 @@ use crate::text;
 
 /// Least time between two writes of a turn that is being spoken.
 const WRITE: std::time::Duration = millis(1000);
+/// The name of a conversation of which no word is known yet.
+const NAMELESS: &str = "Spoken conversation";
 
 /// The items of the present call and the messages they became.
 #[derive(Debug, Default)]
@@ -105,7 +107,7 @@ impl Desk {
         }
         self.set_up().await?;
         let is_known = item.is_final && !item.text.trim().is_empty() && matches!(item.role, api::Role::User);
-        let words = if is_known { item.text.as_str() } else { "Spoken conversation" };
+        let words = if is_known { item.text.as_str() } else { NAMELESS };
         let (conversation, parent) = match self.voice.conversation {
             Some(known) => known,
             None => {
@@ -131,11 +133,17 @@ impl Desk {
     /// A turn is to be as if it had not been said.
     pub(super) async fn unspoken(&mut self, item: u64) -> Result<(), store::Error> {
         let Some(turn) = self.voice.messages.remove(&item) else { return Ok(()) };
+        let conversation = self.store()?.message(turn.message).await?.conversation;
         let before = self.store()?.remove(turn.message).await?;
         if let Some((_, last)) = &mut self.voice.conversation
             && *last == Some(turn.message.0)
         {
             *last = before.map(|message| message.0);
+        }
+        if self.store()?.thread(conversation).await?.conversation.title == store::title_from(&turn.item.text) {
+            self.rename(conversation.0, NAMELESS.into()).await?;
+            self.voice.nameless = Some(conversation.0);
+            self.write_spoken().await;
         }
         // It need not be the call's conversation that is open, nor the open one that it stood in.
         self.reload().await?;

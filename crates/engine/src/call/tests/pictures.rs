@@ -110,14 +110,18 @@ async fn other_voices_make_pictures_too() {
         });
         let mut both = with_fal(&fal, partner.base_url(), settings, 900);
         both.rig.call.press(&mut both.rig.board);
-        both.until("the whole turn was spoken", |now| now.items.first().is_some_and(|item| item.duration_ms >= 850))
-            .await;
+        both.until("the whole turn was spoken", is_spoken).await;
         both.rig.call.release(&mut both.rig.board);
         let now = both.until("the picture and the answer", |now| has_picture(now) && answered(now).is_some()).await;
         assert_eq!(picture(&now).unwrap().text, WISH, "{provider}");
         let violations = voices.seen().into_iter().filter(|seen| matches!(seen, voices::Seen::Violation { .. }));
         assert_eq!(violations.count(), 0, "{provider}");
     }
+}
+
+/// The turn of 900 ms was said, or as much of it as a busy machine heard before the file ended.
+fn is_spoken(now: &Snapshot) -> bool {
+    now.items.first().is_some_and(|item| item.duration_ms >= 850 || item.delivery != Delivery::Recording)
 }
 
 /// A turn of a cascade whose text model is this provider's.
@@ -139,7 +143,7 @@ async fn ask_cascade(provider: &str, script: chat::Script) -> (Fakes, Voices, Fa
     });
     let mut both = with_fal(&fal, partner.base_url(), settings, 900);
     both.rig.call.press(&mut both.rig.board);
-    both.until("the whole turn was spoken", |now| now.items.first().is_some_and(|item| item.duration_ms >= 850)).await;
+    both.until("the whole turn was spoken", is_spoken).await;
     both.rig.call.release(&mut both.rig.board);
     both.until("the answer", |now| answered(now).is_some_and(|answer| answer == "Here it is.")).await;
     (brain, voices, fal, both)
