@@ -16,7 +16,7 @@ pub(crate) async fn bind(port: u16) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("cannot listen on port {port} of 127.0.0.1"))
 }
 
-/// Serves until the task is dropped; `who` stops is told if it ends earlier.
+/// Serves until the task is dropped; the log names `who` ends earlier.
 pub(crate) async fn serve(listener: TcpListener, router: Router, who: &'static str) {
     // What is sent is small and must not wait for the next piece.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));

@@ -25,6 +25,7 @@ use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client as wanted;
 use crate::openai::refusal::Complaint;
+use crate::openai::replay::weight;
 use crate::{Config, Errand, Leg, Message, Received, Role, Thought};
 
 use client::{Event, Frame, Session, Text};
@@ -186,10 +187,10 @@ impl Live {
     /// The first command, with the newest of the history that fits.
     fn start(&mut self, is_plain: bool, now: Instant) {
         self.log.begin_with(&self.history);
-        let mut weight = 0;
+        let mut sum = 0;
         let fits = |(_, text): &&(Role, String)| {
-            weight += portion::weight(text);
-            weight <= HISTORY_WEIGHT
+            sum += weight(text);
+            sum <= HISTORY_WEIGHT
         };
         let count = self.history.iter().rev().take(HISTORY).take_while(fits).count();
         let history: Vec<(Role, String)> = self.history.get(self.history.len() - count..).unwrap_or_default().to_vec();

@@ -169,9 +169,8 @@ struct Telling<'a> {
 impl<'a> Telling<'a> {
     fn tell(&mut self, message: &'a Message) {
         let Some(called) = &message.called else {
-            let role = if message.role == Role::User { Speaker::User } else { Speaker::Assistant };
             self.round = None;
-            return self.messages.push(chat::Message::of(role, message.text.trim()));
+            return self.messages.push(chat::Message::of(message.role.into(), message.text.trim()));
         };
         let is_more = self.round.replace(&called.round) == Some(&called.round);
         let outputs = if is_more { self.messages.pop() } else { None };

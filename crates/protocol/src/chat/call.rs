@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Effort, Message, Part, Request, Speaker, ToolCall, Wire, anthropic, google, openai, responses};
+use crate::Role;
 
 /// A request written for one wire: what goes behind the base URL, and the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +98,14 @@ impl Message {
         })
     }
 
+    /// What came of the model's calls: the call's id, and the output.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.shown().filter_map(|part| match part {
+            Part::Output { id, output, .. } => Some((id, output)),
+            Part::Text { .. } | Part::Image { .. } | Part::Call(_) => None,
+        })
+    }
+
     /// Whether it needs more than text. Only the user shows pictures: no provider takes one back from its model.
     pub(super) fn has_image(&self) -> bool {
         self.role == Speaker::User
@@ -119,6 +128,26 @@ impl ToolCall {
     /// The arguments as an object, as Anthropic and Google want them.
     pub(super) fn object(&self) -> Value {
         serde_json::from_str(&self.arguments).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
+    }
+}
+
+impl Speaker {
+    /// OpenAI's word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+impl From<Role> for Speaker {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Assistant => Self::Assistant,
+        }
     }
 }
 

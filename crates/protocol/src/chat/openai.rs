@@ -4,8 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
 use super::{
-    Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, Speaker, ToolCall, calls, refusal,
-    usage,
+    Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, ToolCall, calls, refusal, usage,
 };
 use crate::Tool;
 
@@ -57,16 +56,9 @@ fn tool(tool: &Tool) -> Value {
 
 /// What came of tools are messages of their own.
 fn message(message: &Message) -> Vec<Value> {
-    let role = match message.role {
-        Speaker::System => "system",
-        Speaker::User => "user",
-        Speaker::Assistant => "assistant",
-    };
-    let output = |part: &Part| match part {
-        Part::Output { id, output, .. } => Some(json!({ "role": "tool", "tool_call_id": id, "content": output })),
-        Part::Text { .. } | Part::Image { .. } | Part::Call(_) => None,
-    };
-    let mut messages: Vec<Value> = message.shown().filter_map(output).collect();
+    let role = message.role.word();
+    let output = |(id, output)| json!({ "role": "tool", "tool_call_id": id, "content": output });
+    let mut messages: Vec<Value> = message.outputs().map(output).collect();
     // Text as one string where it can be: small servers read nothing else.
     let content = if message.has_image() { message.shown().filter_map(part).collect() } else { json!(message.text()) };
     let calls: Vec<Value> = message.calls().map(call).collect();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
 use super::calls::{self, Piece};
-use super::{Call, Delta, Dialect, Failure, Finish, Message, Part, Request, Speaker, openai, refusal, usage};
+use super::{Call, Delta, Dialect, Failure, Finish, Message, Part, Request, openai, refusal, usage};
 use crate::Tool;
 
 /// Writes a request.
@@ -47,18 +47,9 @@ fn tool(tool: &Tool) -> Value {
 
 /// Calls and what came of them are items of their own.
 fn items(message: &Message) -> Vec<Value> {
-    let role = match message.role {
-        Speaker::System => "system",
-        Speaker::User => "user",
-        Speaker::Assistant => "assistant",
-    };
-    let output = |part: &Part| match part {
-        Part::Output { id, output, .. } => {
-            Some(json!({ "type": "function_call_output", "call_id": id, "output": output }))
-        }
-        Part::Text { .. } | Part::Image { .. } | Part::Call(_) => None,
-    };
-    let mut items: Vec<Value> = message.shown().filter_map(output).collect();
+    let role = message.role.word();
+    let output = |(id, output)| json!({ "type": "function_call_output", "call_id": id, "output": output });
+    let mut items: Vec<Value> = message.outputs().map(output).collect();
     let content = if message.has_image() { message.shown().filter_map(part).collect() } else { json!(message.text()) };
     if content.as_str().is_none_or(|text| !text.is_empty()) {
         items.push(json!({ "type": "message", "role": role, "content": content }));

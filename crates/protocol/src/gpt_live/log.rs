@@ -1,7 +1,7 @@
 //! What both sides said, in words, for the text model that works behind the voice.
 
 use crate::Role;
-use crate::chat::{Message, Speaker};
+use crate::chat::Message;
 
 /// Lines and characters that are kept: what a question to the text model should carry at most.
 const LINES: usize = 60;
@@ -57,14 +57,14 @@ impl Log {
         let lines = self.lines.iter().map(|(role, text)| (*role, text.trim())).filter(|(_, text)| !text.is_empty());
         let is_asked = lines.clone().next_back().is_some_and(|(role, text)| role == Role::User && text.ends_with(task));
         let question = (!is_asked).then_some((Role::User, task));
-        let speaker = |role| if role == Role::User { Speaker::User } else { Speaker::Assistant };
-        lines.chain(question).map(|(role, text)| Message::of(speaker(role), text)).collect()
+        lines.chain(question).map(|(role, text)| Message::of(role.into(), text)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Speaker;
 
     #[test]
     fn a_task_is_what_was_said_since_the_last_and_stands_at_the_end() {

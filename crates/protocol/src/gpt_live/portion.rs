@@ -1,24 +1,17 @@
 //! Texts in portions that the provider takes: 500 tokens an append, 8,192 of history.
 
-/// Of an append. A token is about three letters, or a third of a sign of other scripts.
+use crate::openai::replay::{weight, weight_of};
+
+/// Of an append.
 const APPEND: usize = 1_400;
 /// Sentences shorter than this together make one portion.
 const FULL: usize = 100;
-
-/// How heavy a text is, in letters.
-pub(super) fn weight(text: &str) -> usize {
-    text.chars().map(heaviness).sum()
-}
-
-fn heaviness(character: char) -> usize {
-    if character.is_ascii() { 1 } else { 3 }
-}
 
 /// As much of the beginning as weighs no more than `limit`.
 pub(super) fn beginning(text: &str, limit: usize) -> &str {
     let mut sum = 0;
     let end = text.char_indices().find(|(_, character)| {
-        sum += heaviness(*character);
+        sum += weight_of(*character);
         sum > limit
     });
     end.map_or(text, |(at, _)| text.get(..at).unwrap_or_default())

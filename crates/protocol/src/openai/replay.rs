@@ -58,9 +58,14 @@ impl Bound {
     }
 }
 
-/// How much of a provider's memory a text takes, in letters: another sign than ASCII's is about a token by itself.
-pub(super) fn weight(text: &str) -> usize {
-    text.chars().map(|sign| if sign.is_ascii() { 1 } else { 3 }).sum()
+/// How much of a provider's memory a text takes, in letters.
+pub(crate) fn weight(text: &str) -> usize {
+    text.chars().map(weight_of).sum()
+}
+
+/// A token is about three letters, or a third of a sign of other scripts.
+pub(crate) fn weight_of(sign: char) -> usize {
+    if sign.is_ascii() { 1 } else { 3 }
 }
 
 impl Realtime {
