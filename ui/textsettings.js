@@ -7,6 +7,7 @@ import { choice, number, select, text, toggle } from './fields.js';
 import { latency } from './words.js';
 import { shortName } from './catalogue.js';
 import { providerName } from './failures.js';
+import { priceTable } from './prices.js';
 import { fallbackList } from './targets.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -56,6 +57,7 @@ export const budgetParts = (app) => [
   number(app, { label: 'At once', about: 'As many go out before the limit begins to count.', path: ['limits', 'burst'], least: 1, most: 10_000, step: 1 }),
   number(app, { label: 'Tries', about: 'At one provider, before the next one is asked.', path: ['limits', 'attempts'], least: 1, most: 10, step: 1 }),
   number(app, { label: 'Longest wait', about: 'For the first word of an answer.', path: ['limits', 'timeout_s'], least: 5, most: 3600, step: 5, unit: 's' }),
+  priceTable(app),
   healthTable(app),
 ];
 
