@@ -42,7 +42,7 @@ export const textParts = (app) => [
   text(app, { label: 'Vertex AI project', about: 'Empty: the one of the service account.', path: ['vertex', 'project'], isCode: true }),
   text(app, { label: 'Vertex AI region', about: 'Where Vertex AI answers, us-central1 for example. Empty: global.', path: ['vertex', 'location'], placeholder: 'global', isCode: true }),
   toggle(app, { label: 'Voices may make pictures', about: 'They are offered it while there is a fal key.', path: ['tools', 'pictures'] }),
-  text(app, { label: 'Model for pictures', about: 'Id of an app of fal. One that ends in /realtime keeps a connection open and answers sooner.', path: ['providers', 'fal', 'app'], placeholder: 'fal-ai/flux/schnell', isCode: true }),
+  text(app, { label: 'Model for pictures', about: 'Id of an app of fal that takes image_size, its name for shapes. One that ends in /realtime keeps a connection open and answers sooner.', path: ['providers', 'fal', 'app'], placeholder: 'fal-ai/flux/schnell', isCode: true }),
   select(app, { label: 'Way for pictures', about: (s) => WAYS[s.providers.fal.way], path: ['providers', 'fal', 'way'], options: [['direct', 'Direct'], ['gateway', 'Gateway'], ['stored_key', 'Gateway, its key']] }),
   number(app, { label: 'Price of a picture', about: 'Counts in the budgets. Empty: as listed, for models whose price is known.', path: ['providers', 'fal', 'price'], least: 0, most: 100, step: 0.001, none: -1, unit: '$', placeholder: 'As listed' }),
 ];
