@@ -146,6 +146,30 @@ async fn emulate_serves_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn emulate_answers_in_writing_and_says_what_is_wrong_with_a_request() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate"]);
+    let text = server.line("the address for text", |line| line.ends_with("/openai/v1")).await;
+    let nowhere = text.replace("/openai/v1", "/custom/nowhere");
+    let asking = Stage::new()
+        .with_env("OPENAI_BASE_URL", &text)
+        .with_env("OPENAI_API_KEY", "any")
+        .with_settings(&format!("[custom]\nbase_url = '{nowhere}'\n[limits]\nattempts = 1"));
+    let good = asking.run(&["ask", "--provider", "openai", "hello"]).await;
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert!(good.output.contains("You wrote: “hello”"), "{good:?}");
+    let lost = asking.run(&["ask", "--provider", "custom", "--model", "any", "hello"]).await;
+    assert_ne!(lost.code, Some(0), "{lost:?}");
+    server.interrupt();
+    let told = server.finish().await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for words in [&format!("OPENAI_BASE_URL={text} OPENAI_API_KEY=any"), "Request 1: there is nothing at this address"]
+    {
+        assert!(told.errors.contains(words), "{words}: {told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_of_chatgpt_is_imported_as_it_comes() {
     let message = json!({ "author": { "role": "user" }, "content": { "content_type": "text", "parts": ["Whence?"] } });
     let chats = json!([{ "title": "From elsewhere", "conversation_id": "c", "create_time": 1_700_000_000.0,

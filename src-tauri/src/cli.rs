@@ -71,7 +71,6 @@ pub(crate) enum Command {
     Keys(keys::Arguments),
     /// Tell how long answers took to come, by provider, model and route
     Latency(latency::Arguments),
-    /// Run a fake provider on this machine, for tests and demos
     Emulate(emulate::Arguments),
 }
 
