@@ -1,7 +1,10 @@
 //! The command line: a call from file to file, and exit codes that tell why something failed.
 #![cfg(target_os = "linux")]
 
+use std::io::Write as _;
+
 use emulator::{Emulator, FaultKind, Keys, Script, Verdict};
+use serde_json::json;
 use tests::{Outcome, Sound, Stage, project};
 
 fn question() -> String {
@@ -143,13 +146,63 @@ async fn emulate_serves_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn emulate_answers_in_writing_and_says_what_is_wrong_with_a_request() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate"]);
+    let text = server.line("the address for text", |line| line.ends_with("/openai/v1")).await;
+    let nowhere = text.replace("/openai/v1", "/custom/nowhere");
+    let asking = Stage::new()
+        .with_env("OPENAI_BASE_URL", &text)
+        .with_env("OPENAI_API_KEY", "any")
+        .with_settings(&format!("[custom]\nbase_url = '{nowhere}'\n[limits]\nattempts = 1"));
+    let good = asking.run(&["ask", "--provider", "openai", "hello"]).await;
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert!(good.output.contains("You wrote: “hello”"), "{good:?}");
+    let lost = asking.run(&["ask", "--provider", "custom", "--model", "any", "hello"]).await;
+    assert_ne!(lost.code, Some(0), "{lost:?}");
+    server.interrupt();
+    let told = server.finish().await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for words in [&format!("OPENAI_BASE_URL={text} OPENAI_API_KEY=any"), "Request 1: there is nothing at this address"]
+    {
+        assert!(told.errors.contains(words), "{words}: {told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_chatgpt_is_imported_as_it_comes() {
+    let message = json!({ "author": { "role": "user" }, "content": { "content_type": "text", "parts": ["Whence?"] } });
+    let chats = json!([{ "title": "From elsewhere", "conversation_id": "c", "create_time": 1_700_000_000.0,
+        "current_node": "a", "mapping": { "a": { "id": "a", "parent": null, "children": [], "message": message } } }]);
+    let stage = Stage::new();
+    let file = stage.path("export.zip");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&file).unwrap());
+    zip.start_file("conversations-000.json", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(chats.to_string().as_bytes()).unwrap();
+    zip.finish().unwrap();
+    let file = file.to_string_lossy().into_owned();
+    for words in ["1 conversation with 1 message\n", "0 conversations with 0 messages\n1 known already\n"] {
+        let outcome = stage.run(&["import", &file]).await;
+        assert_eq!((outcome.code, outcome.output.as_str()), (Some(0), words), "{outcome:?}");
+    }
+    let list = stage.run(&["export", "--list"]).await;
+    assert!(list.output.contains("From elsewhere"), "{list:?}");
+    let other = stage.settings_file().to_string_lossy().into_owned();
+    let refused = stage.run(&["import", &other]).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.errors.contains("this is no export of conversations"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn version_and_help_are_there() {
     let stage = Stage::new();
     let version = stage.run(&["--version"]).await;
     assert_eq!((version.code, version.output.trim()), (Some(0), concat!("sidetone ", env!("CARGO_PKG_VERSION"))));
     let help = stage.run(&["--help"]).await;
     assert_eq!(help.code, Some(0));
-    for command in ["call", "ask", "models", "usage", "export", "serve", "devices", "doctor", "keys", "emulate"] {
+    for command in
+        ["call", "ask", "models", "usage", "export", "import", "serve", "devices", "doctor", "keys", "emulate"]
+    {
         assert!(help.output.contains(command), "{}", help.output);
     }
 }

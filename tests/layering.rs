@@ -50,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "crates/store",
-        &["base64", "rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing"],
+        &["base64", "rusqlite", "rusqlite_migration", "serde", "serde_json", "thiserror", "tokio", "tracing", "zip"],
     ),
     (
         "crates/engine",

@@ -39,6 +39,9 @@ async fn a_picture_asked_for_in_writing_is_shown_saved_and_kept() {
     window.chord(&[TAB]).await;
     let field = window.find("textbox", "Message").await;
     field.send_keys("a red fox in the snow").await.unwrap();
+    window.click("radio", "Landscape").await;
+    window.screenshot("picture-shape").await;
+    assert_eq!(window.script("return document.activeElement.id", &[]).await, "message", "one types on at once");
     field.send_keys(&ENTER.to_string()).await.unwrap();
     window.until_text("This fal account has no credit left.").await;
     window.screenshot("picture-failed").await;
@@ -55,6 +58,8 @@ async fn a_picture_asked_for_in_writing_is_shown_saved_and_kept() {
     let saved: Vec<_> = folder.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
     assert_eq!(saved, [emulator::fal::png("a red fox in the snow")]);
     window.screenshot("picture-written").await;
+    let sizes: Vec<String> = fal.seen().into_iter().map(|seen| seen.size).collect();
+    assert_eq!(sizes, ["landscape_4_3", "landscape_4_3"], "the second try has the same shape");
     window.close().await;
 
     let window = Window::open(&stage).await;

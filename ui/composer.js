@@ -1,12 +1,12 @@
 // @ts-check
 // Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
-/** @import {Attachment, Command} from './types' */
+/** @import {Attachment, Command, Shape} from './types' */
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say } from './dom.js';
 import { providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
-import { WISH, beginsWish, wishOf } from './pictures.js';
+import { WISH, beginsWish, shapePicker, wishOf } from './pictures.js';
 import { toast } from './problems.js';
 import { isWritten } from './state.js';
 
@@ -30,7 +30,9 @@ export function composer(app) {
   const cost = byId('estimate');
   const wait = byId('limit-wait');
   const draws = byId('draw');
+  const wishes = byId('wish');
   const wishHelp = byId('wish-help');
+  const shapes = shapePicker(byId('wish-shape'), () => field.focus());
   /** @type {Attachment[]} */
   let attached = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -51,13 +53,15 @@ export function composer(app) {
   /** What the beginning of a wish for a picture leads to. */
   function drawWish() {
     const isWish = wishOf(field.value) !== null;
-    wishHelp.hidden = !isWish && !beginsWish(field.value);
-    if (!wishHelp.hidden) say(wishHelp, isWish ? 'Makes a picture of what you describe.' : `${WISH} makes a picture. Tab completes it.`);
+    wishes.hidden = !isWish && !beginsWish(field.value);
+    byId('wish-shape').hidden = !isWish;
+    if (!wishes.hidden) say(wishHelp, isWish ? 'Makes a picture of what you describe.' : `${WISH} makes a picture. Tab completes it.`);
   }
 
-  /** @param {string} text */
-  function write(text) {
+  /** @param {string} text @param {Shape | null} [shape] of the picture that is wished for */
+  function write(text, shape = null) {
     field.value = text;
+    if (shape) shapes.choose(shape);
     isTouched = true;
     fit();
     field.focus();
@@ -80,7 +84,7 @@ export function composer(app) {
     const wish = wishOf(text);
     if (wish === '' || (!text && (files.length === 0 || !written))) return;
     /** @type {Command} */
-    const command = wish !== null ? { do: 'make_picture', prompt: wish, shape: 'square' } : written ? { do: 'ask', text, attachments: files } : { do: 'say', text };
+    const command = wish !== null ? { do: 'make_picture', prompt: wish, shape: shapes.shape() } : written ? { do: 'ask', text, attachments: files } : { do: 'say', text };
     clearTimeout(timer);
     isTouched = true;
     if (!written && told) app.send({ do: 'save_draft', text: '' });

@@ -15,6 +15,42 @@ export function addressFault(text) {
   return isPlain && !isLoopback(url.hostname) ? 'A key is not sent over this plain connection. Use https:// or wss:// for a server elsewhere.' : '';
 }
 
+/** An address of a provider of text: requests go there over HTTP, with the provider's key. @param {string} text */
+export function webAddressFault(text) {
+  const fault = addressFault(text);
+  if (fault || !text) return fault;
+  const { protocol, username, password, search, hash } = new URL(text);
+  if (protocol === 'ws:' || protocol === 'wss:') return 'Text goes over https:// or http://, not over a WebSocket.';
+  if (username || password) return 'An address holds no name and no password. Keys have their own place, under Keys.';
+  return search || hash ? 'Leave out what stands behind ? or #.' : '';
+}
+
+/** Dollars for a million tokens; NaN: it is no number. @param {string} text */
+const rateOf = (text) => (/^(\d+\.?\d*|\.\d+)$/.test(text.trim()) ? Number(text) : NaN);
+
+/** No model costs as much: somebody meant cents, or a single token. */
+const DEAREST = 10_000;
+
+/**
+ * What is wrong with a price of one's own, and where; null: nothing is.
+ * @param {import('./prices.js').Draft} draft @param {{provider: string, model: string}[]} taken models that have a price already
+ * @returns {{field: keyof import('./prices.js').Draft, words: string} | null}
+ */
+export function priceFault(draft, taken) {
+  const model = draft.model.trim();
+  if (!draft.provider) return { field: 'provider', words: 'Choose whose model it is.' };
+  if (!model) return { field: 'model', words: 'Name the model as the provider spells it.' };
+  if (taken.some((price) => price.provider === draft.provider && price.model === model)) return { field: 'model', words: 'This model is in the table already. Change its price there.' };
+  for (const field of /** @type {const} */ (['input', 'cached', 'output'])) {
+    const text = draft[field];
+    if (field === 'cached' && !text.trim()) continue;
+    const rate = rateOf(text);
+    if (Number.isNaN(rate)) return { field, words: text.includes(',') ? 'Write the price with a point: 0.25.' : 'A price is a number of dollars, such as 0.25 or 3. Nothing costs 0.' };
+    if (rate > DEAREST) return { field, words: 'This is more than any model costs. Dollars for a million tokens are meant.' };
+  }
+  return null;
+}
+
 /** @param {string} text */
 export const accountFault = (text) => (!text || /^[0-9a-f]{32}$/i.test(text) ? '' : 'An account id is 32 hex digits (0–9, a–f).');
 

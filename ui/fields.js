@@ -13,6 +13,10 @@ import { level } from './meters.js';
  * @property {string[]} path where it is in the settings
  * @property {(settings: Settings) => boolean} [when] whether it applies
  */
+/**
+ * A value that is not simply at its path.
+ * @typedef {{read: (settings: Settings) => string, write: (settings: Settings, value: string) => Record<string, unknown>}} Elsewhere
+ */
 
 /** Time without a key press after which text is kept, ms. */
 const QUIET_MS = 500;
@@ -83,7 +87,7 @@ export function toggle(app, field) {
 /**
  * Text is kept after a pause or when the field is left; where a change ends the connection, during a call only when it
  * is left. What is being typed is never overwritten.
- * @param {App} app @param {Field & {placeholder?: string, lines?: number, isCode?: boolean, suggestions?: string[], fault?: (value: string) => string}} field
+ * @param {App} app @param {Field & {placeholder?: string, lines?: number, isCode?: boolean, suggestions?: string[], fault?: (value: string) => string, at?: Elsewhere}} field
  *   fault: what is wrong with a value, in words; empty when nothing is
  */
 export function text(app, field) {
@@ -93,9 +97,10 @@ export function text(app, field) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const value = () => (field.lines ? input.value : input.value.trim());
+  const shown = () => (field.at ? field.at.read(app.snapshot.settings) : read(app.snapshot.settings, field.path));
   const keep = () => {
     clearTimeout(timer);
-    if (value() !== read(app.snapshot.settings, field.path)) app.configure(patch(field.path, value()));
+    if (value() !== shown()) app.configure(field.at ? field.at.write(app.snapshot.settings, value()) : patch(field.path, value()));
   };
   const canWait = () => field.isCode && app.snapshot.call.link.state !== 'idle';
   input.addEventListener('input', () => {
@@ -124,7 +129,7 @@ export function text(app, field) {
     isWide: true,
     labelFor: id,
     draw() {
-      const kept = read(app.snapshot.settings, field.path);
+      const kept = shown();
       if (document.activeElement !== input && input.value !== kept) input.value = kept;
       judge();
       for (const chip of chips) chip.setAttribute('aria-pressed', String(chip.textContent === kept));

@@ -1,6 +1,6 @@
 // @ts-check
 // Pictures: the wish for one in the composer, and the picture in the timeline.
-/** @import {ChatFailure, ChatMessage} from './types' */
+/** @import {ChatFailure, ChatMessage, Shape} from './types' */
 import { pictureUrl } from './attachments.js';
 import { announce, fill, h, icon } from './dom.js';
 import { exact } from './money.js';
@@ -21,8 +21,24 @@ export function wishOf(text) {
 /** Whether a text can become a wish: `/`, `/i`, …, `/image`. @param {string} text */
 export const beginsWish = (text) => text.startsWith('/') && WISH.startsWith(text);
 
+/** @type {[Shape, string][]} */
+const SHAPES = [['square', 'Square'], ['landscape', 'Landscape'], ['portrait', 'Portrait']];
+
+/** Radio buttons for the shape of the next picture; the last choice stays until the window is closed. @param {HTMLElement} group @param {() => void} chosen what follows a click */
+export function shapePicker(group, chosen) {
+  const inputs = SHAPES.map(([value, words]) => {
+    // The arrow keys click too, and stay here.
+    const input = h('input', { type: 'radio', name: 'wish-shape', value, onclick: (/** @type {MouseEvent} */ event) => { if (event.detail > 0) chosen(); } });
+    return { value, input, element: h('label', {}, input, h('span', {}, words)) };
+  });
+  fill(group, ...inputs.map(({ element }) => element));
+  const choose = (/** @type {Shape} */ shape) => inputs.forEach(({ value, input }) => { input.checked = value === shape; });
+  choose('square');
+  return { choose, shape: () => inputs.find(({ input }) => input.checked)?.value ?? 'square' };
+}
+
 const again = (/** @type {App} */ app, /** @type {ChatMessage} */ message) => app.send({ do: 'regenerate', message: message.id });
-const otherwise = (/** @type {App} */ app, /** @type {ChatMessage} */ message) => app.composer.write(`${WISH} ${message.text}`);
+const otherwise = (/** @type {App} */ app, /** @type {ChatMessage} */ message) => app.composer.write(`${WISH} ${message.text}`, message.picture);
 
 /** @type {Record<ChatFailure['kind'], Line>} */
 const TABLE = {

@@ -1,6 +1,7 @@
 // @ts-check
 // The settings: a page in the same window, in groups, searchable; every change applies at once.
 /** @import {Settings} from './types' */
+import { addressFold } from './addresses.js';
 import { deviceList, volume } from './devices.js';
 import { byId, fill, h, icon, say } from './dom.js';
 import { accountFault, addressFault } from './faults.js';
@@ -88,6 +89,7 @@ function groups(app, keyCards) {
       text(app, { label: 'Model on my server', about: 'Empty: the model named under Voice.', path: ['endpoint', 'model'], isCode: true }),
       text(app, { label: 'Voice on my server', about: 'Empty: the voice named under Voice.', path: ['endpoint', 'voice'], isCode: true }),
       ...gatewayParts(app),
+      addressFold(app),
     ]],
     ['local', 'Local API', localParts(app)],
     ['appearance', 'Appearance', [

@@ -7,6 +7,7 @@ import { choice, number, select, text, toggle } from './fields.js';
 import { latency } from './words.js';
 import { shortName } from './catalogue.js';
 import { providerName } from './failures.js';
+import { priceTable } from './prices.js';
 import { fallbackList } from './targets.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -37,11 +38,11 @@ export const textParts = (app) => [
   number(app, { label: 'Temperature', about: (s) => (s.chat.temperature < 0 ? 'As the model likes.' : 'Low: the same words each time. High: surprising ones.'), path: ['chat', 'temperature'], least: 0, most: 2, step: 0.1, none: -1, placeholder: 'Its own' }),
   number(app, { label: 'Longest answer', about: 'Where an answer is cut short. Empty: the limit of the model.', path: ['chat', 'max_output'], least: 0, most: 1_000_000, step: 256, none: 0, unit: 'tokens', placeholder: 'Its own' }),
   toggle(app, { label: 'Titles and summaries by a model', about: 'A cheap model names new chats, and sums up the beginning of a long call for the voice that goes on with it. Else chats are called by their first words, and that voice hears of the newest turns only.', path: ['chat', 'titles'] }),
-  text(app, { label: 'My own server for text', about: 'Any server that speaks OpenAI’s chat protocol: Ollama, LM Studio, llama.cpp. Those on their usual ports are found.', path: ['custom', 'base_url'], placeholder: 'http://localhost:11434/v1', isCode: true, fault: addressFault }),
+  text(app, { label: 'My own server for text', about: 'Any server that speaks OpenAI’s chat protocol: Ollama, LM Studio, llama.cpp, LocalAI. Those on their usual ports are found.', path: ['custom', 'base_url'], placeholder: 'http://localhost:11434/v1', isCode: true, fault: addressFault }),
   text(app, { label: 'Vertex AI project', about: 'Empty: the one of the service account.', path: ['vertex', 'project'], isCode: true }),
   text(app, { label: 'Vertex AI region', about: 'Where Vertex AI answers, us-central1 for example. Empty: global.', path: ['vertex', 'location'], placeholder: 'global', isCode: true }),
   toggle(app, { label: 'Voices may make pictures', about: 'They are offered it while there is a fal key.', path: ['tools', 'pictures'] }),
-  text(app, { label: 'Model for pictures', about: 'Id of an app of fal. One that ends in /realtime keeps a connection open and answers sooner.', path: ['providers', 'fal', 'app'], placeholder: 'fal-ai/flux/schnell', isCode: true }),
+  text(app, { label: 'Model for pictures', about: 'Id of an app of fal that takes image_size, its name for shapes. One that ends in /realtime keeps a connection open and answers sooner.', path: ['providers', 'fal', 'app'], placeholder: 'fal-ai/flux/schnell', isCode: true }),
   select(app, { label: 'Way for pictures', about: (s) => WAYS[s.providers.fal.way], path: ['providers', 'fal', 'way'], options: [['direct', 'Direct'], ['gateway', 'Gateway'], ['stored_key', 'Gateway, its key']] }),
   number(app, { label: 'Price of a picture', about: 'Counts in the budgets. Empty: as listed, for models whose price is known.', path: ['providers', 'fal', 'price'], least: 0, most: 100, step: 0.001, none: -1, unit: '$', placeholder: 'As listed' }),
 ];
@@ -56,6 +57,7 @@ export const budgetParts = (app) => [
   number(app, { label: 'At once', about: 'As many go out before the limit begins to count.', path: ['limits', 'burst'], least: 1, most: 10_000, step: 1 }),
   number(app, { label: 'Tries', about: 'At one provider, before the next one is asked.', path: ['limits', 'attempts'], least: 1, most: 10, step: 1 }),
   number(app, { label: 'Longest wait', about: 'For the first word of an answer.', path: ['limits', 'timeout_s'], least: 5, most: 3600, step: 5, unit: 's' }),
+  priceTable(app),
   healthTable(app),
 ];
 

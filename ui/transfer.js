@@ -65,9 +65,9 @@ export function exportSheet(app, entry) {
 
 /** @param {App} app */
 export function importSheet(app) {
-  const path = /** @type {HTMLInputElement} */ (h('input', { type: 'text', id: 'import-path', class: 'text code', placeholder: 'conversations.json', autofocus: true, autocomplete: 'off', spellcheck: 'false' }));
+  const path = /** @type {HTMLInputElement} */ (h('input', { type: 'text', id: 'import-path', class: 'text code', placeholder: 'chatgpt-export.zip', autofocus: true, autocomplete: 'off', spellcheck: 'false' }));
   const choose = () => app.chooseFile({ purpose: 'open', name: '' });
-  const body = [h('p', { class: 'note' }, 'ChatGPT: Settings → Data controls → Export data. Unpack the file you are sent; this is its conversations.json. Or a JSON export of Sidetone.'), h('label', { class: 'sheet-label', for: 'import-path' }, 'Where the file is'), fileField(path, choose)];
+  const body = [h('p', { class: 'note' }, 'ChatGPT: Settings → Data controls → Export data. The zip file that you are sent, as it is, or a conversations.json out of it. Or a JSON export of Sidetone.'), h('label', { class: 'sheet-label', for: 'import-path' }, 'Where the file is'), fileField(path, choose)];
   sheet(app, 'Import conversations', body, 'Import', () => {
     if (!path.value.trim()) { path.focus(); return false; }
     app.send({ do: 'import', path: path.value.trim().replace(/^"(.*)"$/, '$1') });

@@ -1051,6 +1051,10 @@ is_local: boolean,
  */
 key_url: string, 
 /**
+ * Where it is reached, unless the user has another address for it; empty: it has none of its own.
+ */
+usual_address: string, 
+/**
  * How it did lately.
  */
 health: ProviderHealth | null, 

@@ -7,6 +7,7 @@ mod doctor;
 mod emulate;
 mod export;
 mod failure;
+mod import;
 mod keys;
 mod latency;
 mod models;
@@ -60,6 +61,7 @@ pub(crate) enum Command {
     Models(models::Arguments),
     Usage(usage::Arguments),
     Export(export::Arguments),
+    Import(import::Arguments),
     Serve(serve::Arguments),
     /// List microphones and speakers
     Devices(devices::Arguments),
@@ -69,7 +71,6 @@ pub(crate) enum Command {
     Keys(keys::Arguments),
     /// Tell how long answers took to come, by provider, model and route
     Latency(latency::Arguments),
-    /// Run a fake provider on this machine, for tests and demos
     Emulate(emulate::Arguments),
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn run(command: Command, paths: Paths) -> ExitCode {
             Command::Models(arguments) => models::run(&arguments, paths).await,
             Command::Usage(arguments) => usage::run(&arguments, paths).await,
             Command::Export(arguments) => export::run(&arguments, paths).await,
+            Command::Import(arguments) => import::run(&arguments, paths).await,
             Command::Serve(arguments) => serve::run(&arguments, paths).await,
             Command::Devices(arguments) => devices::run(&arguments, paths).await,
             Command::Doctor(arguments) => doctor::run(&arguments, &paths).await,
@@ -143,7 +145,7 @@ mod tests {
         let mut command = Arguments::command().term_width(100);
         command.build();
         insta::assert_snapshot!("help", command.render_long_help());
-        for name in ["ask", "call", "devices", "doctor", "export", "keys", "models", "serve", "usage"] {
+        for name in ["ask", "call", "devices", "doctor", "export", "import", "keys", "models", "serve", "usage"] {
             let part = command.find_subcommand_mut(name).unwrap();
             insta::assert_snapshot!(format!("help_{name}"), part.render_long_help());
         }

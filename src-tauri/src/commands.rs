@@ -85,7 +85,7 @@ pub(crate) async fn choose_file<R: Runtime>(
     let chosen = move |path: Option<FilePath>| drop(tell.send(path));
     let dialog = window.dialog().file().set_parent(&window);
     match purpose {
-        Purpose::Open => dialog.add_filter("JSON", &["json"]).pick_file(chosen),
+        Purpose::Open => dialog.add_filter("Conversations", &["zip", "json"]).pick_file(chosen),
         Purpose::Save => dialog.set_file_name(name).save_file(chosen),
     }
     // Without an answer there was no dialog.

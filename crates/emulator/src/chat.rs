@@ -132,8 +132,7 @@ impl Drop for Fakes {
 
 /// The practice partner in writing, at `/v1/chat/completions`: no key needed, nothing recorded, at a pace to read along.
 pub fn practice() -> Router {
-    let pace = Pace { between: Duration::from_millis(30), words: 1, ..Pace::default() };
-    let script = Script { pace, keep: 0, ..Script::default() };
+    let script = Script { keep: 0, ..Script::practice() };
     let server = Arc::new(Server::new(script, String::new()));
     Router::new().route("/v1/chat/completions", post(reception::serve_practice)).with_state(server)
 }

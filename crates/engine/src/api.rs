@@ -353,7 +353,8 @@ pub enum Command {
         /// Whether a file that is there may be replaced: the user was asked.
         replaces: bool,
     },
-    /// Take over the conversations of a ChatGPT export (its zip's `conversations.json`), or of an own one as JSON.
+    /// Take over the conversations of a ChatGPT export (its zip, or a `conversations.json` out of it), or of an own one as
+    /// JSON.
     Import {
         /// The file.
         path: String,

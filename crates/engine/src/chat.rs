@@ -56,6 +56,10 @@ pub(crate) enum Order {
     },
     /// What a call cost.
     Spent(Box<store::Row>),
+    /// What something cost that belongs to no conversation.
+    Booked(Box<store::Row>),
+    /// Which conversation the call belongs to.
+    Conversation(oneshot::Sender<Option<i64>>),
     /// What was spent, with the rows that came before this.
     Count(oneshot::Sender<Result<gateway::Spent, Failure>>),
     /// The call's items are gone.
@@ -161,6 +165,11 @@ impl Desk {
             Order::Spoken { item, call_at } => self.spoken(*item, call_at).await,
             Order::Unspoken(item) => self.unspoken(item).await,
             Order::Spent(row) => self.spent(*row).await,
+            Order::Booked(row) => self.book(*row).await,
+            Order::Conversation(reply) => {
+                let _ = reply.send(self.voice.conversation().map(|(conversation, _)| conversation));
+                Ok(())
+            }
             Order::Count(reply) => {
                 let _ = reply.send(self.count().await);
                 Ok(())

@@ -67,7 +67,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The same with numbers brought into their range.
+    /// The same with numbers brought into their range, and the usual address where one was emptied.
     fn in_range(mut self) -> Self {
         let patience = self.voice.patience;
         self.voice.patience =
@@ -78,6 +78,7 @@ impl Settings {
         self.audio.volume = if volume.is_nan() { 1.0 } else { volume.clamp(0.0, 1.0) };
         self.chat = self.chat.in_range();
         self.budget = self.budget.in_range();
+        self.providers = self.providers.with_addresses();
         self
     }
 }
@@ -193,6 +194,28 @@ pub struct Providers {
     pub gpt_live: GptLiveSettings,
     /// `[providers.fal]`
     pub fal: FalSettings,
+}
+
+impl Providers {
+    /// An address that was emptied means the usual one.
+    fn with_addresses(mut self) -> Self {
+        let usual = Self::default();
+        let fields = [
+            (&mut self.google.base_url, usual.google.base_url),
+            (&mut self.deepgram.base_url, usual.deepgram.base_url),
+            (&mut self.deepgram.agent_base_url, usual.deepgram.agent_base_url),
+            (&mut self.elevenlabs.base_url, usual.elevenlabs.base_url),
+            (&mut self.cartesia.base_url, usual.cartesia.base_url),
+            (&mut self.workers.base_url, usual.workers.base_url),
+            (&mut self.fal.base_url, usual.fal.base_url),
+        ];
+        for (address, usual) in fields {
+            if address.trim().is_empty() {
+                *address = usual;
+            }
+        }
+        self
+    }
 }
 
 /// `[providers.openai]`

@@ -1,4 +1,5 @@
-//! Hearing a voice before a conversation with it: a call of its own, with one question, of which nothing is kept.
+//! Hearing a voice before a conversation with it: a call of its own, with one question, of which nothing is kept but what
+//! it cost.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::api::{About, Code, Mode, Problem, Talk};
 use crate::board::Board;
-use crate::call::{Call, Exchange, Sound};
+use crate::call::{Call, Exchange, Purse, Sound};
 use crate::config::Settings;
 use crate::latency::Journal;
 use crate::outbox::Outbox;
@@ -30,23 +31,32 @@ pub(crate) async fn hear(settings: Settings, exchange: Exchange, sound: Sound) -
     let about = About { version: String::new(), settings: String::new(), log: String::new() };
     let outbox = Outbox::none(exchange.credentials.clone());
     let recordings = Recordings::new(PathBuf::new());
+    let purse = exchange.purse.clone();
     let mut call = Call::new(&settings, exchange, sound, recordings, outbox, Journal::none());
     let mut board = Board::new(sender, call.view(&settings, None), settings, Vec::new(), about);
     call.mute(true, &mut board);
     call.start(&mut board);
-    let heard = timeout(LIMIT, question(&mut call, &mut board)).await;
+    let heard = timeout(LIMIT, question(&mut call, &mut board, &purse)).await;
     if let Some(closing) = call.hang_up(&mut board) {
         let _ = closing.await;
     }
+    book(&mut call, &purse).await;
     let late = || Problem { code: Code::ProviderTrouble, detail: "the voice did not answer in time".into() };
     heard.unwrap_or_else(|_| Err(late()))
 }
 
-async fn question(call: &mut Call, board: &mut Board) -> Result<(), Problem> {
+/// What it cost since the last time, under its own name.
+async fn book(call: &mut Call, purse: &Purse) {
+    let rows = call.take_toll().into_iter().map(|row| store::Row { purpose: "preview".into(), ..row }).collect();
+    purse.book(rows).await;
+}
+
+async fn question(call: &mut Call, board: &mut Board, purse: &Purse) -> Result<(), Problem> {
     let (mut is_asked, mut is_answered) = (false, false);
     loop {
         let happening = call.next().await;
         call.happen(happening, board);
+        book(call, purse).await;
         if let Some(problem) = board.problem() {
             return Err(problem.clone());
         }

@@ -2,18 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use protocol::chat::{Failure, FailureKind, refusal};
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::credential::{Office, Passport};
 use crate::pipeline::Shared;
 use crate::price::{Listed, listed, listed_models, own};
 use crate::transport::{self, first_byte};
 use crate::{
-    GatewayOptions, Header, HttpRequest, Method, Price, Provider, ProviderId, Settings, Target, Way, address, provider,
+    GatewayOptions, Header, Http, HttpRequest, Method, Price, Provider, ProviderId, Settings, Target, Way, address,
+    provider, providers,
 };
+
+/// A server of this computer shows a page at once.
+const PAGE: Duration = Duration::from_secs(2);
 
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,6 +83,12 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     let Passport { base, mut headers } = office
         .issue(provider, &Target { provider: id.clone(), model: String::new() }, way, &GatewayOptions::default(), None)
         .await?;
+    if !is_itself(http, provider, &base).await {
+        return Err(Failure::new(
+            FailureKind::Unreachable,
+            format!("Somebody else has the port of {}.", provider.name),
+        ));
+    }
     headers.push(("accept", Header::Plain("application/json".to_owned())));
     let url = base + provider.models_path;
     let request = HttpRequest { method: Method::Get, url, headers, body: bytes::Bytes::new() };
@@ -92,6 +104,26 @@ pub(crate) async fn live(shared: &Shared, id: &ProviderId) -> Result<Vec<Model>,
     let models = read(provider, &settings, &list);
     shared.known.remember(id, &models);
     Ok(models)
+}
+
+/// Servers of this computer may have the same usual port: one is there if its own page is, and nobody else's. An address
+/// that the user gave is believed.
+async fn is_itself(http: &dyn Http, provider: &Provider, base: &str) -> bool {
+    let alike = providers().iter().filter(|other| other.base_url == base && !other.own_page.is_empty());
+    for other in alike.filter(|other| other.base_url == provider.base_url) {
+        if has_page(http, base, other.own_page).await != (other.id == provider.id) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether a server has a page that says next to nothing; one that shows itself at every address does not.
+async fn has_page(http: &dyn Http, base: &str, page: &str) -> bool {
+    let Ok(url) = Url::parse(base).and_then(|base| base.join(page)) else { return false };
+    let request = HttpRequest { method: Method::Get, url: url.into(), headers: Vec::new(), body: bytes::Bytes::new() };
+    let Ok(reply) = transport::send(http, request, PAGE, PAGE).await else { return false };
+    reply.status == 200 && reply.body.refusal().await.len() < 16
 }
 
 /// The text models of the price list, by name.

@@ -56,6 +56,8 @@ pub struct Provider {
     pub key_url: &'static str,
     /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
     pub is_local: bool,
+    /// A page at the root of the server that others on the same usual port do not have; empty: there is none.
+    pub own_page: &'static str,
 }
 
 /// How a provider wants its key.
@@ -96,6 +98,7 @@ const OPENAI_STYLE: Provider = Provider {
     usual_model: "",
     key_url: "",
     is_local: false,
+    own_page: "",
 };
 const LOCAL: Provider = Provider { auth: Auth::BearerIfAny, is_local: true, ..OPENAI_STYLE };
 
@@ -252,6 +255,8 @@ const PROVIDERS: &[Provider] = &[
     Provider { id: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434/v1", ..LOCAL },
     Provider { id: "lm-studio", name: "LM Studio", base_url: "http://127.0.0.1:1234/v1", ..LOCAL },
     Provider { id: "llama-cpp", name: "llama.cpp", base_url: "http://127.0.0.1:8080/v1", ..LOCAL },
+    // `/readyz` wants no key and is answered by an empty page or "OK" (LocalAI's sources, 2026-11); llama.cpp has none.
+    Provider { id: "localai", name: "LocalAI", base_url: "http://127.0.0.1:8080/v1", own_page: "/readyz", ..LOCAL },
     Provider { id: "custom", name: "Custom server", ..LOCAL },
 ];
 

@@ -60,7 +60,7 @@ pub enum Cache {
 pub struct Row {
     /// When it was made, unix ms.
     pub at_ms: i64,
-    /// What for: `chat`, `title`, `api`, `voice`, `tool`.
+    /// What for: `chat`, `title`, `summary`, `api`, `voice`, `preview` (of a voice), `tool`.
     pub purpose: String,
     /// Of which profile of settings.
     pub profile: String,

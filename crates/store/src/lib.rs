@@ -20,7 +20,7 @@ mod schema;
 mod search;
 mod tree;
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 pub use conversation::{Conversation, ConversationId, Cursor, Entry, Filter, NewConversation, title_from};
@@ -261,16 +261,17 @@ impl Store {
         export::usage(self.desk.clone(), since_ms, sink).await
     }
 
-    /// Reads a `conversations.json`: ChatGPT's data export, or this program's own [`Format::Json`]. Runs on a thread of
-    /// its own, holds a conversation (or 1 MiB of them) in memory at a time, and tells `progress` after each MiB and at
-    /// the end. What makes no sense is skipped and counted; what was imported before is counted and left as it is.
-    /// Dropping the future ends it soon; what was imported stays.
+    /// Reads ChatGPT's data export, the zip file as it comes or a `conversations.json` out of it, or this program's own
+    /// [`Format::Json`]. Runs on a thread of its own, holds a conversation (or 1 MiB of them) in memory at a time, and tells
+    /// `progress` after each MiB and at the end of each file. What makes no sense is skipped and counted; what was imported
+    /// before is counted and left as it is. Dropping the future ends it soon; what was imported stays.
     ///
     /// # Errors
-    /// [`Error::Foreign`]: this is no such file. [`Error::Io`]: it could not be read to its end; what came before stays.
+    /// [`Error::Foreign`]: this is no such file. [`Error::Io`]: it could not be read to its end, or unpacks to more than
+    /// any such file; what came before stays.
     pub async fn import<R, P>(&self, reader: R, progress: P) -> Result<Imported, Error>
     where
-        R: Read + Send + 'static,
+        R: Read + Seek + Send + 'static,
         P: FnMut(Progress) + Send + 'static,
     {
         import::run(self.desk.clone(), reader, progress).await

@@ -1,16 +1,26 @@
 //! `sidetone emulate`
 
+use std::time::Duration;
+
+use emulator::chat::{self, Fakes};
 use emulator::{Emulator, Fault, Script};
 
 use super::failure::Failure;
 use super::print::{line, note};
 
+/// Run fake providers on this machine, for tests and demos
+///
+/// One server for voice, one for text: OpenAI's, Anthropic's and Google's shapes, with everybody's variations. They answer
+/// like the practice partner and say what is wrong with a request.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1 [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
-    /// What goes wrong: NAME, NAME:3 for three times, NAME:always. Can be given again
+    /// Port of the providers of text [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    text_port: u16,
+    /// What goes wrong with voice: NAME, NAME:3 for three times, NAME:always. Can be given again
     #[arg(long, value_name = "NAME", value_parser = fault, long_help = faults())]
     fault: Vec<Fault>,
     /// Seed of everything random
@@ -25,7 +35,7 @@ fn fault(text: &str) -> Result<Fault, String> {
 fn faults() -> String {
     let names: Vec<_> = Fault::names().collect();
     format!(
-        "What goes wrong: NAME, NAME:3 for three times, NAME:always. Can be given again. Names: {}",
+        "What goes wrong with voice: NAME, NAME:3 for three times, NAME:always. Can be given again. Names: {}",
         names.join(", ")
     )
 }
@@ -37,6 +47,39 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     line(emulator.base_url())?;
     note(&format!("Try: sidetone call --endpoint {} --text hello", emulator.base_url().replacen("http", "ws", 1)));
     note(&format!("As a Cloudflare gateway: {}", emulator.gateway_url()));
+    let script = chat::Script { port: arguments.text_port, ..chat::Script::practice() };
+    let texts = Fakes::start(script).await.map_err(|error| Failure::other(format!("{error:#}")))?;
+    let openai = texts.base_url("openai");
+    line(&openai)?;
+    note(&format!("Try: OPENAI_BASE_URL={openai} OPENAI_API_KEY=any sidetone ask --provider openai hello"));
+    note("In the window, without a key: Settings, Text, My own server for text:");
+    note(&format!("  {}", texts.base_url("custom")));
+    note("Others, with any key: Settings, Gateway and routing, Addresses of providers:");
+    for provider in ["anthropic", "google-ai-studio", "groq"] {
+        note(&format!("  {}", texts.base_url(provider)));
+    }
+    note(&format!("Text through a Cloudflare gateway: {}", texts.gateway_url()));
     note("Ctrl+C ends it.");
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::other(error.to_string()))
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.map_err(|error| Failure::other(error.to_string())),
+        failure = tell_violations(&texts) => Err(failure),
+    }
+}
+
+/// Says what is wrong with requests as they come.
+async fn tell_violations(texts: &Fakes) -> Failure {
+    // The last that was told; the list forgets its oldest.
+    let mut last = None;
+    loop {
+        let waiting = texts.wait_for(|record| record.violations.last() != last.as_ref(), Duration::MAX);
+        let violations = match waiting.await {
+            Ok(record) => record.violations,
+            Err(error) => return Failure::other(format!("{error:#}")),
+        };
+        let known = violations.iter().rposition(|violation| Some(violation) == last.as_ref());
+        for violation in violations.iter().skip(known.map_or(0, |known| known + 1)) {
+            note(&format!("Request {}: {}", violation.request, violation.message));
+        }
+        last = violations.last().cloned();
+    }
 }

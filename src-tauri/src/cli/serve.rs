@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 Models are named provider/model, or `default` for the one of the settings:
   export OPENAI_BASE_URL=http://127.0.0.1:4750/v1
   export OPENAI_API_KEY=$(cat TOKEN-FILE)
-Also there: /v1/ask, /v1/models, /v1/embeddings, /v1/responses, /v1/realtime (voice, as a WebSocket),
+Also there: /v1/ask, /v1/models, /v1/models/ID, /v1/embeddings, /v1/responses, /v1/realtime (voice, as a WebSocket),
   and for each provider's own library:
   export ANTHROPIC_BASE_URL=http://127.0.0.1:4750/api/v1/ai-gateway/providers/anthropic")]
 pub(crate) struct Arguments {

@@ -51,6 +51,12 @@ impl Default for Script {
 }
 
 impl Script {
+    /// The practice partner's: at a pace to read along, and the newest requests are kept.
+    pub fn practice() -> Self {
+        let pace = Pace { between: Duration::from_millis(30), words: 1, ..Pace::default() };
+        Self { pace, keep: 100, ..Self::default() }
+    }
+
     /// The same script with one more answer.
     #[must_use]
     pub fn answer(mut self, answer: Answer) -> Self {

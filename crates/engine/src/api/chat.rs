@@ -377,6 +377,8 @@ pub struct ChatProvider {
     pub is_local: bool,
     /// Where keys are made; empty: nowhere.
     pub key_url: String,
+    /// Where it is reached, unless the user has another address for it; empty: it has none of its own.
+    pub usual_address: String,
     /// How it did lately.
     pub health: Option<ProviderHealth>,
     /// Why its models could not be listed.

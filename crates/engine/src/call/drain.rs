@@ -33,7 +33,7 @@ impl Call {
             },
             Output::CallTool { item, name, arguments } => self.tool_calls.push(ToolCall { item, name, arguments }),
             Output::Summarise { until, earlier, talk } => {
-                self.summaries.ask(until, earlier.as_deref(), &talk, board.settings(), self.link.text());
+                self.summaries.ask(until, earlier.as_deref(), &talk, board.settings(), self.link.exchange());
             }
             Output::CallOff(errand) => self.errands.call_off(errand),
             Output::Play { item, pcm } => {

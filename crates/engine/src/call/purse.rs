@@ -43,6 +43,22 @@ impl Purse {
         let spent = counted.await.map_err(|_| unknown())?.map_err(|failure| refused(failure.message))?;
         text::budget(&settings.budget).left(spent).map_err(|failure| refused(failure.message))
     }
+
+    /// The conversation that the call belongs to, once a turn of it is known.
+    pub(super) async fn conversation(self) -> Option<i64> {
+        let (reply, told) = oneshot::channel();
+        self.0.send(Order::Conversation(reply)).await.ok()?;
+        told.await.ok().flatten()
+    }
+
+    /// Writes rows that belong to no conversation.
+    pub(crate) async fn book(&self, rows: Vec<store::Row>) {
+        for row in rows {
+            if self.0.send(Order::Booked(Box::new(row))).await.is_err() {
+                tracing::warn!("a row of the ledger is lost: the text pane has ended");
+            }
+        }
+    }
 }
 
 /// How a call stands to the budgets.

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use crate::chat::Aside;
 use crate::config::Settings;
-use crate::text::Text;
+
+use super::Exchange;
 
 /// Most tokens: some thoughts of the model, and 250 words.
 const MOST: u64 = 2_000;
@@ -39,15 +40,19 @@ impl Summaries {
         earlier: Option<&str>,
         talk: &[(Role, String)],
         settings: &Settings,
-        text: &Text,
+        exchange: &Exchange,
     ) {
         if !Aside::is_allowed(settings) {
             return;
         }
-        let aside = Aside { task: task(earlier, talk), purpose: Purpose::Summary, most: MOST, conversation: None };
-        let (text, settings) = (text.clone(), settings.clone());
+        let task = task(earlier, talk);
+        let (text, purse, settings) = (exchange.text.clone(), exchange.purse.clone(), settings.clone());
         self.0.abort_all();
-        self.0.spawn(async move { (until, aside.ask(&text, &settings).await) });
+        self.0.spawn(async move {
+            let conversation = purse.conversation().await;
+            let aside = Aside { task, purpose: Purpose::Summary, most: MOST, conversation };
+            (until, aside.ask(&text, &settings).await)
+        });
     }
 }
 

@@ -14,6 +14,7 @@ mod gpt_live;
 mod handover;
 mod key;
 mod latency;
+mod ledger;
 mod load;
 mod outbox;
 mod pictures;

@@ -116,6 +116,7 @@ fn row(provider: &Provider, health: Option<Health>) -> ChatProvider {
         is_ready: false,
         is_local: provider.is_local,
         key_url: provider.key_url.into(),
+        usual_address: provider.base_url.into(),
         health: health.map(|health| ProviderHealth {
             is_paused: matches!(health.circuit, Circuit::Open { .. }),
             p50_ms: ms(health.first.p50),
@@ -151,6 +152,7 @@ fn practice() -> ChatProvider {
         is_ready: true,
         is_local: true,
         key_url: String::new(),
+        usual_address: String::new(),
         health: None,
         failure: None,
     }

@@ -152,9 +152,14 @@ impl Desk {
 
     /// A row of the ledger, in the conversation of the call.
     pub(super) async fn spent(&mut self, row: store::Row) -> Result<(), store::Error> {
-        self.set_up().await?;
         let conversation = self.voice.conversation().map(|(conversation, _)| store::ConversationId(conversation));
-        self.store()?.record(store::Row { conversation, ..row })?;
+        self.book(store::Row { conversation, ..row }).await
+    }
+
+    /// A row of the ledger.
+    pub(super) async fn book(&mut self, row: store::Row) -> Result<(), store::Error> {
+        self.set_up().await?;
+        self.store()?.record(row)?;
         self.tell_budget().await
     }
 

@@ -65,7 +65,8 @@ fn shorten(value: &mut Value) {
     match value {
         Value::Float(number) => *number = (*number as f32).to_string().parse().unwrap_or(*number),
         Value::Table(table) => table.iter_mut().for_each(|(_, value)| shorten(value)),
-        Value::String(_) | Value::Integer(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Array(_) => {}
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::String(_) | Value::Integer(_) | Value::Boolean(_) | Value::Datetime(_) => {}
     }
 }
 

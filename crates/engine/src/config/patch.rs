@@ -74,6 +74,21 @@ mod tests {
     }
 
     #[test]
+    fn an_emptied_address_is_the_usual_one_and_no_price_is_below_nothing() {
+        let patch = json!({
+            "providers": { "deepgram": { "base_url": " ", "agent_base_url": "https://agent.test" }, "fal": { "base_url": "" } },
+            "chat": { "prices": [{ "provider": "groq", "model": "m", "input": -1, "cached": -1, "output": 0.3 }] },
+        });
+        let settings = merge(&Settings::default(), &patch).unwrap();
+        let usual = Settings::default().providers;
+        assert_eq!(settings.providers.deepgram.base_url, usual.deepgram.base_url);
+        assert_eq!(settings.providers.deepgram.agent_base_url, "https://agent.test");
+        assert_eq!(settings.providers.fal.base_url, usual.fal.base_url);
+        let price = &settings.chat.prices[0];
+        assert_eq!((price.input, price.cached, price.output), (0.0, -1.0, 0.3));
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_by_name() {
         let table = [
             (json!({"call": {"route": "sideways"}}), "call.route"),

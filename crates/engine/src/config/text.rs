@@ -66,6 +66,9 @@ pub struct ModelPrice {
 impl ChatSettings {
     pub(super) fn in_range(mut self) -> Self {
         self.temperature = if self.temperature >= 0.0 { self.temperature.min(2.0) } else { -1.0 };
+        for price in &mut self.prices {
+            (price.input, price.output) = (price.input.max(0.0), price.output.max(0.0));
+        }
         self
     }
 }

@@ -158,7 +158,7 @@ async fn without_a_key_a_place_or_money_nothing_is_sent() {
     assert_eq!(without.refused().await.kind, FailureKind::Credential);
     for (patch, kind) in [
         (json!({ "providers": { "fal": { "base_url": "http://fal.example" } } }), FailureKind::Invalid),
-        (json!({ "providers": { "fal": { "base_url": "" } } }), FailureKind::Invalid),
+        (json!({ "providers": { "fal": { "base_url": "fal.run" } } }), FailureKind::Invalid),
         (json!({ "providers": { "fal": { "app": "flux" } } }), FailureKind::Model),
         (json!({ "providers": { "fal": { "app": "fal-ai/../x" } } }), FailureKind::Model),
         (json!({ "budget": { "day": 0.002 } }), FailureKind::Budget),

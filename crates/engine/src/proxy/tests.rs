@@ -354,6 +354,32 @@ async fn models_are_listed_with_their_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_model_is_told_by_any_name_that_a_request_may_give_it() {
+    let script = Script::default().model("groq", "fake-model").model("groq", "maker/big model");
+    let rig = Rig::new(script).await;
+    let table = [
+        ("groq/fake-model", "groq/fake-model"),
+        ("fake-model", "groq/fake-model"),
+        ("default", "groq/fake-model"),
+        ("groq/maker/big%20model", "groq/maker/big model"),
+        ("groq%2Fmaker%2Fbig%20model", "groq/maker/big model"),
+        ("practice", "practice/practice"),
+    ];
+    for (path, id) in table {
+        let (status, body) = rig.send(Method::Get, &format!("/v1/models/{path}"), rig.bearer(), &json!({})).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, body["id"].as_str(), body["object"].as_str()), (200, Some(id), Some("model")), "{body}");
+        assert_eq!((&body["owned_by"], &body["created"]), (&json!(id.split('/').next().unwrap()), &json!(0)));
+    }
+    for path in ["groq/none", "nobody/fake-model", "openai", "..%2F..%2Fdoor"] {
+        let (status, body) = rig.send(Method::Get, &format!("/v1/models/{path}"), rig.bearer(), &json!({})).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, &body["error"]["code"]), (404, &json!("model_not_found")), "{path}: {body}");
+    }
+    assert_eq!(rig.send(Method::Get, "/v1/models/default", Vec::new(), &json!({})).await.0, 401, "not without a token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn voice_goes_through_both_ways() {
     let rig = Rig::new(Script::default()).await;
     let url: url::Url = format!("{}/v1/realtime?model=any", rig.url).parse().unwrap();

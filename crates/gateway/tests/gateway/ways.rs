@@ -214,3 +214,41 @@ async fn lists_of_models_are_asked_for_where_the_requests_go() {
     assert_eq!(header(&seen[0], "x-api-key").as_deref(), Some("key-of-anthropic"));
     assert!(!rig.gateway.known_models(&"google-vertex".into()).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_servers_with_the_same_usual_port_are_told_apart() {
+    let list = crate::rig::Reply::json(200, &serde_json::json!({ "data": [{ "id": "m" }] }));
+    let page = |status, text: &str| {
+        let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
+        crate::rig::Reply::Body(status, Vec::new(), vec![crate::rig::Step::Bytes(bytes)])
+    };
+    let shell = format!("<html>{}</html>", " ".repeat(80));
+    let table = [
+        ("localai", page(200, "OK"), true),
+        ("localai", page(200, ""), true),
+        ("localai", page(404, "nothing"), false),
+        ("localai", page(200, &shell), false),
+        ("localai", crate::rig::Reply::Unreachable, false),
+        ("llama-cpp", page(404, "nothing"), true),
+        ("llama-cpp", page(200, &shell), true),
+        ("llama-cpp", page(200, "OK"), false),
+    ];
+    for (provider, answer, is_there) in table {
+        let rig = Rig::new(Settings::default());
+        rig.script([answer, list.clone()]);
+        let models = rig.gateway.models(&provider.into()).await;
+        assert_eq!(models.is_ok(), is_there, "{provider}: {models:?}");
+        let seen: Vec<String> = rig.server.seen.lock().unwrap().iter().map(|request| request.url.clone()).collect();
+        let mut wanted = vec!["http://127.0.0.1:8080/readyz", "http://127.0.0.1:8080/v1/models"];
+        wanted.truncate(if is_there { 2 } else { 1 });
+        assert_eq!(seen, wanted, "{provider}");
+    }
+    // Where the user says that it is, it is.
+    for (provider, url) in [("localai", "http://127.0.0.1:9/v1"), ("custom", "http://127.0.0.1:8080/v1")] {
+        let base_urls = [(provider.into(), url.to_owned())].into_iter().collect();
+        let rig = Rig::new(Settings { base_urls, ..Settings::default() });
+        rig.script([list.clone()]);
+        assert!(rig.gateway.models(&provider.into()).await.is_ok(), "{provider}");
+        assert_eq!(rig.server.seen.lock().unwrap().len(), 1, "{provider}");
+    }
+}

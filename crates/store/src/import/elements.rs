@@ -85,14 +85,24 @@ impl<R: Read> Elements<R> {
         if !self.has_begun {
             self.begin()?;
         }
+        self.pass_blanks()?;
+        match self.peek()? {
+            None if self.is_array => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            None => Ok(None),
+            Some(b']') if self.is_array => Ok(None),
+            Some(_) => self.element().map(Some),
+        }
+    }
+
+    /// Passes over what stands between elements.
+    fn pass_blanks(&mut self) -> Result<(), Error> {
         loop {
-            match self.peek()? {
-                None if self.is_array => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                None => return Ok(None),
-                Some(b']') if self.is_array => return Ok(None),
-                Some(byte) if byte == b',' || byte.is_ascii_whitespace() => self.consume(1),
-                Some(_) => return self.element().map(Some),
+            let buffer = fill(&mut self.reader)?;
+            let blanks = buffer.iter().take_while(|byte| **byte == b',' || byte.is_ascii_whitespace()).count();
+            if blanks == 0 {
+                return Ok(());
             }
+            self.consume(blanks);
         }
     }
 

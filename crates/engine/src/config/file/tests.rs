@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::api::{Mode, Provider, Route};
-use crate::config::Theme;
+use crate::config::{ModelPrice, Theme};
 
 fn changed() -> Settings {
     let mut settings = Settings::default();
@@ -29,6 +29,19 @@ fn what_is_saved_is_loaded() {
     assert!(text.contains("patience = 0.3\n"), "{text}");
     let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
     assert_eq!(files, 1, "no temporary file is left");
+}
+
+#[test]
+fn prices_are_written_as_people_write_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let mut settings = Settings::default();
+    let (provider, model) = ("groq".into(), "m".into());
+    settings.chat.prices = vec![ModelPrice { provider, model, input: 0.3, cached: -1.0, output: 2.5 }];
+    save(&path, &settings).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("[[chat.prices]]\n") && text.contains("input = 0.3\n"), "{text}");
+    assert_eq!(load(&path).settings, settings);
 }
 
 #[cfg(unix)]
