@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use futures_util::{Sink, SinkExt, StreamExt};
 use protocol::Leg;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::net::{Message, Socket};
 
@@ -25,6 +27,10 @@ const GREETINGS: usize = 16;
 const OUTGOING_FRAMES: usize = 16_384;
 /// A socket that has not taken a frame for this long is as good as dead.
 const STALLED: Duration = Duration::from_secs(20);
+/// How often the other side is asked for a sign of life (RFC 6455, 5.5.2).
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// After so many questions without any word it is gone: a network that was switched off says nothing of it.
+const UNANSWERED: u32 = 3;
 
 /// A frame on its way out.
 struct Frame {
@@ -47,9 +53,19 @@ struct Wire {
     outgoing: mpsc::Sender<Frame>,
     /// When sound of the microphone last went out.
     audio_sent: watch::Receiver<Option<Instant>>,
+    signs: Arc<Signs>,
     /// Came before anybody asked.
     early: VecDeque<LinkEvent>,
     close: (Option<u16>, String),
+}
+
+/// What was heard of the other side.
+#[derive(Debug, Default)]
+struct Signs {
+    /// Anything, since it was last asked.
+    is_alive: AtomicBool,
+    /// It answers when it is asked. Not every small server does, and those must not be taken for dead.
+    answers: AtomicBool,
 }
 
 impl Connection {
@@ -98,8 +114,9 @@ impl Wire {
         let (incoming, abort) = abortable(incoming);
         let (outgoing, frames) = mpsc::channel(OUTGOING_FRAMES);
         let (pulse, audio_sent) = watch::channel(None);
-        tokio::spawn(write(sink, frames, pulse, abort));
-        Self { leg, incoming, outgoing, audio_sent, early: VecDeque::new(), close: (None, String::new()) }
+        let signs = Arc::new(Signs::default());
+        tokio::spawn(write(sink, frames, pulse, abort, Arc::clone(&signs)));
+        Self { leg, incoming, outgoing, audio_sent, signs, early: VecDeque::new(), close: (None, String::new()) }
     }
 
     /// The next frame, or the end.
@@ -127,7 +144,9 @@ impl Wire {
     /// The next frame; `None` when the socket is gone.
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<LinkEvent>> {
         loop {
-            match ready!(self.incoming.poll_next_unpin(context)) {
+            let frame = ready!(self.incoming.poll_next_unpin(context));
+            self.signs.is_alive.store(true, Ordering::Relaxed);
+            match frame {
                 None => return Poll::Ready(None),
                 Some(Ok(Message::Text(text))) => return Poll::Ready(Some(LinkEvent::Text(self.leg, text))),
                 Some(Ok(Message::Binary(bytes))) => {
@@ -140,7 +159,8 @@ impl Wire {
                     });
                     return Poll::Ready(None);
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Pong(_))) => self.signs.answers.store(true, Ordering::Relaxed),
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
                 Some(Err(error)) => {
                     tracing::debug!(%error, "socket failed");
                     return Poll::Ready(None);
@@ -150,16 +170,34 @@ impl Wire {
     }
 }
 
-/// Writes frames in order until the socket fails or its owner is gone. A socket that takes no more is given up on both
-/// sides.
+/// Writes frames in order until the socket fails or its owner is gone. A socket that takes no more, or from which nothing
+/// comes although its other side answers questions, is given up in both directions.
 async fn write<S: Sink<Message, Error: std::fmt::Display> + Unpin>(
     mut sink: S,
     mut frames: mpsc::Receiver<Frame>,
     pulse: watch::Sender<Option<Instant>>,
     incoming: AbortHandle,
+    signs: Arc<Signs>,
 ) {
-    while let Some(Frame { message, is_audio }) = frames.recv().await {
-        match timeout(STALLED, sink.send(message)).await {
+    let mut questions = interval_at(Instant::now() + ASKED_EVERY, ASKED_EVERY);
+    questions.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut unanswered = 0;
+    loop {
+        let frame = tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(frame) => frame,
+                None => return,
+            },
+            _ = questions.tick() => {
+                unanswered = if signs.is_alive.swap(false, Ordering::Relaxed) { 0 } else { unanswered + 1 };
+                if unanswered >= UNANSWERED && signs.answers.load(Ordering::Relaxed) {
+                    tracing::info!("nothing comes from the socket any more");
+                    return incoming.abort();
+                }
+                Frame { message: Message::Ping(Default::default()), is_audio: false }
+            }
+        };
+        match timeout(STALLED, sink.send(frame.message)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return tracing::debug!(%error, "socket refused a frame"),
             Err(_) => {
@@ -167,7 +205,7 @@ async fn write<S: Sink<Message, Error: std::fmt::Display> + Unpin>(
                 return incoming.abort();
             }
         }
-        if is_audio {
+        if frame.is_audio {
             pulse.send_replace(Some(Instant::now()));
         }
     }
@@ -177,19 +215,46 @@ async fn write<S: Sink<Message, Error: std::fmt::Display> + Unpin>(
 mod tests {
     use std::convert::Infallible;
 
-    use futures_util::stream;
+    use futures_util::{sink, stream};
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_socket_that_takes_no_more_frames_is_given_up_on_both_sides() {
-        let stuck = futures_util::sink::unfold((), |(), _: Message| std::future::pending::<Result<(), Infallible>>());
-        let (mut incoming, abort) = abortable(stream::pending::<Message>());
+    type Heard = Abortable<stream::Pending<Message>>;
+
+    /// Writes one frame of sound to `sink`; what comes back, whether the writer goes on, and when it wrote sound.
+    fn writing<S>(sink: S, signs: &Arc<Signs>) -> (Heard, mpsc::Sender<Frame>, watch::Receiver<Option<Instant>>)
+    where
+        S: Sink<Message, Error = Infallible> + Send + 'static,
+    {
+        let (incoming, abort) = abortable(stream::pending());
         let (outgoing, frames) = mpsc::channel(1);
         let (pulse, audio_sent) = watch::channel(None);
-        let writing = tokio::spawn(write(Box::pin(stuck), frames, pulse, abort));
+        tokio::spawn(write(Box::pin(sink), frames, pulse, abort, Arc::clone(signs)));
         assert!(outgoing.try_send(Frame { message: Message::text("Hello"), is_audio: true }).is_ok());
+        (incoming, outgoing, audio_sent)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_takes_no_more_frames_is_given_up_in_both_directions() {
+        let stuck = sink::unfold((), |(), _: Message| std::future::pending::<Result<(), Infallible>>());
+        let (mut incoming, outgoing, audio_sent) = writing(stuck, &Arc::default());
         assert!(incoming.next().await.is_none());
-        assert!(writing.await.is_ok() && audio_sent.borrow().is_none());
+        outgoing.closed().await;
+        assert!(audio_sent.borrow().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_answered_and_falls_silent_is_gone() {
+        let signs = Arc::new(Signs { is_alive: true.into(), answers: true.into() });
+        let (mut incoming, outgoing, _) = writing(sink::drain(), &signs);
+        assert!(incoming.next().await.is_none());
+        outgoing.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_answers_is_not_taken_for_dead() {
+        let (mut incoming, outgoing, audio_sent) = writing(sink::drain(), &Arc::default());
+        assert!(timeout(Duration::from_secs(600), incoming.next()).await.is_err());
+        assert!(!outgoing.is_closed() && audio_sent.borrow().is_some());
     }
 }
