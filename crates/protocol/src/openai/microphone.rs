@@ -112,6 +112,7 @@ impl Realtime {
             return;
         }
         self.speech_committed(now);
+        self.own_ear.noticed();
         self.yield_floor();
         let id = self.resumed.take().filter(|id| self.timeline.find(*id).is_some()).unwrap_or_else(|| {
             let utterance = Utterance::new(Stage::Recording, true);
@@ -191,6 +192,7 @@ impl Realtime {
             self.emit(Event::SpeechStopped);
         }
         let speech = self.link.speech.take();
+        self.own_ear.noticed();
         self.link.committed_at = speech.and_then(|speech| speech.stop).unwrap_or_else(|| self.link.ring.end());
         self.count_attempt(id);
         self.expect_own_answer(id, now);
@@ -304,7 +306,11 @@ impl Realtime {
                 speech.start
             }
             (None, Some(resumed_at)) => resumed_at,
-            (None, None) => end.saturating_sub(UNREPORTED).max(self.link.committed_at),
+            (None, None) => {
+                let recent = end.saturating_sub(UNREPORTED).max(self.link.committed_at);
+                let is_free = self.link.resending.is_none();
+                is_free.then(|| self.unnoticed_speech()).flatten().unwrap_or(recent)
+            }
         };
         // What went through the ear for a resent utterance is kept with the utterance.
         if self.link.resending.is_none() {

@@ -1,5 +1,6 @@
 //! The open microphone while no provider listens: the caller's own detector tells when somebody speaks. Turns are cut by
-//! it, so that what was said is listed, kept and sent like everything else.
+//! it, so that what was said is listed, kept and sent like everything else. Of a connection that was dead before anybody
+//! knew, it tells what the provider cannot have heard.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
 use super::timeline::{Side, Stage, Utterance, duration_of};
 use super::turn::{LONGEST, MOST_KEPT};
-use crate::{Cause, Delivery, Event, Fault, Kind, Role, SAMPLE_RATE};
+use crate::{Cause, Delivery, Event, Fault, ItemId, Kind, Role, SAMPLE_RATE};
 
 const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
 /// What is shorter than this is a cough, in samples.
@@ -16,6 +17,10 @@ const SHORTEST: usize = 300 * PER_MS;
 const BEFORE: usize = 500 * PER_MS;
 /// A provider that has not noticed a turn so long after its end will not, in samples.
 const NOTICE: usize = 3_000 * PER_MS;
+/// After so much silence, in samples, what the provider did not take for speech was none.
+const NO_SPEECH: usize = 20_000 * PER_MS;
+/// Quieter than this is the silence that stands in for what is kept from the provider (-40 dBFS).
+const SOUND: u16 = 328;
 
 /// A turn ends after this much silence at the latest, whatever the provider's patience, in ms.
 const PATIENCE: u32 = 2_000;
@@ -27,6 +32,8 @@ pub(super) struct OwnEar {
     /// Length of the present speech, and of the present silence, in samples.
     voiced: usize,
     silent: usize,
+    /// Samples since the first speech that the provider has not noticed.
+    unnoticed: Option<usize>,
     /// The user knows that there is no room for the present speech.
     has_told: bool,
 }
@@ -34,14 +41,23 @@ pub(super) struct OwnEar {
 impl OwnEar {
     pub(super) fn hears(&mut self, is_voice: bool) {
         if is_voice != self.is_voice {
-            *self = Self { is_voice, ..Self::default() };
+            *self = Self { is_voice, unnoticed: self.unnoticed, ..Self::default() };
         }
+        if is_voice {
+            self.unnoticed.get_or_insert(0);
+        }
+    }
+
+    /// The provider noticed what was said.
+    pub(super) fn noticed(&mut self) {
+        self.unnoticed = None;
     }
 
     /// So many samples came.
     pub(super) fn count(&mut self, samples: usize) {
         let length = if self.is_voice { &mut self.voiced } else { &mut self.silent };
         *length += samples;
+        self.unnoticed = self.unnoticed.map(|before| before + samples).filter(|_| self.silent < NO_SPEECH);
     }
 
     /// Silence counts from now on.
@@ -83,11 +99,7 @@ impl Realtime {
         }
         let kept = self.own_ear.voiced + BEFORE;
         self.backlog.drain(..self.backlog.len().saturating_sub(kept));
-        let utterance = Utterance::new(Stage::Recording, true);
-        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
-        self.resumed = Some(id);
-        self.emit(Event::SpeechStarted);
-        self.tell(id);
+        self.resumed = Some(self.push_turn());
     }
 
     fn tell_no_room(&mut self) {
@@ -95,6 +107,28 @@ impl Realtime {
             let message = "So much waits to be sent already that what you say now is not recorded.".to_owned();
             self.emit(Event::Fault(Fault { cause: Cause::Response, code: None, message }));
         }
+    }
+
+    /// The connection died: where what was said begins that the provider has not noticed, in samples. It becomes a turn.
+    pub(super) fn unnoticed_speech(&mut self) -> Option<u64> {
+        let since = self.own_ear.unnoticed.take()? + BEFORE;
+        let end = self.link.ring.end();
+        let from = end.saturating_sub(since as u64).max(self.link.committed_at);
+        let sounds = self.link.ring.cut(from, end).into_iter().filter(|sample| sample.unsigned_abs() > SOUND).count();
+        // A voice passes that level in about every second sample.
+        if sounds < SHORTEST / 2 || self.kept_samples() >= MOST_KEPT {
+            return None;
+        }
+        self.resumed = Some(self.push_turn());
+        Some(from)
+    }
+
+    fn push_turn(&mut self) -> ItemId {
+        let utterance = Utterance::new(Stage::Recording, true);
+        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
+        self.emit(Event::SpeechStarted);
+        self.tell(id);
+        id
     }
 
     /// A turn that began without a connection went through the provider's ear, which took it for no speech: it waits for

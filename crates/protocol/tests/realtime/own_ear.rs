@@ -219,3 +219,61 @@ proptest! {
         prop_assert!(lost.is_empty(), "{lost:?} is not in {kept:?}");
     }
 }
+
+#[test]
+fn what_was_said_into_a_connection_that_was_dead_already_is_a_turn() {
+    let mut rig = Rig::ready(open());
+    rig.speak(2_000);
+    rig.input(Input::Audio(&[0; 24_000]));
+    heard_here(&mut rig, 4_000, 0);
+    (0..8).for_each(|_| rig.input(Input::Audio(&[0; 24_000])));
+    assert!(rig.items().is_empty(), "the provider says nothing");
+    rig.drop_connection();
+    assert_eq!(rig.items()[0].delivery, Delivery::Recording);
+    rig.take_sent();
+    rig.connect();
+    assert_eq!(rig.sent(), "session.update, append 12500", "with half a second from before it");
+    rig.serve(server::speech_started("item_u", 500));
+    rig.serve(server::speech_stopped("item_u", 4_500));
+    rig.serve(server::committed("item_u", None));
+    rig.serve_all(server::answer("resp_1", "item_a", Some("item_u"), 500, "Yes."));
+    assert_eq!((rig.items().len(), rig.session.unanswered()), (2, 0));
+}
+
+#[test]
+fn a_turn_into_a_dead_connection_is_kept_when_there_is_no_other() {
+    let mut rig = Rig::ready(open());
+    heard_here(&mut rig, 1_000, 0);
+    (0..8).for_each(|_| rig.input(Input::Audio(&[0; 24_000])));
+    rig.drop_connection();
+    (0..3).for_each(|_| rig.input(Input::Audio(&[0; 24_000])));
+    assert_eq!(rig.items()[0].delivery, Delivery::Kept);
+}
+
+#[test]
+fn what_is_withheld_from_the_provider_is_no_turn_when_the_connection_dies() {
+    let mut rig = Rig::ready(open());
+    rig.input(Input::Voice(true));
+    rig.input(Input::Audio(&[0; 24_000]));
+    rig.input(Input::Voice(false));
+    rig.input(Input::Audio(&[0; 24_000]));
+    rig.drop_connection();
+    assert!(rig.items().is_empty());
+}
+
+#[test]
+fn speech_that_the_provider_noticed_is_not_told_twice() {
+    let mut rig = Rig::ready(open());
+    rig.input(Input::Voice(true));
+    rig.speak(600);
+    rig.serve(server::speech_started("item_u", 0));
+    rig.speak(400);
+    rig.input(Input::Voice(false));
+    rig.serve(server::speech_stopped("item_u", 1_000));
+    rig.serve(server::committed("item_u", None));
+    rig.drop_connection();
+    assert_eq!(rig.items().len(), 1);
+    rig.take_sent();
+    rig.connect();
+    assert_eq!(rig.items().len(), 1);
+}
