@@ -59,6 +59,7 @@ export function priceTable(app) {
     fill(slot, form.element);
     add.hidden = true;
     form.focus();
+    form.element.scrollIntoView({ block: 'nearest' });
   }
 
   function drawRows() {
