@@ -51,6 +51,10 @@ impl Realtime {
         if self.state.is_closed() {
             return;
         }
+        if matches!(told, Told::SpeechStarted { .. } | Told::Committed { .. } | Told::Began { .. }) {
+            // The provider went on: a close after that is news.
+            self.link.has_told = false;
+        }
         match told {
             Told::Ready { model, expires_at } => self.interpreter_ready(model, expires_at, now),
             Told::Expires { at } => self.emit(Event::Ready { expires_at: Some(at), model: None }),

@@ -38,6 +38,22 @@ fn trouble_of_the_provider_is_passing() {
 }
 
 #[test]
+fn a_close_is_told_although_an_earlier_turn_had_failed() {
+    let mut rig = Rig::ready(config());
+    rig.speak();
+    rig.turn_complete();
+    rig.wait(std::time::Duration::from_secs(30));
+    let before = rig.faults().len();
+    assert!(before > 0, "the first turn failed");
+    rig.speak();
+    rig.answer("Yes.");
+    rig.close(Some(1011), "You exceeded your current quota, please check your plan");
+    let faults = rig.faults();
+    assert_eq!(faults.len(), before + 1);
+    assert_eq!(faults.last().map(|fault| fault.cause), Some(Cause::Quota));
+}
+
+#[test]
 fn an_answer_in_snake_case_and_text_frames_is_the_same() {
     let mut rig = Rig::new(config());
     rig.input(Input::Opened);
