@@ -6,9 +6,9 @@ use super::interruption::Cut;
 use super::link::{ACKNOWLEDGEMENT, ATTEMPTS, UNANSWERED};
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
-use super::timeline::{Side, Stage, Utterance, duration_of};
+use super::timeline::{Side, Stage, duration_of};
 use super::turn::LONGEST;
-use crate::{Delivery, Event, ItemId, Kind, Role, SAMPLE_RATE};
+use crate::{Delivery, Event, ItemId, Kind, SAMPLE_RATE};
 
 /// Sixty seconds wait for a connection at most, as much as a turn may last where it is known to be speech; then the oldest
 /// goes.
@@ -114,10 +114,11 @@ impl Realtime {
         self.speech_committed(now);
         self.own_ear.noticed();
         self.yield_floor();
-        let id = self.resumed.take().filter(|id| self.timeline.find(*id).is_some()).unwrap_or_else(|| {
-            let utterance = Utterance::new(Stage::Recording, true);
-            self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance))
-        });
+        let id = self
+            .resumed
+            .take()
+            .filter(|id| self.timeline.find(*id).is_some())
+            .unwrap_or_else(|| self.timeline.push_speech());
         self.link.resumed_at = None;
         let end = self.link.ring.end();
         let start = position(at_ms).unwrap_or(end).min(end);
@@ -214,8 +215,7 @@ impl Realtime {
 
     /// A server that commits without telling of speech first.
     fn unannounced(&mut self, wire: &str, now: Instant) {
-        let utterance = Utterance::new(Stage::Recording, true);
-        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
+        let id = self.timeline.push_speech();
         self.timeline.bind(id, wire);
         let start = self.link.committed_at;
         self.link.speech = Some(Speech { item: id, wire: wire.to_owned(), start, stop: None, until: None });

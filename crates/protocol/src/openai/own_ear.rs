@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::realtime::Realtime;
 use super::settings::silence_that_ends_a_turn;
-use super::timeline::{Side, Stage, Utterance, duration_of};
+use super::timeline::duration_of;
 use super::turn::{LONGEST, MOST_KEPT};
-use crate::{Cause, Delivery, Event, Fault, ItemId, Kind, Role, SAMPLE_RATE};
+use crate::{Cause, Event, Fault, SAMPLE_RATE};
 
 const PER_MS: usize = SAMPLE_RATE as usize / 1_000;
 /// What is shorter than this is a cough, in samples.
@@ -99,7 +99,7 @@ impl Realtime {
         }
         let kept = self.own_ear.voiced + BEFORE;
         self.backlog.drain(..self.backlog.len().saturating_sub(kept));
-        self.resumed = Some(self.push_turn());
+        self.resume_new();
     }
 
     fn tell_no_room(&mut self) {
@@ -119,16 +119,16 @@ impl Realtime {
         if sounds < SHORTEST / 2 || self.kept_samples() >= MOST_KEPT {
             return None;
         }
-        self.resumed = Some(self.push_turn());
+        self.resume_new();
         Some(from)
     }
 
-    fn push_turn(&mut self) -> ItemId {
-        let utterance = Utterance::new(Stage::Recording, true);
-        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
+    /// What is said from here on belongs to a new turn.
+    fn resume_new(&mut self) {
+        let id = self.timeline.push_speech();
+        self.resumed = Some(id);
         self.emit(Event::SpeechStarted);
         self.tell(id);
-        id
     }
 
     /// A turn that began without a connection went through the provider's ear, which took it for no speech: it waits for

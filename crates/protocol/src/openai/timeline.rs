@@ -127,6 +127,12 @@ impl Timeline {
         &mut self.entries
     }
 
+    /// Adds a turn that somebody speaks.
+    pub(super) fn push_speech(&mut self) -> ItemId {
+        let utterance = Utterance::new(Stage::Recording, true);
+        self.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance))
+    }
+
     /// Adds an item at the end.
     pub(super) fn push(&mut self, role: Role, kind: Kind, delivery: Delivery, side: Side) -> ItemId {
         self.last += 1;

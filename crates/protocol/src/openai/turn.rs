@@ -40,8 +40,7 @@ impl Realtime {
             return;
         }
         self.interrupt(now);
-        let utterance = Utterance::new(Stage::Recording, true);
-        let id = self.timeline.push(Role::User, Kind::Spoken, Delivery::Recording, Side::User(utterance));
+        let id = self.timeline.push_speech();
         self.recording = Some(id);
         self.tell(id);
         if self.state.is_ready() && !self.has_waiting_speech() {
