@@ -194,12 +194,19 @@ impl Link {
 
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
     pub(crate) fn send(&self, leg: Leg, message: protocol::Message, is_audio: bool) -> bool {
-        let State::Open(connection) = &self.state else { return true };
+        let Some(connection) = self.connection() else { return true };
         let message = match message {
             protocol::Message::Text(text) => Message::text(text),
             protocol::Message::Binary(bytes) => Message::binary(bytes),
         };
         connection.send(leg, message, is_audio)
+    }
+
+    fn connection(&self) -> Option<&Connection> {
+        match &self.state {
+            State::Open(connection) => Some(connection),
+            State::Idle | State::Dialing | State::Waiting { .. } => None,
+        }
     }
 
     /// The text model's side.
@@ -219,7 +226,7 @@ impl Link {
 
     /// Ends whatever is under way. What was handed over before is still sent.
     pub(crate) fn close(&mut self) {
-        if let State::Open(connection) = &self.state {
+        if let Some(connection) = self.connection() {
             connection.close();
         }
         self.dials.abort_all();
@@ -248,17 +255,11 @@ impl Link {
 
     /// When the network last took sound of the microphone, over this connection.
     pub(crate) fn audio_sent(&self) -> Option<std::time::Instant> {
-        match &self.state {
-            State::Open(connection) => connection.audio_sent(),
-            State::Idle | State::Dialing | State::Waiting { .. } => None,
-        }
+        self.connection()?.audio_sent()
     }
 
     fn ready_since(&self) -> Option<Instant> {
-        match &self.state {
-            State::Open(connection) => connection.ready_since,
-            State::Idle | State::Dialing | State::Waiting { .. } => None,
-        }
+        self.connection()?.ready_since
     }
 
     pub(crate) fn is_idle(&self) -> bool {
