@@ -19,7 +19,6 @@ mod transcription;
 
 pub(crate) use cast::{places, services};
 pub(crate) use interpreter::Cascade;
-pub(crate) use tools::Toolbox;
 
 /// Who listens and who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,12 +20,12 @@ mod work;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::cascade::Toolbox;
 use crate::frame::malformed;
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client as wanted;
 use crate::openai::refusal::Complaint;
 use crate::openai::replay::weight;
+use crate::toolbox::Toolbox;
 use crate::{Config, Errand, Leg, Message, Received, Role, Thought};
 
 use client::{Event, Frame, Session, Text};

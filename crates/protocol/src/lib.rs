@@ -23,6 +23,7 @@ mod openai;
 mod pcm;
 mod session;
 mod tool;
+mod toolbox;
 mod usage;
 mod voice;
 

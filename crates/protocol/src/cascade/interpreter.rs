@@ -9,12 +9,12 @@ use super::ear::{Ear, EarDeed, Heard};
 use super::listening::{Eager, Turns};
 use super::memory::Memory;
 use super::mouth::{Mouth, MouthDeed, Said};
-use super::tools::Toolbox;
 use super::{Setup, cast};
 use crate::interpreter::{Deed, Interpreter, Told};
 use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
+use crate::toolbox::Toolbox;
 use crate::{Config, Errand, Leg, Received, Reply, Role, Thought};
 
 /// Errands of the text model count from here; those of ears and mouths are small numbers.

@@ -3,6 +3,7 @@
 
 use crate::chat::{Message, Part, Speaker, ToolCall};
 use crate::interpreter::{Deed, Told};
+use crate::toolbox::call_id;
 use crate::{Errand, Fault};
 
 use super::Live;
@@ -48,9 +49,8 @@ impl Live {
             message = Message::of(Speaker::Assistant, job.said.trim());
         }
         for called in &mut job.calls {
-            // Not all models name their calls apart; so many letters and digits all of them take.
             self.last_name += 1;
-            called.call.id = format!("tool{:05}", self.last_name);
+            called.call.id = call_id(self.last_name);
             let ToolCall { id: call, name, arguments, .. } = called.call.clone();
             self.deeds.push_back(Deed::Tell(Told::SideCall { call, name, arguments }));
         }
@@ -70,8 +70,8 @@ impl Live {
             called.output = Some(output.to_owned());
         }
         let part = |called: &Called| {
-            let ToolCall { id, name, .. } = called.call.clone();
-            Some(Part::Output { id, name, output: called.output.clone()? })
+            let ToolCall { id, name, .. } = &called.call;
+            Some(Part::Output { id: id.clone(), name: name.clone(), output: called.output.clone()? })
         };
         if let Some(parts) = job.calls.iter().map(part).collect::<Option<Vec<Part>>>() {
             job.question.messages.push(Message { role: Speaker::User, parts });
