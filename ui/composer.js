@@ -3,7 +3,7 @@
 /** @import {Attachment, Command, Shape} from './types' */
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
-import { announce, byId, fill, h, icon, say } from './dom.js';
+import { announce, byId, fill, h, icon, say, ticker } from './dom.js';
 import { providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
 import { WISH, beginsWish, shapePicker, wishOf } from './pictures.js';
@@ -173,13 +173,14 @@ export function composer(app) {
 
   function countDown() {
     const { waiting } = app.snapshot.chat;
+    run(waiting !== null);
     const left = waiting ? Math.ceil((waiting.until_ms - Date.now()) / 1000) : 0;
     // Said once, not with every second.
     if (waiting && wait.hidden) announce(`${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} seconds.`);
     wait.hidden = !waiting;
     if (waiting) say(wait, left > 0 ? `${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} s.` : 'Asking now…');
   }
-  setInterval(countDown, 500);
+  const run = ticker(500, countDown);
 
   field.addEventListener('input', () => { isTouched = true; fit(); clearTimeout(timer); timer = setTimeout(keepDraft, QUIET_MS); });
   field.addEventListener('blur', keepDraft);

@@ -82,6 +82,22 @@ export function keyboardFocus() {
   return activeElement instanceof HTMLElement && activeElement.matches(':focus-visible') ? activeElement : null;
 }
 
+/**
+ * Calls `tick` every `ms` while it is wanted, which it is told by the function that it gives: a page where nothing
+ * happens wakes nobody.
+ * @param {number} ms @param {() => void} tick @returns {(isWanted: boolean) => void}
+ */
+export function ticker(ms, tick) {
+  /** @type {ReturnType<typeof setInterval> | null} */
+  let timer = null;
+  return (isWanted) => {
+    if (isWanted === (timer !== null)) return;
+    if (timer === null) { timer = setInterval(tick, ms); return; }
+    clearInterval(timer);
+    timer = null;
+  };
+}
+
 /** Says a line to those who listen; it goes again when it was said. @param {string} words */
 export function announce(words) {
   const line = h('p', {}, words);

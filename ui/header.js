@@ -1,6 +1,6 @@
 // @ts-check
 // Title, who answers and which way, time to first sound, length of the call, what waits.
-import { byId, fill, icon, say } from './dom.js';
+import { byId, fill, icon, say, ticker } from './dom.js';
 import { branch, firstWords, isOn, title } from './state.js';
 import { elapsed, latency, route } from './words.js';
 
@@ -23,12 +23,13 @@ export function header(app) {
   byId('turn-taking').addEventListener('click', (event) => {
     if (event.target instanceof HTMLInputElement) app.configure({ call: { mode: event.target.value } });
   });
-  setInterval(clock, 1000);
+  const run = ticker(1000, clock);
 
   const isCalling = () => isOn(app.snapshot.call);
 
   function clock() {
     const { started_at: since } = app.snapshot.call;
+    run(since !== null);
     byId('timer').hidden = since === null;
     if (since !== null) say(chip('timer'), elapsed(Date.now() - since));
   }

@@ -1,7 +1,7 @@
 // @ts-check
 // Recording: the sign that is there as long as it runs, turns that can be heard again, and the list of recordings.
 /** @import {Recording, Take} from './types' */
-import { ask, byId, fill, h, icon, say } from './dom.js';
+import { ask, byId, fill, h, icon, say, ticker } from './dom.js';
 import { dateOf, elapsed } from './words.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -29,12 +29,13 @@ export function recording(app) {
 
   record.addEventListener('click', () => app.send({ do: 'record', is_on: !now().is_on }));
   sheet.addEventListener('click', (event) => { if (event.target === sheet) sheet.close(); });
-  setInterval(tick, TICK);
+  const run = ticker(TICK, tick);
 
   const now = () => app.snapshot.recording;
 
   function tick() {
     const { since, replay } = now();
+    run(replay !== null || since !== null);
     if (replay) say(clock, replay.since === null ? '' : `${elapsed(Math.min(Date.now() - replay.since, replay.to_ms - replay.from_ms))} of ${elapsed(replay.to_ms - replay.from_ms)}`);
     else say(clock, since === null ? '' : elapsed(Date.now() - since));
   }

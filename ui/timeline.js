@@ -3,7 +3,7 @@
 /** @import {Item} from './types' */
 /** @import {Entry} from './state.js' */
 import { chatRow, narrator } from './chat.js';
-import { announce as sayOnce, byId, fill, h, icon, kbd, say } from './dom.js';
+import { announce as sayOnce, byId, fill, h, icon, kbd, say, ticker } from './dom.js';
 import { particulars, wording } from './problems.js';
 import { branch, entries } from './state.js';
 import { figure, picture } from './waterfall.js';
@@ -38,8 +38,7 @@ export function timeline(app) {
   let first = 0;
   /** Who spoke when it was spoken: the voice may be another one since. @type {Map<number, string>} */
   const speakers = new Map();
-  /** @type {ReturnType<typeof setInterval> | null} */
-  let ticking = null;
+  const tick = ticker(1000, grow);
 
   log.addEventListener('scroll', () => {
     // Only scrolling back leaves the end; a shrinking window does not.
@@ -169,12 +168,6 @@ export function timeline(app) {
       h('p', {}, call.provider === 'practice'
         ? 'No key needed: the practice partner repeats what you say.'
         : 'Your words and the answers appear here as they are spoken.'));
-  }
-
-  /** @param {boolean} isNeeded */
-  function tick(isNeeded) {
-    if (isNeeded && ticking === null) ticking = setInterval(grow, 1000);
-    if (!isNeeded && ticking !== null) { clearInterval(ticking); ticking = null; }
   }
 
   function grow() {

@@ -77,7 +77,7 @@ pub struct Config {
 /// What the microphone side hands to the sink (on the pipeline thread: must not block).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Captured {
-    /// Mono samples at the wire rate, 10 ms each (the pre-roll comes as several frames in a row).
+    /// Mono samples at the wire rate: 10 ms, or up to 40 ms in long silence (the pre-roll comes as several in a row).
     Frame(Vec<i16>),
     /// While the gate is open: the detector of this computer hears somebody begin to speak (`true`) or end, 200 ms late.
     Voice(bool),
@@ -353,6 +353,7 @@ impl Duplex {
     /// When the output file cannot be written.
     pub fn close(mut self, limit: Duration) -> Result<(), Error> {
         let until = Instant::now() + limit;
+        self.shared.is_awaited.store(true, Ordering::Relaxed);
         let mut playout = self.shared.playout();
         while playout.is_playing() {
             let left = until.saturating_duration_since(Instant::now());

@@ -258,14 +258,14 @@ impl Front {
         self.played = loudness.max(self.played - SINKING);
         let is_audible = loudness > AUDIBLE;
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
+        if self.rest.skips_near() {
+            self.is_cancelling = false;
+            return self.clean.copy_from_slice(near);
+        }
         let before = self.presence.echo();
         self.presence.frame(near, far);
         if discriminant(&self.presence.echo()) != discriminant(&before) {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
-        }
-        if self.rest.skips_near() {
-            self.is_cancelling = false;
-            return self.clean.copy_from_slice(near);
         }
         self.sentry.capture(near);
         let is_idle = self.left_out.near();

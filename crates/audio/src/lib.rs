@@ -31,6 +31,7 @@ pub mod measure;
 mod microphone;
 mod mouth;
 mod pace;
+mod parcel;
 mod pipeline;
 mod playout;
 mod port;

@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::guard::Held;
 use crate::intake::{Outlet, SilenceWatch};
 use crate::level::{decibels, power};
+use crate::parcel::Parcels;
 use crate::pipeline::Shared;
 use crate::reference::{FarEnd, Reference};
 use crate::{Captured, Notice};
@@ -41,7 +42,7 @@ pub(crate) struct Microphone {
     outlet: Outlet,
     held: Held,
     gate: Gate,
-    sink: Sink,
+    sink: Parcels,
     silence: SilenceWatch,
     is_ducked: bool,
     is_voice: bool,
@@ -58,7 +59,7 @@ impl Microphone {
             outlet: Outlet::new(wire_rate),
             held: Held::default(),
             gate,
-            sink,
+            sink: Parcels::new(sink, wire_rate),
             silence: SilenceWatch::default(),
             is_ducked: false,
             is_voice: false,
@@ -67,19 +68,20 @@ impl Microphone {
     }
 
     pub(crate) fn open_gate(&mut self) {
-        self.gate.open(&mut self.sink);
+        self.gate.open(&mut |captured| self.sink.take(captured));
     }
 
     pub(crate) fn close_gate(&mut self, now: Instant) {
-        self.gate.close(now, &mut self.sink);
+        self.gate.close(now, &mut |captured| self.sink.take(captured));
     }
 
     pub(crate) fn drop_gate(&mut self) {
         self.gate.discard();
+        self.sink.clear();
     }
 
     pub(crate) fn tick(&mut self, now: Instant) {
-        self.gate.tick(now, &mut self.sink);
+        self.gate.tick(now, &mut |captured| self.sink.take(captured));
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -109,10 +111,14 @@ impl Microphone {
         }
         if step.is_barge_in {
             tracing::info!(echo = ?self.front.echo(), ?far_held, "the user took the floor");
-            (self.sink)(Captured::BargeIn);
+            self.sink.take(Captured::BargeIn);
         }
         let (gate, held, sink) = (&mut self.gate, &mut self.held, &mut self.sink);
-        self.outlet.push(clean, |samples| held.frame(samples, step.pass, |samples| gate.frame(samples, sink)));
+        self.outlet.push(clean, |samples| {
+            held.frame(samples, step.pass, |samples| {
+                gate.frame(samples, &mut |captured| sink.take(captured));
+            })
+        });
         self.duck(step.is_ducked);
         self.watch_silence(near, is_muted);
     }
@@ -125,7 +131,7 @@ impl Microphone {
     /// The input file is over.
     pub(crate) fn end_input(&mut self) {
         self.has_input_ended = true;
-        (self.sink)(Captured::InputEnded);
+        self.sink.take(Captured::InputEnded);
     }
 
     fn duck(&mut self, is_ducked: bool) {
@@ -137,7 +143,7 @@ impl Microphone {
 
     fn tell_voice(&mut self, is_voice: bool) {
         if std::mem::replace(&mut self.is_voice, is_voice) != is_voice {
-            (self.sink)(Captured::Voice(is_voice));
+            self.sink.take(Captured::Voice(is_voice));
         }
     }
 

@@ -38,8 +38,9 @@ impl Bell {
 /// What the threads of a duplex have in common. The callbacks see nothing of it but the gauges.
 pub(crate) struct Shared {
     playout: Mutex<Playout>,
-    /// Signalled after each pass of the pipeline.
+    /// Signalled after each pass of the pipeline while somebody waits for it: each signal is a call of the kernel.
     pub(crate) passed: Condvar,
+    pub(crate) is_awaited: AtomicBool,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) bell: Bell,
     pub(crate) is_muted: AtomicBool,
@@ -57,6 +58,7 @@ impl Shared {
         Self {
             playout: Mutex::new(playout),
             passed: Condvar::new(),
+            is_awaited: AtomicBool::new(false),
             gauges: Arc::default(),
             bell,
             is_muted: AtomicBool::new(false),
@@ -143,7 +145,9 @@ impl Pipeline {
         }
         self.microphone.tick(now);
         let notices = self.shared.playout().pour(now);
-        self.shared.passed.notify_all();
+        if self.shared.is_awaited.load(Ordering::Relaxed) {
+            self.shared.passed.notify_all();
+        }
         for notice in notices {
             self.shared.bell.ring(notice);
         }

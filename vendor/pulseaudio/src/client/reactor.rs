@@ -366,12 +366,16 @@ impl Reactor {
     fn recv(&mut self) -> Result<(), ClientError> {
         use io::Read;
 
-        'read: loop {
+        loop {
             // Sidetone: upstream grows the buffer by a zeroed megabyte for every read, which costs more than all the rest.
             let mut chunk = [0; READ_CHUNK];
-            match self.socket.read(&mut chunk) {
+            let is_drained = match self.socket.read(&mut chunk) {
                 Ok(0) => return Err(ClientError::Disconnected),
-                Ok(n) => self.read_buf.extend_from_slice(&chunk[..n]),
+                Ok(n) => {
+                    self.read_buf.extend_from_slice(&chunk[..n]);
+                    // Sidetone: upstream reads again to be told that there is no more. What comes from now on wakes it anew.
+                    n < chunk.len()
+                }
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(err) => return Err(err.into()),
             };
@@ -385,7 +389,7 @@ impl Reactor {
                     protocol::read_descriptor(&mut io::Cursor::new(&self.read_buf))?
                 } else {
                     log::trace!("very short read ({} bytes)", self.read_buf.len());
-                    continue 'read;
+                    break;
                 };
 
                 // If we don't have all the message, poll until we do.
@@ -393,7 +397,7 @@ impl Reactor {
                 if self.read_buf.len() < len {
                     self.in_progress_read = Some(desc);
                     log::trace!("partial read ({}/{} bytes)", self.read_buf.len(), len);
-                    continue 'read;
+                    break;
                 }
 
                 if desc.channel == u32::MAX {
@@ -416,6 +420,10 @@ impl Reactor {
                 }
 
                 self.read_buf.drain(..len);
+            }
+
+            if is_drained {
+                return Ok(());
             }
         }
     }
