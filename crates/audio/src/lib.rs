@@ -42,6 +42,7 @@ mod rest;
 mod scout;
 mod sentry;
 pub mod speech;
+mod stir;
 mod stream;
 mod stretch;
 mod voice;

@@ -76,6 +76,11 @@ impl Voice {
             }
             self.window.drain(..WINDOW);
         }
+        self.is_heard()
+    }
+
+    /// Whether somebody spoke in the last moments.
+    pub(crate) fn is_heard(&self) -> bool {
         self.hangover > 0
     }
 
@@ -92,7 +97,7 @@ impl Voice {
 
 /// Follows the quietest moments: quickly down, slowly up.
 #[derive(Debug)]
-struct NoiseFloor(f32);
+pub(crate) struct NoiseFloor(f32);
 
 impl NoiseFloor {
     /// Upwards 3 dB per second.
@@ -100,16 +105,19 @@ impl NoiseFloor {
     /// Downwards a tenth of the way per frame.
     const FALL: f32 = 0.1;
 
-    fn new(known: Option<f32>) -> Self {
+    /// `known` in dBFS.
+    pub(crate) fn new(known: Option<f32>) -> Self {
         Self(known.unwrap_or(-55.0))
     }
 
-    fn frame(&mut self, level: f32) {
+    /// Takes the level of a frame, in dBFS.
+    pub(crate) fn frame(&mut self, level: f32) {
         self.0 = if level < self.0 { self.0 + (level - self.0) * Self::FALL } else { self.0 + Self::RISE };
         self.0 = self.0.clamp(-90.0, -30.0);
     }
 
-    fn level(&self) -> f32 {
+    /// In dBFS.
+    pub(crate) fn level(&self) -> f32 {
         self.0
     }
 }
