@@ -37,9 +37,6 @@ const EVIDENCE: f32 = 6.0;
 const FRAMES: usize = 6;
 /// Frames without it before it counts as new: what goes on and on is the room.
 const CALM: u32 = 20;
-/// A frame that counts so much, in dB, and was none of a sound, was a click, after which a canceller is confused for as many
-/// frames.
-const CLICK: (f32, u32) = (5.0, 10);
 
 /// Listens for what begins.
 pub(crate) struct Stir {
@@ -110,10 +107,7 @@ impl Stir {
         excess.sort_unstable_by(|a, b| b.total_cmp(a));
         let weight = excess.iter().take(VOTES).sum::<f32>() / VOTES as f32;
         if let Some(oldest) = self.weights.get_mut(self.next) {
-            let gone = std::mem::replace(oldest, weight.clamp(WEIGHT.0, WEIGHT.1));
-            if gone >= CLICK.0 {
-                self.calm = self.calm.min(CALM - CLICK.1);
-            }
+            *oldest = weight.clamp(WEIGHT.0, WEIGHT.1);
         }
         self.next = (self.next + 1) % FRAMES;
         let is_heard = self.weights.iter().sum::<f32>() >= EVIDENCE;
