@@ -6,6 +6,8 @@ use super::room::Room;
 use super::speech::{AGREE, ANSWERS, Dice, FRAME, SHORT, clip, cough, typing};
 use super::table::{Table, is_long};
 
+/// An answer that is ducked so long after a sound is not ducked by it, in frames.
+const LATE: usize = 30;
 /// Answers of one call.
 const PER_CALL: usize = 5;
 
@@ -103,7 +105,7 @@ fn sounds_that_are_no_interruption_do_not_stop_the_answer() {
         "6-sounds",
         "Sounds that mean nothing, and words that mean it",
         "One of these in the middle of an answer (echo of -10 dB and headphones in turn). Sounds of agreement last 320 to
-         400 ms, coughs 300 ms, keys click for 2 s. One word is \"stop\", \"wait\" or \"no, no\" (380 to 840 ms).",
+         400 ms, coughs 300 ms, keys click for 2 s. Ducked: while it lasts, or 300 ms later at most. One word is \"stop\", \"wait\" or \"no, no\" (380 to 840 ms).",
         &["sound", "level", "count", "stopped", "ducked"],
     );
     let count = if is_long() { 60 } else { 10 };
@@ -124,10 +126,12 @@ fn sounds_that_are_no_interruption_do_not_stop_the_answer() {
         let (mut stopped, mut ducked) = (0, 0);
         for seed in 0..count {
             let room = if seed % 2 == 0 { Room::QUIET } else { Room::HEADPHONES };
-            let (script, at) = disturbed(seed, room, sound(seed));
+            let sound = sound(seed);
+            let length = sound.len() / FRAME;
+            let (script, at) = disturbed(seed, room, sound);
             let trace = run(&script);
             stopped += trace.barge_ins().len();
-            ducked += usize::from(trace.duck(at).is_some());
+            ducked += usize::from(trace.duck(at).is_some_and(|duck| duck < at + length + LATE));
         }
         let levels = match name {
             "cough" => "-24 to -18 dBFS",

@@ -139,6 +139,7 @@ pub struct Front {
     /// Loudness of what was played lately, in dBFS.
     played: f32,
     is_cancelling: bool,
+    is_resting: bool,
     clean: [f32; FRAME],
 }
 
@@ -169,6 +170,7 @@ impl Front {
             afterglow: 0,
             played: SILENCE,
             is_cancelling: false,
+            is_resting: false,
             clean: [0.0; FRAME],
             processing,
         }
@@ -226,7 +228,8 @@ impl Front {
             let delay = self.presence.is_certain().then(|| frames(self.presence.echo()));
             self.guard.expect(delay.flatten());
             let is_strong = is_voice && self.voice.is_strong();
-            self.guard.frame(Sight { is_playing, is_voice, is_strong, level: self.voice.loudness() })
+            let is_stir = !is_muted && self.is_stirred();
+            self.guard.frame(Sight { is_playing, is_voice, is_strong, is_stir, level: self.voice.loudness() })
         } else {
             Decision { pass: Pass::Through, is_ducked: false, is_barge_in: false }
         };
@@ -248,6 +251,12 @@ impl Front {
         self.voice.frame(&self.plain, SILENCE) && !is_echo
     }
 
+    /// Whether something near begins to sound. As long as nothing is known of the echo, anything may be one.
+    fn is_stirred(&self) -> bool {
+        let is_known = self.processing.echo == EchoControl::Headphones || self.presence.echo() != Echo::Unknown;
+        is_known && !self.is_resting && self.sentry.is_stirred()
+    }
+
     /// The last frame as it goes on.
     pub fn clean(&self) -> &[f32; FRAME] {
         &self.clean
@@ -258,7 +267,8 @@ impl Front {
         self.played = loudness.max(self.played - SINKING);
         let is_audible = loudness > AUDIBLE;
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
-        if self.rest.skips_near() {
+        self.is_resting = self.rest.skips_near();
+        if self.is_resting {
             self.is_cancelling = false;
             return self.clean.copy_from_slice(near);
         }
@@ -267,7 +277,7 @@ impl Front {
         if discriminant(&self.presence.echo()) != discriminant(&before) {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
         }
-        self.sentry.capture(near);
+        self.sentry.capture(near, self.voice.is_heard());
         let is_idle = self.left_out.near();
         let Some(canceller) = self.canceller.as_mut().filter(|_| !is_idle) else {
             self.is_cancelling = false;

@@ -15,6 +15,11 @@ const CONFIRMED_MOST: u32 = 50;
 const UNSURE: u32 = 30;
 /// The answer comes back after this long without speech, in frames.
 const RESUMED: u32 = 50;
+/// And after this long if what was heard did not become speech, in frames: the detector needs up to so long for a voice that
+/// begins with a hiss.
+const DOUBTED: u32 = 25;
+/// After such a mistake only a voice ducks the answer, for so long, in frames: keys go on, and a canceller out of step does.
+const WARY: u32 = 100;
 /// And after this long in any case, if no speech was confirmed, in frames.
 const GIVEN_UP: u32 = 200;
 /// A voice that follows the ducking down is an echo: only speech within this of the loudest counts, in dB. The duck is
@@ -56,6 +61,8 @@ pub(crate) struct Sight {
     pub(crate) is_voice: bool,
     /// This very frame is speech.
     pub(crate) is_strong: bool,
+    /// A sound begins here that no echo explains, whatever it will be.
+    pub(crate) is_stir: bool,
     /// Loudness of the frame in dBFS.
     pub(crate) level: f32,
 }
@@ -66,7 +73,7 @@ enum Floor {
     Free,
     /// The answer is audible; `left` frames until the room is quiet when it is over.
     Theirs { left: u32 },
-    /// Somebody spoke over it: how long ago, how much of that was speech, how long it is quiet since; the loudest of it
+    /// Somebody spoke over it, or it may be so: how long ago, how much of that was speech, how long it is quiet since; the loudest of it
     /// in dBFS.
     Contested { since: u32, voiced: u32, quiet: u32, loudest: f32 },
     /// The user took it.
@@ -79,6 +86,8 @@ pub(crate) struct Guard {
     floor: Floor,
     /// How late the echo is, in frames, if that is known.
     delay: Option<u32>,
+    /// Frames for which sounds do not count.
+    wary: u32,
     /// The microphone pauses while the answer is audible, whatever it hears.
     is_deaf: bool,
 }
@@ -86,7 +95,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard for a room whose echo comes `delay` frames late, if that is known; deaf: half duplex.
     pub(crate) fn new(delay: Option<u32>, is_deaf: bool) -> Self {
-        Self { floor: Floor::Free, delay, is_deaf }
+        Self { floor: Floor::Free, delay, wary: 0, is_deaf }
     }
 
     /// The echo comes that many frames late, if that is known.
@@ -106,20 +115,23 @@ impl Guard {
 
     /// Takes one frame.
     pub(crate) fn frame(&mut self, sight: Sight) -> Decision {
-        let Sight { is_playing, is_voice, is_strong, level } = sight;
+        let Sight { is_playing, is_voice, is_strong, is_stir, level } = sight;
         if self.is_deaf {
             return self.deaf(is_playing);
         }
         let mut is_barge_in = false;
         let mut pass = Pass::Hold;
+        let is_stir = is_stir && self.wary == 0;
+        self.wary = self.wary.saturating_sub(1);
         self.floor = match self.floor {
             Floor::Free if !is_playing => {
                 pass = Pass::Through;
                 Floor::Free
             }
-            Floor::Free | Floor::Theirs { .. } if is_playing && is_voice => {
+            Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice || is_stir) => {
                 pass = Pass::Keep;
-                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet: 0, loudest: level }
+                let quiet = if is_voice { 0 } else { RESUMED - DOUBTED };
+                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet, loudest: level }
             }
             Floor::Free => Floor::Theirs { left: self.ringing() },
             Floor::Theirs { .. } if is_playing => Floor::Theirs { left: self.ringing() },
@@ -142,6 +154,7 @@ impl Guard {
                     (pass, is_barge_in) = (Pass::Release, true);
                     Floor::Ours
                 } else if quiet >= RESUMED || since >= GIVEN_UP {
+                    self.wary = WARY;
                     Floor::Theirs { left: self.ringing() }
                 } else {
                     pass = Pass::Keep;
@@ -199,7 +212,7 @@ mod tests {
     use super::*;
 
     fn sight(is_playing: bool, is_voice: bool, level: f32) -> Sight {
-        Sight { is_playing, is_voice, is_strong: is_voice, level }
+        Sight { is_playing, is_voice, is_strong: is_voice, is_stir: false, level }
     }
 
     /// Runs frames of (playing, voice), each so many times; returns the decisions.
@@ -239,6 +252,26 @@ mod tests {
         assert!(decisions.iter().all(|decision| !decision.is_barge_in && is_held(decision)));
         assert!(decisions[125 + 40].is_ducked);
         assert!(!decisions[125 + 55].is_ducked, "the answer comes back");
+    }
+
+    #[test]
+    fn a_sound_ducks_the_answer_at_once_and_gives_it_back_when_it_is_no_voice() {
+        let mut guard = Guard::new(Some(6), false);
+        run(&mut guard, &[(100, true, false)]);
+        assert!(guard.frame(Sight { is_stir: true, ..sight(true, false, -30.0) }).is_ducked);
+        let after = run(&mut guard, &[(100, true, false)]);
+        assert_eq!(after.iter().position(|decision| !decision.is_ducked), Some(DOUBTED as usize - 1));
+        assert!(after.iter().all(|decision| !decision.is_barge_in && decision.pass != Pass::Release));
+    }
+
+    #[test]
+    fn a_sound_that_becomes_a_voice_stops_the_answer_by_its_speech_alone() {
+        let mut guard = Guard::new(Some(6), false);
+        run(&mut guard, &[(100, true, false)]);
+        guard.frame(Sight { is_stir: true, ..sight(true, false, -30.0) });
+        let decisions = run(&mut guard, &[(20, true, false), (60, true, true)]);
+        assert!(decisions[..66].iter().all(|decision| decision.is_ducked || decision.is_barge_in));
+        assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(20 + CONFIRMED as usize - 1));
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod rest;
 mod scout;
 mod sentry;
 pub mod speech;
+mod stir;
 mod stream;
 mod stretch;
 mod voice;

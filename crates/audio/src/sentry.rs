@@ -11,6 +11,7 @@ use sonora_aec3::config::EchoCanceller3Config;
 
 use crate::front::FRAME;
 use crate::level::{decibels, power};
+use crate::stir::Stir;
 use crate::voice::Narrow;
 
 /// The library counts in 16-bit steps.
@@ -34,6 +35,8 @@ pub(crate) struct Sentry {
     linear: Block,
     heard: Vec<f32>,
     removed: f32,
+    stir: Stir,
+    is_stirred: bool,
 }
 
 struct Side {
@@ -78,6 +81,8 @@ impl Sentry {
             linear: Block::new(1, 1),
             heard: Vec::new(),
             removed: 0.0,
+            stir: Stir::new(),
+            is_stirred: false,
         }
     }
 
@@ -89,22 +94,33 @@ impl Sentry {
         }
     }
 
-    /// Takes 10 ms of the microphone.
-    pub(crate) fn capture(&mut self, near: &[f32; FRAME]) {
+    /// Takes 10 ms of the microphone; `is_voice`: somebody was heard before it.
+    pub(crate) fn capture(&mut self, near: &[f32; FRAME], is_voice: bool) {
         self.heard.clear();
         self.near.narrow.push(near, &mut self.near.samples);
+        let mut whole = [0.0; BLOCK_SIZE];
         while self.near.step() {
-            let before = power(self.near.block.view(0, 0));
+            whole.copy_from_slice(self.near.block.view(0, 0));
+            let before = power(&whole);
             self.processor.process_capture(false, false, Some(&mut self.linear), &mut self.near.block);
             let gone = decibels(before / SCALE / SCALE) - decibels(power(self.linear.view(0, 0)) / SCALE / SCALE);
             self.removed += (gone - self.removed) / (2.5 * AVERAGED);
+            let rest = self.linear.view(0, 0).iter().map(|sample| sample / SCALE);
+            let echo = whole.iter().map(|sample| sample / SCALE).zip(rest.clone()).map(|(near, rest)| near - rest);
+            self.stir.push(rest, echo);
             self.heard.extend(self.near.block.view(0, 0).iter().map(|sample| sample / SCALE));
         }
+        self.is_stirred = self.stir.frame(is_voice);
     }
 
     /// What is left of the last frame, at the detector's rate.
     pub(crate) fn heard(&self) -> &[f32] {
         &self.heard
+    }
+
+    /// Whether with the last frame a sound began that no echo explains, a voice or not.
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.is_stirred
     }
 
     /// How much of the microphone was an echo lately, in dB: what a linear filter could remove. A voice cannot be.

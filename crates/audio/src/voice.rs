@@ -76,6 +76,11 @@ impl Voice {
             }
             self.window.drain(..WINDOW);
         }
+        self.is_heard()
+    }
+
+    /// Whether somebody spoke in the last moments.
+    pub(crate) fn is_heard(&self) -> bool {
         self.hangover > 0
     }
 
