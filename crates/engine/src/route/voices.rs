@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire, elevenlabs, gemini, gpt_live};
+use protocol::{Config, Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -236,6 +236,16 @@ fn local(settings: &Settings) -> Service {
         header: ("authorization", "Bearer "),
         gateway_path: None,
     }
+}
+
+/// Where the legs of the present voice are.
+pub(crate) fn bases(settings: &Settings, config: &Config) -> Vec<String> {
+    let legs = config.wire.places(config).into_iter().map(|place| place.leg).chain(config.wire.services());
+    let base = |leg| match service(settings, leg) {
+        workers if workers.is_workers() => format!("{} {}", workers.base_url, settings.gateway.account_id),
+        other => other.base_url,
+    };
+    legs.map(base).collect()
 }
 
 /// The road to the present voice, with its keys.
