@@ -136,7 +136,8 @@ pub(crate) fn voice(settings: &Settings) -> String {
     }
 }
 
-/// Who serves a leg of the present voice.
+/// Who serves a leg of the present voice. The gateway has one address for all sockets of ElevenLabs, its agents', and one
+/// for Cartesia, its voice's (Cloudflare AI Gateway, realtime WebSockets): the others go past it.
 fn service(settings: &Settings, leg: Leg) -> Service {
     match (settings.call.provider, leg) {
         (Provider::Google, _) => google(settings),
@@ -152,7 +153,7 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
             config::Mouth::DeepgramAura => deepgram(settings),
             config::Mouth::WorkersAura => workers(settings),
-            config::Mouth::Elevenlabs => elevenlabs(settings),
+            config::Mouth::Elevenlabs => Service { gateway_path: None, ..elevenlabs(settings) },
             config::Mouth::Cartesia => cartesia(settings),
             config::Mouth::Openai => openai(settings),
             config::Mouth::Local => local(settings),
@@ -160,8 +161,8 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Cascade, Leg::Ears | Leg::Voice) => match settings.cascade.ear {
             config::Ear::DeepgramFlux | config::Ear::DeepgramNova => deepgram(settings),
             config::Ear::WorkersFlux | config::Ear::WorkersNova => workers(settings),
-            config::Ear::Elevenlabs => elevenlabs(settings),
-            config::Ear::Cartesia => cartesia(settings),
+            config::Ear::Elevenlabs => Service { gateway_path: None, ..elevenlabs(settings) },
+            config::Ear::Cartesia => Service { gateway_path: None, ..cartesia(settings) },
             config::Ear::Openai => openai(settings),
             config::Ear::Local => local(settings),
         },
@@ -281,6 +282,9 @@ async fn ladder(
     remembered: Option<Form>,
 ) -> Result<Ladder, Problem> {
     let ladder = Ladder::fixed(settings.call.route, dial(settings, credentials, service, Some(place)).await?);
+    if settings.call.route == Route::Gateway && service.gateway_path.is_none() && service.holder.is_some() {
+        return Ok(ladder.past_gateway());
+    }
     if settings.call.provider != Provider::Google || settings.call.route != Route::Gateway {
         return Ok(ladder);
     }
