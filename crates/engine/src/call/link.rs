@@ -13,7 +13,7 @@ use crate::api::{self, Code, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
-use crate::route::{Failure, Form, Ladder, Road};
+use crate::route::{Failure, Form, Ladder, Road, voices};
 use crate::text::Text;
 
 use super::purse::Purse;
@@ -329,7 +329,7 @@ pub(super) async fn dial(
         async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
     });
     let sockets = try_join_all(legs).await?;
-    Ok((Connection::new(sockets), road))
+    Ok((Connection::new(sockets, voices::wire(&settings).farewell()), road))
 }
 
 /// Nothing is dialled that no budget pays for.
