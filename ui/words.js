@@ -38,8 +38,8 @@ export const partner = (call) => (call.provider === 'practice' ? 'Partner' : cap
 
 /** A voice as people call it: ids of voices are no names. @param {string} voice */
 const nameOf = (voice) => {
-  const aura = /^aura-(?:2-)?([a-z]+)-/.exec(voice);
-  if (aura) return aura[1];
+  const deepgram = /^(?:aura|flux)-(?:2-)?([a-z]+)-/.exec(voice);
+  if (deepgram) return deepgram[1];
   return /^[A-Za-z][A-Za-z _-]{1,19}$/.test(voice) ? voice : '';
 };
 

@@ -108,6 +108,8 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
     };
     let voice = named(&voice(settings));
     let mouth = match own.mouth {
+        // The name of a voice tells which of the two speaks.
+        config::Mouth::DeepgramAura if voice.starts_with("flux-") => Mouth::DeepgramFlux { model: voice },
         config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice, speaker: None },
         config::Mouth::WorkersAura => {
             Mouth::DeepgramAura { model: named(&providers.workers.aura_model), speaker: Some(voice) }
