@@ -1529,7 +1529,7 @@ flux_model: string,
  */
 nova_model: string, 
 /**
- * Mouth: names the voice.
+ * Mouth: names the voice, of Aura (`aura-2-…`) or Flux (`flux-…`).
  */
 voice: string, 
 /**

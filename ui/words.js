@@ -38,8 +38,8 @@ export const partner = (call) => (call.provider === 'practice' ? 'Partner' : cap
 
 /** A voice as people call it: ids of voices are no names. @param {string} voice */
 const nameOf = (voice) => {
-  const aura = /^aura-(?:2-)?([a-z]+)-/.exec(voice);
-  if (aura) return aura[1];
+  const deepgram = /^(?:aura|flux)-(?:2-)?([a-z]+)-/.exec(voice);
+  if (deepgram) return deepgram[1];
   return /^[A-Za-z][A-Za-z _-]{1,19}$/.test(voice) ? voice : '';
 };
 
@@ -47,7 +47,9 @@ const nameOf = (voice) => {
 export function route(call) {
   if (call.provider === 'practice') return ['Practice partner', 'on this computer'];
   const ways = { direct: 'direct', gateway: 'via gateway', endpoint: 'on my server' };
-  return [call.provider === 'cascade' ? `Your own mix, ${call.model}` : call.model, ways[call.route]];
+  // A server of one's own speaks for OpenAI's voice alone, and the gateway carries neither of these two.
+  const isPast = call.route === 'endpoint' ? call.provider !== 'openai' : call.provider === 'gpt_live' || call.provider === 'deepgram';
+  return [call.provider === 'cascade' ? `Your own mix, ${call.model}` : call.model, isPast ? ways.direct : ways[call.route]];
 }
 
 /** @param {Usage} usage */

@@ -6,6 +6,7 @@ import { VOICES, connectionWords, keyHolder, minuteWords, missingKey, serverChoi
 // Older Node has no navigator, which names of keys depend on.
 globalThis.navigator ??= { platform: '' };
 const { wording } = await import('../../ui/problems.js');
+const { partner, route } = await import('../../ui/words.js');
 
 /** A snapshot with a voice, its mix, and where keys are. */
 const snapshot = (provider, { route = 'direct', ear = 'deepgram_flux', mouth = 'cartesia', places = {} } = {}) => ({
@@ -20,6 +21,18 @@ test('a minute has a price, no price, or none that is known', () => {
   assert.equal(minuteWords(call, 'practice'), 'no cost');
   assert.equal(minuteWords(call, 'google'), 'price not known');
   assert.equal(minuteWords(call, 'cascade'), 'price not known');
+});
+
+test('the way that is shown is the way that a voice goes', () => {
+  const way = (provider, wanted) => route({ ...snapshot(provider).call, route: wanted })[1];
+  assert.deepEqual(['openai', 'google', 'gpt_live'].map((voice) => way(voice, 'endpoint')), ['on my server', 'direct', 'direct']);
+  assert.deepEqual(['openai', 'google', 'cascade', 'elevenlabs'].map((voice) => way(voice, 'gateway')), Array(4).fill('via gateway'));
+  assert.deepEqual(['gpt_live', 'deepgram'].map((voice) => way(voice, 'gateway')), ['direct', 'direct']);
+});
+
+test('voices of Deepgram are called by their names', () => {
+  const named = (voice) => partner({ ...snapshot('cascade').call, voice });
+  assert.deepEqual(['aura-2-thalia-en', 'flux-alexis-en', '21m00Tcm4TlvDq8ikWAM'].map(named), ['Thalia', 'Alexis', 'Answer']);
 });
 
 test('how often a connection was there when it was needed is told', () => {

@@ -125,7 +125,7 @@ pub(crate) fn ear(settings: &Settings) -> Target {
 pub(crate) fn mouth(settings: &Settings) -> Target {
     let providers = &settings.providers;
     match settings.cascade.mouth {
-        Mouth::DeepgramAura => target("deepgram", aura(&providers.deepgram.voice)),
+        Mouth::DeepgramAura => target("deepgram", family(&providers.deepgram.voice)),
         Mouth::WorkersAura => target("workers-ai", &providers.workers.aura_model),
         Mouth::Elevenlabs => target("elevenlabs", &providers.elevenlabs.model),
         Mouth::Cartesia => target("cartesia", &providers.cartesia.model),
@@ -134,9 +134,13 @@ pub(crate) fn mouth(settings: &Settings) -> Target {
     }
 }
 
-/// `aura-2-thalia-en` is a voice of `aura-2`.
-fn aura(voice: &str) -> &str {
-    if voice.starts_with("aura-2") { "aura-2" } else { "aura" }
+/// `aura-2-thalia-en` is a voice of `aura-2`. Of Flux as a voice no price is known.
+fn family(voice: &str) -> &str {
+    match voice.trim() {
+        aura if aura.starts_with("aura-2") => "aura-2",
+        aura if aura.starts_with("aura") => "aura",
+        other => other,
+    }
 }
 
 fn heard(seconds: u64) -> Quantity {

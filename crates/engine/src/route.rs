@@ -153,6 +153,11 @@ impl Ladder {
         ladder
     }
 
+    /// The same for what the gateway does not carry.
+    pub(crate) fn past_gateway(self) -> Self {
+        Self { form: Form::PastGateway, ..self }
+    }
+
     fn go_past_gateway(&mut self) -> bool {
         let Some(direct) = self.direct.take() else { return false };
         self.fixed = Some(direct);

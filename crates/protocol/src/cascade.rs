@@ -84,6 +84,11 @@ pub enum Mouth {
         /// The voice on Workers AI, whose models do not name it; `None`: at Deepgram.
         speaker: Option<String>,
     },
+    /// Deepgram Flux.
+    DeepgramFlux {
+        /// Model id, which names the voice (`flux-alexis-en`).
+        model: String,
+    },
     /// ElevenLabs, several contexts on one socket.
     Elevenlabs {
         /// Model id.

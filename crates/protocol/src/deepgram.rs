@@ -1,12 +1,13 @@
-//! Deepgram: two ears (Flux, Nova), a mouth (Aura), and the Voice Agent, which is a whole conversation. The ears and
-//! the mouth also run on Cloudflare Workers AI.
+//! Deepgram: two ears (Flux, Nova), two mouths (Aura, Flux), and the Voice Agent, which is a whole conversation. The
+//! ears and Aura also run on Cloudflare Workers AI.
 //!
 //! Sound travels in binary frames, everything else in text frames of JSON that name their `type` (Deepgram API: listen
-//! v1 and v2, speak v1, agent v1; types of the official SDK, 7.17).
+//! and speak v1 and v2, agent v1; types of the official SDK, 7.17).
 
 pub(crate) mod agent;
 pub(crate) mod aura;
 pub(crate) mod flux;
+pub(crate) mod flux_voice;
 pub(crate) mod nova;
 
 use std::time::Duration;

@@ -47,6 +47,8 @@ pub struct Setup {
 
 /// Path of the socket below the base URL. It has no query.
 pub(crate) const PATH: &str = "live/sessions";
+/// Ends a session that has started; without it the server takes the connection for lost, and the session may go on.
+pub(crate) const FAREWELL: &str = r#"{"type":"session.close","event_id":"farewell"}"#;
 /// Until when a session has to start.
 const STARTING: Duration = Duration::from_secs(10);
 /// Most messages of history, and how heavy they may be together (8,192 tokens).

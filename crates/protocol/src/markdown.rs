@@ -196,18 +196,53 @@ fn strip(text: &str, out: &mut String, depth: usize, form: Form) {
 fn link<'a>(after: &'a str, out: &mut String, depth: usize, form: Form) -> Option<&'a str> {
     let (text, rest) = split_at_close(after, '[', ']')?;
     let target = rest.strip_prefix('(').and_then(|rest| split_at_close(rest, '(', ')'));
-    let named = || rest.strip_prefix('[').and_then(|rest| split_at_close(rest, '[', ']'));
+    let named = || rest.strip_prefix('[').filter(|_| !is_number(text)).and_then(|rest| split_at_close(rest, '[', ']'));
     let behind = target.or_else(named).map(|(_, behind)| behind);
-    let is_bracket = behind.is_none() && form == Form::Read;
-    let is_note = text.starts_with('^') || text.chars().all(|character| character.is_ascii_digit());
-    if is_bracket && !is_note {
+    let is_note = text.starts_with('^') || is_citation(text, out, behind, rest);
+    if !is_note && behind.is_none() && form == Form::Read {
         // It is no link.
         return None;
     }
-    if !is_note || (target.is_some() && !text.starts_with('^')) {
+    if !is_note {
+        if is_number(text) && behind.is_none() {
+            out.push(' ');
+        }
         strip(text, out, depth + 1, form);
     }
     Some(behind.unwrap_or(rest))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a number in brackets names a source, as in `Paris[1]` or `so. [2]`; in `a[0]` it is an index, in
+/// `issue [42](address)` words. `before`: all up to it; `linked`: what is behind its address, if it has one.
+fn is_citation(text: &str, before: &str, linked: Option<&str>, rest: &str) -> bool {
+    let is_short = is_number(text) && text.len() <= 3 && !text.starts_with('0');
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let is_indexed = || is_identifier(word) || (linked.is_none() && is_in_code(rest));
+    is_short && !(linked.is_some() && word.is_empty()) && !is_indexed()
+}
+
+/// Whether this is written as in a program rather than as a word: `a`, `my_list`, `myList`, `x1`, `a.b`, `f(x)`, `m[1]`.
+fn is_identifier(word: &str) -> bool {
+    if !word.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '_' | ')' | ']')) {
+        return false;
+    }
+    let name = word.trim_start_matches(|first: char| !first.is_alphanumeric() && first != '_');
+    let has = |what: fn(char) -> bool| name.contains(what);
+    let is_letter = name.len() == 1 && has(|one| one.is_ascii_alphabetic());
+    let is_camel = name.starts_with(char::is_lowercase) && has(char::is_uppercase);
+    let is_counted = has(char::is_alphabetic) && has(|one| one.is_ascii_digit()) && !has(|one| one == '-');
+    let is_code = has(|one| matches!(one, '_' | '.' | '(' | '[')) && has(char::is_alphabetic);
+    is_letter || is_camel || is_counted || is_code
+}
+
+/// Whether what is behind a bracket goes on as a program does: `list[1].name`, `list[1] = 2`.
+fn is_in_code(rest: &str) -> bool {
+    let is_name = |text: &str| text.starts_with(|first: char| first.is_alphanumeric() || first == '_');
+    is_name(rest) || rest.strip_prefix('.').is_some_and(is_name) || rest.trim_start().starts_with('=')
 }
 
 /// Code in a line as it is written; its marks alone while its end has not come.
@@ -314,13 +349,39 @@ mod tests {
         }
     }
 
+    /// Text, its caption, how it is said.
+    #[test]
+    fn numbers_of_sources_go_and_indexes_stay() {
+        let cases = [
+            ("Paris[1] it is.", "Paris it is.", "Paris it is."),
+            ("It is so.[1][2] Yes.", "It is so. Yes.", "It is so. Yes."),
+            ("It is **so** [3].", "It is so .", "It is so ."),
+            ("OpenAI[1], in 2024[2], by GPT-4o[12].", "OpenAI, in 2024, by GPT-4o.", "OpenAI, in 2024, by GPT-4o."),
+            ("It is so (see below)[1].", "It is so (see below).", "It is so (see below)."),
+            ("Rome[1](https://x.y) and *Nice*.[[2]](https://x.y)", "Rome and Nice.", "Rome and Nice."),
+            ("A note[^1] [^two].", "A note .", "A note ."),
+            ("Take a[0] of it.", "Take a[0] of it.", "Take a 0 of it."),
+            ("Take a[1], m[12].", "Take a[1], m[12].", "Take a 1, m 12."),
+            ("Take myList[2].", "Take myList[2].", "Take myList 2."),
+            ("x1[2], a.b[3], f(x)[4]", "x1[2], a.b[3], f(x)[4]", "x1 2, a.b 3, f(x) 4"),
+            ("items[1].name, items[1] = 5", "items[1].name, items[1] = 5", "items 1.name, items 1 = 5"),
+            ("The first is items[0].", "The first is items[0].", "The first is items 0."),
+            ("See [42](https://x.y) of [2024].", "See 42 of [2024].", "See 42 of 2024."),
+            ("An empty list is [].", "An empty list is [].", "An empty list is ."),
+        ];
+        for (text, caption, said) in cases {
+            assert_eq!(plain(text), caption, "{text}");
+            assert_eq!(spoken(text), said, "{text}");
+        }
+    }
+
     #[test]
     fn what_has_no_marks_stays_as_it_is() {
         let texts = [
             "",
             " It is noon,  isn't it? ",
             "3 * 4 is 12, and C# is #1.",
-            "snake_case 🙂 [laughs] a < b",
+            "snake_case 🙂 [laughs] a < b [] a[0] m[1][2] my_list[1]",
             "1. One\n2. Two\n  indented",
             "Read:\n```rust\nlet **x** = `1`;\n# no\n```\nDone.",
         ];

@@ -12,7 +12,8 @@ use super::{Act, Actor, Plan, Request};
 /// Who plays on a path.
 pub(super) fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
     match request.path.trim_matches('/') {
-        "tts/websocket" => Some(Box::new(sonic::Sonic::new(plan))),
+        // The gateway has one address, for the voice.
+        path if path == "tts/websocket" || path.ends_with("/cartesia") => Some(Box::new(sonic::Sonic::new(plan))),
         "stt/websocket" => Some(Box::new(ink::Key::new(plan))),
         "stt/turns/websocket" => Some(Box::new(ink::Turns::new(plan))),
         _ => None,

@@ -1,9 +1,11 @@
-//! Deepgram: Flux (`v2/listen`), Nova (`v1/listen`), Aura (`v1/speak`) and the Voice Agent (`v1/agent/converse`); the
-//! first three also behind Cloudflare AI Gateway and on Workers AI.
+//! Deepgram: Flux (`v2/listen`, `v2/speak`), Nova (`v1/listen`), Aura (`v1/speak`) and the Voice Agent
+//! (`v1/agent/converse`); all but the agent also behind Cloudflare AI Gateway, and all but it and the voices of Flux on
+//! Workers AI.
 
 mod agent;
 mod aura;
 mod flux;
+mod flux_voice;
 mod nova;
 mod schema;
 
@@ -45,6 +47,7 @@ pub(super) fn cast(request: &Request, plan: &Plan) -> Option<Box<dyn Actor>> {
         None if is_own("/v2/listen") => Some(Box::new(flux::Flux::new(Site::Deepgram, plan))),
         None if is_own("/v1/listen") => Some(Box::new(nova::Nova::new(Site::Deepgram, plan))),
         None if is_own("/v1/speak") => Some(Box::new(aura::Aura::new(Site::Deepgram, plan))),
+        None if is_own("/v2/speak") => Some(Box::new(flux_voice::FluxVoice::new(plan))),
         None if path == "/v1/agent/converse" => Some(Box::new(agent::Agent::new(plan))),
         None => None,
     }

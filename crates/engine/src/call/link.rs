@@ -13,7 +13,7 @@ use crate::api::{self, Code, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
-use crate::route::{Failure, Form, Ladder, Road};
+use crate::route::{Failure, Form, Ladder, Road, voices};
 use crate::text::Text;
 
 use super::purse::Purse;
@@ -239,9 +239,11 @@ impl Link {
     pub(crate) fn ready(&mut self, settings: &Settings) -> Option<Note> {
         let State::Open(connection) = &mut self.state else { return None };
         connection.ready_since.get_or_insert_with(Instant::now);
-        let ladder = self.road.as_ref()?.only_ladder()?;
-        self.remembered = Some((gateway_name(settings), ladder.form()));
-        ladder.note()
+        let road = self.road.as_ref()?;
+        if let Some(ladder) = road.only_ladder() {
+            self.remembered = Some((gateway_name(settings), ladder.form()));
+        }
+        road.note()
     }
 
     /// A server's words without the keys of this connection, should it have repeated one.
@@ -327,7 +329,7 @@ pub(super) async fn dial(
         async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
     });
     let sockets = try_join_all(legs).await?;
-    Ok((Connection::new(sockets), road))
+    Ok((Connection::new(sockets, voices::wire(&settings).farewell()), road))
 }
 
 /// Nothing is dialled that no budget pays for.
@@ -369,8 +371,8 @@ async fn practice_url(exchange: &Exchange, settings: &Settings) -> Result<String
 }
 
 fn gateway_name(settings: &Settings) -> String {
-    let gateway = &settings.gateway;
-    format!("{:?} {} {} {}", settings.call.route, gateway.base_url, gateway.account_id, gateway.gateway_id)
+    let (call, gateway) = (&settings.call, &settings.gateway);
+    format!("{:?} {:?} {} {} {}", call.provider, call.route, gateway.base_url, gateway.account_id, gateway.gateway_id)
 }
 
 fn delays() -> ExponentialBackoff {

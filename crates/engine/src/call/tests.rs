@@ -9,6 +9,7 @@ mod deepgram;
 mod deepgram_cascade;
 mod ears_and_mouths;
 mod elevenlabs;
+mod every_voice;
 mod gemini;
 mod gpt_live;
 mod handover;

@@ -44,6 +44,8 @@ pub(super) struct Connection {
     wires: Vec<Wire>,
     /// The session on it was ready then.
     pub(super) ready_since: Option<Instant>,
+    /// The provider wants to be told that a session ends.
+    farewell: Option<&'static str>,
 }
 
 /// An open socket.
@@ -69,9 +71,9 @@ struct Signs {
 }
 
 impl Connection {
-    pub(super) fn new(sockets: Vec<(Leg, Socket)>) -> Self {
+    pub(super) fn new(sockets: Vec<(Leg, Socket)>, farewell: Option<&'static str>) -> Self {
         let wires = sockets.into_iter().map(|(leg, socket)| Wire::new(leg, socket)).collect();
-        Self { wires, ready_since: None }
+        Self { wires, ready_since: None, farewell }
     }
 
     /// Waits until it is gone, while nobody uses it. What comes meanwhile is kept for whoever takes it.
@@ -92,7 +94,11 @@ impl Connection {
 
     /// Says goodbye behind what was handed over.
     pub(super) fn close(&self) {
+        let farewell = self.farewell.filter(|_| self.ready_since.is_some());
         for wire in &self.wires {
+            if let Some(farewell) = farewell {
+                let _ = wire.outgoing.try_send(Frame { message: Message::text(farewell), is_audio: false });
+            }
             let _ = wire.outgoing.try_send(Frame { message: Message::Close(None), is_audio: false });
         }
     }

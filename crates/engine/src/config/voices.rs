@@ -50,7 +50,7 @@ pub struct DeepgramSettings {
     pub flux_model: String,
     /// Ear that does not.
     pub nova_model: String,
-    /// Mouth: names the voice.
+    /// Mouth: names the voice, of Aura (`aura-2-…`) or Flux (`flux-…`).
     pub voice: String,
     /// The Voice Agent's text model, as `provider/model`.
     pub agent_model: String,
@@ -249,7 +249,7 @@ pub enum Ear {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Mouth {
-    /// Deepgram Aura.
+    /// Deepgram Aura, or Flux, as the voice's name says.
     #[default]
     DeepgramAura,
     /// Deepgram Aura on Workers AI.

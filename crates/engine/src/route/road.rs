@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::Leg;
 
 use super::{Failure, Form, Keys, Ladder, voices};
-use crate::api::{Holder, Problem, Provider, Route};
+use crate::api::{Holder, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::Dial;
@@ -46,6 +46,11 @@ impl Road {
             [(_, ladder)] => Some(ladder),
             _ => None,
         }
+    }
+
+    /// What the user should know about it.
+    pub(crate) fn note(&self) -> Option<Note> {
+        self.legs.iter().find_map(|(_, ladder)| ladder.note())
     }
 
     /// Whether another form of the keys should be tried at once; moves to it.

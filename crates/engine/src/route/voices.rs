@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{Leg, Place, Wire, elevenlabs, gemini, gpt_live};
+use protocol::{Config, Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -108,6 +108,8 @@ fn cascade(settings: &Settings) -> protocol::cascade::Setup {
     };
     let voice = named(&voice(settings));
     let mouth = match own.mouth {
+        // The name of a voice tells which of the two speaks.
+        config::Mouth::DeepgramAura if voice.starts_with("flux-") => Mouth::DeepgramFlux { model: voice },
         config::Mouth::DeepgramAura => Mouth::DeepgramAura { model: voice, speaker: None },
         config::Mouth::WorkersAura => {
             Mouth::DeepgramAura { model: named(&providers.workers.aura_model), speaker: Some(voice) }
@@ -136,7 +138,8 @@ pub(crate) fn voice(settings: &Settings) -> String {
     }
 }
 
-/// Who serves a leg of the present voice.
+/// Who serves a leg of the present voice. The gateway has one address for all sockets of ElevenLabs, its agents', and one
+/// for Cartesia, its voice's (Cloudflare AI Gateway, realtime WebSockets): the others go past it.
 fn service(settings: &Settings, leg: Leg) -> Service {
     match (settings.call.provider, leg) {
         (Provider::Google, _) => google(settings),
@@ -152,7 +155,7 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Cascade, Leg::Mouth) => match settings.cascade.mouth {
             config::Mouth::DeepgramAura => deepgram(settings),
             config::Mouth::WorkersAura => workers(settings),
-            config::Mouth::Elevenlabs => elevenlabs(settings),
+            config::Mouth::Elevenlabs => Service { gateway_path: None, ..elevenlabs(settings) },
             config::Mouth::Cartesia => cartesia(settings),
             config::Mouth::Openai => openai(settings),
             config::Mouth::Local => local(settings),
@@ -160,8 +163,8 @@ fn service(settings: &Settings, leg: Leg) -> Service {
         (Provider::Cascade, Leg::Ears | Leg::Voice) => match settings.cascade.ear {
             config::Ear::DeepgramFlux | config::Ear::DeepgramNova => deepgram(settings),
             config::Ear::WorkersFlux | config::Ear::WorkersNova => workers(settings),
-            config::Ear::Elevenlabs => elevenlabs(settings),
-            config::Ear::Cartesia => cartesia(settings),
+            config::Ear::Elevenlabs => Service { gateway_path: None, ..elevenlabs(settings) },
+            config::Ear::Cartesia => Service { gateway_path: None, ..cartesia(settings) },
             config::Ear::Openai => openai(settings),
             config::Ear::Local => local(settings),
         },
@@ -238,6 +241,16 @@ fn local(settings: &Settings) -> Service {
     }
 }
 
+/// Where the legs of the present voice are.
+pub(crate) fn bases(settings: &Settings, config: &Config) -> Vec<String> {
+    let legs = config.wire.places(config).into_iter().map(|place| place.leg).chain(config.wire.services());
+    let base = |leg| match service(settings, leg) {
+        workers if workers.is_workers() => format!("{} {}", workers.base_url, settings.gateway.account_id),
+        other => other.base_url,
+    };
+    legs.map(base).collect()
+}
+
 /// The road to the present voice, with its keys.
 pub(super) async fn road(
     settings: &Settings,
@@ -271,6 +284,9 @@ async fn ladder(
     remembered: Option<Form>,
 ) -> Result<Ladder, Problem> {
     let ladder = Ladder::fixed(settings.call.route, dial(settings, credentials, service, Some(place)).await?);
+    if settings.call.route == Route::Gateway && service.gateway_path.is_none() && service.holder.is_some() {
+        return Ok(ladder.past_gateway());
+    }
     if settings.call.provider != Provider::Google || settings.call.route != Route::Gateway {
         return Ok(ladder);
     }

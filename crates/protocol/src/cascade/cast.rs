@@ -9,6 +9,7 @@ use crate::cartesia::ink::{self, Ink};
 use crate::cartesia::sonic::{self, Sonic};
 use crate::deepgram::aura::{self, Aura};
 use crate::deepgram::flux::{self, Flux};
+use crate::deepgram::flux_voice::{self, FluxVoice};
 use crate::deepgram::nova::{self, Nova};
 use crate::elevenlabs::multi::{self, Multi};
 use crate::elevenlabs::scribe::{self, Scribe};
@@ -29,6 +30,7 @@ pub(super) fn ear(ear: &Ear) -> Box<dyn ear::Ear> {
 pub(super) fn mouth(mouth: &Mouth) -> Box<dyn mouth::Mouth> {
     match mouth {
         Mouth::DeepgramAura { .. } => Box::new(Aura::default()),
+        Mouth::DeepgramFlux { .. } => Box::new(FluxVoice::default()),
         Mouth::OpenaiSpeech { model, voice } => Box::new(Speech::new(model, voice)),
         Mouth::Elevenlabs { model, voice } => Box::new(Multi::new(model, voice)),
         Mouth::CartesiaSonic { model, voice, .. } => Box::new(Sonic::new(model, voice)),
@@ -48,6 +50,7 @@ pub(crate) fn places(setup: &Setup, config: &Config) -> Vec<Place> {
         Mouth::Elevenlabs { model, voice } => Some(multi::place(model, voice, config)),
         Mouth::CartesiaSonic { version, .. } => Some(sonic::place(version)),
         Mouth::DeepgramAura { model, speaker } => Some(aura::speak_place(model, speaker.as_deref(), config)),
+        Mouth::DeepgramFlux { model } => Some(flux_voice::speak_place(model, config)),
         Mouth::OpenaiSpeech { .. } => None,
     };
     ear.into_iter().chain(mouth).collect()

@@ -97,10 +97,8 @@ impl Speech {
                 speed: self.speed,
             };
             let Ok(body) = serde_json::to_vec(&body) else { continue };
-            let errand = Errand(self.last);
-            self.last += 2;
             let post = Post { path: "audio/speech".into(), content_type: "application/json".into(), body };
-            self.deeds.push_back(MouthDeed::Fetch { errand, post: post.clone() });
+            let errand = self.fetch(post.clone());
             let request = Request {
                 errand,
                 at: self.asked,
@@ -123,6 +121,14 @@ impl Speech {
                 self.say(Said::Done(context));
             }
         }
+    }
+
+    /// Asks the service, as an errand of its own.
+    fn fetch(&mut self, post: Post) -> Errand {
+        let errand = Errand(self.last);
+        self.last += 2;
+        self.deeds.push_back(MouthDeed::Fetch { errand, post });
+        errand
     }
 
     /// The first sentence alone, so that it is heard soon; then as many as go together.
@@ -268,12 +274,12 @@ impl Mouth for Speech {
     }
 
     fn timeout(&mut self, now: Instant) {
-        for request in &mut self.requests {
+        let mut requests = std::mem::take(&mut self.requests);
+        for request in &mut requests {
             if request.again_at.take_if(|at| *at <= now).is_some() {
-                request.errand = Errand(self.last);
-                self.last += 2;
-                self.deeds.push_back(MouthDeed::Fetch { errand: request.errand, post: request.post.clone() });
+                request.errand = self.fetch(request.post.clone());
             }
         }
+        self.requests = requests;
     }
 }

@@ -107,7 +107,7 @@ fn read_block(answer: &mut Answer, key: &str, block: &Value, out: &mut Vec<Delta
         "thinking" => Answer::reasoning(word(block, "thinking"), out),
         "tool_use" => {
             answer.call_tool();
-            let piece = Piece { key, id: word(block, "id"), name: word(block, "name"), seal: None };
+            let piece = Piece { key, id: word(block, "id"), name: word(block, "name"), seal: None, is_first: false };
             answer.calls.put(&piece, &calls::arguments(&block["input"]));
         }
         "web_search_tool_result" => answer.sources(&block["content"], out),

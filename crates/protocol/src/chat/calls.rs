@@ -23,6 +23,8 @@ pub(super) struct Piece<'a> {
     pub(super) id: &'a str,
     pub(super) name: &'a str,
     pub(super) seal: Option<&'a str>,
+    /// It is the first of its call, whatever its key.
+    pub(super) is_first: bool,
 }
 
 impl Calls {
@@ -44,7 +46,7 @@ impl Calls {
 
     fn find(&mut self, piece: &Piece<'_>) -> Option<&mut ToolCall> {
         let is_same = |(key, call): &(String, ToolCall)| {
-            key == piece.key && (piece.id.is_empty() || call.id.is_empty() || call.id == piece.id)
+            !piece.is_first && key == piece.key && (piece.id.is_empty() || call.id.is_empty() || call.id == piece.id)
         };
         let at = match self.calls.iter().rposition(is_same) {
             Some(at) => at,
@@ -94,12 +96,15 @@ pub(super) fn arguments(value: &Value) -> String {
     }
 }
 
-/// OpenAI's `tool_calls`, whole or in pieces.
+/// OpenAI's `tool_calls`, whole or in pieces. Where a server tells neither ids nor positions, each name begins a call.
 pub(super) fn openai(calls: &mut Calls, list: &Value) {
     for (position, call) in list.as_array().into_iter().flatten().enumerate() {
-        let key = call["index"].as_u64().unwrap_or(position as u64).to_string();
+        let index = call["index"].as_u64();
+        let key = index.unwrap_or(position as u64).to_string();
         let function = &call["function"];
-        let piece = Piece { key: &key, id: word(call, "id"), name: word(function, "name"), seal: None };
+        let (id, name) = (word(call, "id"), word(function, "name"));
+        let is_first = index.is_none() && id.is_empty() && !name.is_empty();
+        let piece = Piece { key: &key, id, name, seal: None, is_first };
         calls.add(&piece, &arguments(&function["arguments"]));
     }
 }

@@ -115,6 +115,7 @@ pub(super) fn read(answer: &mut Answer, chunk: &Value, out: &mut Vec<Delta>) -> 
                 id: word(call, "id"),
                 name: word(call, "name"),
                 seal: part["thoughtSignature"].as_str(),
+                is_first: true,
             };
             answer.calls.put(&piece, &calls::arguments(&call["args"]));
         }

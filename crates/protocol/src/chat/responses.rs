@@ -158,7 +158,7 @@ fn read_sources(answer: &mut Answer, item: &Value, out: &mut Vec<Delta>) {
         "function_call" => {
             answer.call_tool();
             let id = word(item, "call_id");
-            let piece = Piece { key: id, id, name: word(item, "name"), seal: None };
+            let piece = Piece { key: id, id, name: word(item, "name"), seal: None, is_first: false };
             answer.calls.put(&piece, &calls::arguments(&item["arguments"]));
         }
         "custom_tool_call" => answer.call_tool(),

@@ -101,7 +101,7 @@ impl Aura {
             let (is_finished, is_unflushed, is_flushing) =
                 (answer.is_finished, answer.is_unflushed, answer.is_flushing);
             let (context, has_begun) = (answer.context, answer.has_begun);
-            for piece in pieces(&text) {
+            for piece in text_messages(&text) {
                 self.transmit(Message::Text(json!({ "type": "Speak", "text": piece }).to_string()));
             }
             if is_flushing {
@@ -172,7 +172,7 @@ impl Aura {
 }
 
 /// The text in messages that are not too long, cut at spaces where there are any.
-fn pieces(text: &str) -> Vec<&str> {
+pub(super) fn text_messages(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((end, _)) = rest.char_indices().nth(LONGEST) {

@@ -3,6 +3,7 @@
 mod agent;
 mod aura;
 mod flux;
+mod flux_voice;
 mod nova;
 
 use std::collections::HashMap;
@@ -19,11 +20,12 @@ use crate::{Config, Detector, Message, Received, Transcription, TurnTaking, Wire
 const LISTEN_V1: &str = include_str!("../../../emulator/schemas/deepgram-listen-v1.schema.json");
 const LISTEN_V2: &str = include_str!("../../../emulator/schemas/deepgram-listen-v2.schema.json");
 const SPEAK_V1: &str = include_str!("../../../emulator/schemas/deepgram-speak-v1.schema.json");
+const SPEAK_V2: &str = include_str!("../../../emulator/schemas/deepgram-speak-v2.schema.json");
 const AGENT_V1: &str = include_str!("../../../emulator/schemas/deepgram-agent-v1.schema.json");
 
 /// All messages of all services, by name.
 static VALIDATORS: LazyLock<HashMap<String, Validator>> =
-    LazyLock::new(|| [LISTEN_V1, LISTEN_V2, SPEAK_V1, AGENT_V1].into_iter().flat_map(validators).collect());
+    LazyLock::new(|| [LISTEN_V1, LISTEN_V2, SPEAK_V1, SPEAK_V2, AGENT_V1].into_iter().flat_map(validators).collect());
 
 fn validators(schema: &str) -> Vec<(String, Validator)> {
     let schema: Value = serde_json::from_str(schema).unwrap();
@@ -161,11 +163,12 @@ impl<E: Ear> EarRig<E> {
 struct MouthRig<M> {
     mouth: M,
     now: Instant,
+    prefix: &'static str,
 }
 
 impl<M: Mouth> MouthRig<M> {
-    fn new(mouth: M) -> Self {
-        let mut rig = Self { mouth, now: now() };
+    fn new(mouth: M, prefix: &'static str) -> Self {
+        let mut rig = Self { mouth, now: now(), prefix };
         rig.mouth.open(&push_to_talk(), rig.now);
         assert_eq!(rig.drain().1, [Said::Ready]);
         rig
@@ -176,7 +179,7 @@ impl<M: Mouth> MouthRig<M> {
         while let Some(deed) = self.mouth.poll() {
             match deed {
                 MouthDeed::Transmit(Message::Text(text)) => {
-                    let frame = checked("SpeakV1", &text);
+                    let frame = checked(self.prefix, &text);
                     let kind = frame["type"].as_str().unwrap();
                     sent.push(frame["text"].as_str().map_or_else(|| kind.to_owned(), |text| format!("{kind} {text}")));
                 }

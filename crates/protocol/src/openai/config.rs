@@ -27,7 +27,7 @@ pub struct Config {
     /// Reasoning effort of 2.x models (`minimal` … `xhigh`); `None` = not sent.
     pub reasoning_effort: Option<String>,
     /// What the model may ask the app to do. An ElevenLabs agent calls those that were set at it under the same name;
-    /// GPT-Live and the text model behind it know none.
+    /// of GPT-Live it is the text model behind it that knows them.
     pub tools: Vec<Tool>,
 }
 
@@ -85,6 +85,11 @@ impl Wire {
                 vec![Place { leg: Leg::Voice, path: gpt_live::PATH.to_owned(), query: Vec::new() }]
             }
         }
+    }
+
+    /// The last text frame of a connection whose session was ready, behind everything else, if this protocol has one.
+    pub fn farewell(&self) -> Option<&'static str> {
+        matches!(self, Self::GptLive(_)).then_some(gpt_live::FAREWELL)
     }
 
     /// The legs whose services are asked over HTTP.

@@ -130,11 +130,12 @@ fn event(kind: &str, words: Option<&str>) -> Act {
     Act::json(&event)
 }
 
-/// Thresholds in their limits and order: start above eager end above end.
+/// Thresholds in their limits and order: start above eager end above end. Where none is told, the stricter of the defaults
+/// that versions of the service had.
 fn breach_of_thresholds(turn: &Value) -> Option<String> {
     let value = |key: &str, default: f64| turn.get(key).and_then(Value::as_f64).unwrap_or(default);
     let (start, eager, end) =
-        (value("start_threshold", 0.8), value("eager_end_threshold", 0.4), value("end_threshold", 0.2));
+        (value("start_threshold", 0.8), value("eager_end_threshold", 0.3), value("end_threshold", 0.2));
     let is_right = (0.5..=0.9).contains(&start)
         && (0.3..=0.6).contains(&eager)
         && (0.05..=0.5).contains(&end)

@@ -17,6 +17,8 @@ pub(super) static LISTEN_V2: LazyLock<Schema> =
     LazyLock::new(|| Schema::of(include_str!("../../../schemas/deepgram-listen-v2.schema.json"), "ListenV2"));
 pub(super) static SPEAK_V1: LazyLock<Schema> =
     LazyLock::new(|| Schema::of(include_str!("../../../schemas/deepgram-speak-v1.schema.json"), "SpeakV1"));
+pub(super) static SPEAK_V2: LazyLock<Schema> =
+    LazyLock::new(|| Schema::of(include_str!("../../../schemas/deepgram-speak-v2.schema.json"), "SpeakV2"));
 pub(super) static AGENT_V1: LazyLock<Schema> =
     LazyLock::new(|| Schema::of(include_str!("../../../schemas/deepgram-agent-v1.schema.json"), "AgentV1"));
 

@@ -30,6 +30,7 @@ fn frames(acts: &[Act], path: &str) -> Vec<Value> {
         "/v2/listen" => &schema::LISTEN_V2,
         "/v1/listen" => &schema::LISTEN_V1,
         "/v1/speak" => &schema::SPEAK_V1,
+        "/v2/speak" => &schema::SPEAK_V2,
         _ => &schema::AGENT_V1,
     };
     let frame = |act: &Act| match act {
@@ -85,8 +86,8 @@ fn flux_tells_turns_and_takes_the_end_from_the_key() {
 
 #[test]
 fn a_client_that_cannot_be_understood_is_sent_away() {
-    for path in ["/v1/listen", "/v2/listen", "/v1/speak"] {
-        let (mut actor, _) = enter(path, &[("model", "m")], &[TOKEN], &Plan::default());
+    for path in ["/v1/listen", "/v2/listen", "/v1/speak", "/v2/speak"] {
+        let (mut actor, _) = enter(path, &[("model", "flux-m")], &[TOKEN], &Plan::default());
         for broken in [json!({ "type": "Nonsense" }), json!([]), json!({})] {
             let acts = actor.receive(&text(&broken));
             assert!(matches!(acts.as_slice(), [Act::Violation(_), _, Act::Close(1008, _)]), "{path} {acts:?}");
@@ -160,6 +161,31 @@ fn aura_speaks_what_was_flushed_and_drops_what_was_cleared() {
 }
 
 #[test]
+fn flux_speaks_in_turns_and_stops_when_interrupted() {
+    let path = "/v2/speak";
+    let (mut flux, first) = enter(path, &[("model", "flux-alexis-en")], &[TOKEN], &Plan::default());
+    assert_eq!(events(&first), ["Connected"]);
+    let say = |words: &str| text(&json!({ "type": "Speak", "text": words }));
+    let (flush, interrupt) = (text(&json!({ "type": "Flush" })), text(&json!({ "type": "Interrupt" })));
+    for act in [say("Hello. "), say("You?"), flush.clone()] {
+        assert_eq!(flux.receive(&act), []);
+    }
+    let mut acts = Vec::new();
+    while flux.pause().is_some() {
+        acts.extend(flux.wake());
+    }
+    assert!(acts.iter().filter(|act| matches!(act, Act::Send(Message::Binary(_)))).count() >= 2);
+    assert_eq!(events(&frames(&acts, path)), ["SpeechStarted", "Flushed", "SpeechMetadata"]);
+    assert_eq!(events(&frames(&flux.receive(&interrupt), path)), ["Warning"], "nothing is being said");
+    flux.receive(&say("…"));
+    assert_eq!(frames(&flux.receive(&flush), path)[0]["code"], "NO_SYNTHESIZABLE_TEXT");
+    flux.receive(&say("A longer sentence."));
+    let acts = flux.receive(&interrupt);
+    assert_eq!((acts.len(), events(&frames(&acts, path))), (3, vec!["SpeechInterrupted"]), "some was on its way");
+    assert_eq!(flux.pause(), None);
+}
+
+#[test]
 fn the_agent_wants_settings_before_sound() {
     let path = "/v1/agent/converse";
     let (mut agent, first) = enter(path, &[], &[TOKEN], &Plan::default());
@@ -202,6 +228,15 @@ fn keys_and_parameters_are_looked_at() {
     assert_eq!(refused("/v2/listen", &flux[..2], &[TOKEN]), Err(400));
     assert_eq!(refused("/v2/listen", &[flux[0], flux[1], flux[2], ("endpointing", "10")], &[TOKEN]), Err(400));
     assert_eq!(refused("/v2/listen", &[flux[0], flux[1], flux[2], ("eot_threshold", "0.2")], &[TOKEN]), Err(400));
+    for (model, speed, expected) in [
+        ("flux-alexis-en", "0.85", Ok(())),
+        ("aura-2-thalia-en", "1", Err(400)),
+        ("flux-alexis-en", "2", Err(400)),
+        ("flux-alexis-en", "1.01", Err(400)),
+    ] {
+        let query = [LINEAR[0], LINEAR[1], ("model", model), ("speed", speed)];
+        assert_eq!(refused("/v2/speak", &query, &[TOKEN]), expected, "{model} {speed}");
+    }
     let workers = [LINEAR[0], LINEAR[1], ("model", "@cf/deepgram/nova-3")];
     assert_eq!(refused("/a/g/workers-ai", &workers, &[("cf-aig-authorization", "Bearer f")]), Ok(()));
     assert_eq!(refused("/a/g/workers-ai", &workers, &[TOKEN]), Err(401));

@@ -123,6 +123,44 @@ async fn speaking_over_the_answer_clears_the_mouth() {
     assert_proper(&deepgram, "clear");
 }
 
+fn speak_with_flux(rig: &mut Rig) {
+    rig.configure(json!({ "providers": { "deepgram": { "voice": "flux-alexis-en" } } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_of_flux_speaks_over_its_own_socket() {
+    for (route, path) in [("direct", "/v2/speak"), ("gateway", "/acc/gate/deepgram/v2/speak")] {
+        let plan = Plan { words: "What is the time?".into(), ..Plan::default() };
+        let way = ("deepgram_flux", "deepgram_aura", route, "ptt");
+        let (deepgram, _brain, mut rig) = call(plan, way, "It is noon. Time for lunch!", 900).await;
+        speak_with_flux(&mut rig);
+        rig.call.press(&mut rig.board);
+        let now = rig.until(path, |now| delivery(now, 1) == Some(Delivery::Complete) || now.problem.is_some()).await;
+        assert_eq!(problem(&now), None, "{:?}", now.problem);
+        assert_eq!(now.items[1].text, "It is noon. Time for lunch!");
+        assert!(now.items[1].duration_ms >= 800, "40 ms for each character");
+        assert_proper(&deepgram, path);
+        let is_it = |seen: &Seen| matches!(seen, Seen::Opened { request, .. } if request.path == path);
+        assert!(deepgram.seen().iter().any(is_it), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn speaking_over_a_voice_of_flux_interrupts_it() {
+    // It never says that it is through, so there is something to interrupt however fast it is.
+    let plan = Plan { words: "What is it?".into(), fault: Some("mute".into()), ..Plan::default() };
+    let way = ("deepgram_flux", "deepgram_aura", "direct", "ptt");
+    let (deepgram, _brain, mut rig) = call(plan, way, &"This is a long answer. ".repeat(20), 700).await;
+    speak_with_flux(&mut rig);
+    rig.call.press(&mut rig.board);
+    rig.until("the answer is heard", |now| now.call.talk == Talk::Speaking).await;
+    rig.call.press(&mut rig.board);
+    let now = rig.now();
+    assert_eq!((now.call.talk, delivery(&now, 1)), (Talk::Listening, Some(Delivery::Interrupted)));
+    deepgram.wait_for(|_| count(&deepgram, "Interrupt") == 1, LIMIT).await.unwrap();
+    assert_proper(&deepgram, "interrupt");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_ear_tells_why() {
     for (fault, code, words) in

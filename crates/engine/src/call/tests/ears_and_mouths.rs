@@ -94,6 +94,30 @@ async fn an_open_microphone_goes_by_the_ears_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_gateway_does_not_carry_goes_directly_and_says_so() {
+    for (ear, mouth, paths) in [
+        ("elevenlabs", "cartesia", ["/g/acc/gw/cartesia", "/v1/speech-to-text/realtime"]),
+        ("cartesia", "elevenlabs", ["/stt/websocket", "/v1/text-to-speech/a-voice/multi-stream-input"]),
+    ] {
+        let cast = Cast::new(Plan::default()).await;
+        let base_url = format!("{}/g", cast.voices.base_url());
+        let gateway = json!({
+            "call": { "route": "gateway" },
+            "gateway": { "base_url": base_url, "account_id": "acc", "gateway_id": "gw" },
+            "providers": { "elevenlabs": { "voice": "a-voice" } },
+        });
+        let mut rig = cast.rig(ear, mouth, gateway, 700).await;
+        speak(&mut rig).await;
+        assert_answered(&rig.until_answered(0).await);
+        cast.assert_orderly();
+        let mut dialled = cast.paths();
+        dialled.sort();
+        assert_eq!(dialled, paths);
+        assert!(rig.notes().contains(&Note::PastGateway));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_model_speaks_over_the_socket_of_dialogues() {
     let cast = Cast::new(Plan::default()).await;
     let newer = json!({ "providers": { "elevenlabs": { "model": "eleven_v4_turbo" } } });

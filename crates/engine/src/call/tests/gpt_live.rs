@@ -63,6 +63,10 @@ async fn a_spoken_turn_is_answered_aloud() {
     assert!((2_000..30_000).contains(&usage.session_ms), "{usage:?}");
     let heard = stage.hang_up().await;
     assert!(heard > 0.5, "{heard} s of the answer were heard");
+    let is_over = |seen: &[Seen]| seen.iter().any(|seen| matches!(seen, Seen::Closed { .. }));
+    let seen = stage.voices.wait_for(is_over, LIMIT).await.unwrap();
+    let last = seen.iter().rfind(|seen| matches!(seen, Seen::Message { .. }));
+    assert!(format!("{last:?}").contains("session.close"), "what is paid by the second ends with a word: {last:?}");
     stage.check();
 }
 

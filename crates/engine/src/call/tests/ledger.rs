@@ -59,3 +59,36 @@ async fn a_preview_of_a_voice_is_paid_by_no_conversation() {
     assert_eq!((rows.len(), conversation.as_str(), provider.as_str()), (1, "", "openai"));
     assert!(cost.parse::<f64>().unwrap() > 0.0, "{rows:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_of_a_voice_that_is_paid_by_the_character_is_booked_as_one() {
+    const SENTENCE: &str = "Hello, this is me.";
+    let voices = emulator::voices::Voices::start(emulator::voices::Plan::default()).await.unwrap();
+    let script = (0..3).fold(chat::Script::default(), |script, _| script.answer(chat::Answer::say(SENTENCE)));
+    let brain = Fakes::start(script).await.unwrap();
+    let url = voices.base_url();
+    for (mouth, holder) in
+        [("deepgram_aura", Holder::Deepgram), ("elevenlabs", Holder::Elevenlabs), ("cartesia", Holder::Cartesia)]
+    {
+        let settings = json!({
+            "call": { "provider": "cascade" },
+            "cascade": { "ear": "local", "mouth": mouth },
+            "providers": {
+                "deepgram": { "base_url": url }, "elevenlabs": { "base_url": url }, "cartesia": { "base_url": url },
+            },
+        });
+        let settings = config::merge(&Settings::default(), &settings).unwrap();
+        let rig = Rig::beside(brain.base_url("practice"), serde_json::to_value(settings).unwrap(), 400);
+        rig.credentials.store(holder, SecretString::from("own-secret")).await.unwrap();
+        let card = Card::Files { input: None, output: Some(rig.folder.path().join("preview.wav")) };
+        let sound = Sound::new(Some(card), watch::channel(Default::default()).0);
+        let preview = crate::preview::hear(rig.board.settings().clone(), rig.call.exchange(), sound);
+        tokio::time::timeout(LIMIT, preview).await.unwrap().unwrap();
+        let rows = rows(&rig.call, "preview").await;
+        let spoken: Vec<_> = rows.iter().filter(|[_, provider, _]| mouth.starts_with(provider.as_str())).collect();
+        assert_eq!(spoken.len(), 1, "{mouth}: {rows:?}");
+        let [conversation, _, cost] = spoken[0];
+        assert_eq!(conversation, "", "{mouth}");
+        assert!(cost.parse::<f64>().unwrap() > 0.0, "{mouth}: {rows:?}");
+    }
+}

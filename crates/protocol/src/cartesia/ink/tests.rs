@@ -36,7 +36,7 @@ fn by_key() -> EarRig<Ink> {
 
 fn by_turns() -> EarRig<Ink> {
     let mut rig = EarRig::new(Ink::new(), &open(0.5));
-    assert_eq!(sent(&mut rig), r#"{"end_threshold":0.2,"end_timeout_ms":5600}"#);
+    assert_eq!(sent(&mut rig), r#"{"eager_end_threshold":0.4,"end_threshold":0.2,"end_timeout_ms":5600}"#);
     rig.serve(&json!({ "type": "connected", "request_id": "r" }));
     assert_eq!(rig.heard(), [Heard::Ready]);
     rig
@@ -165,8 +165,8 @@ fn a_turn_can_be_ended_or_forgotten_from_here() {
 fn patience_changes_within_the_connection() {
     let mut rig = by_turns();
     for (patience, expected) in [
-        (0.0, r#"{"end_threshold":0.3,"end_timeout_ms":3000}"#),
-        (1.0, r#"{"end_threshold":0.1,"end_timeout_ms":8200}"#),
+        (0.0, r#"{"eager_end_threshold":0.4,"end_threshold":0.3,"end_timeout_ms":3000}"#),
+        (1.0, r#"{"eager_end_threshold":0.4,"end_threshold":0.1,"end_timeout_ms":8200}"#),
     ] {
         rig.ear.configure(&open(patience), rig.now);
         rig.clear();

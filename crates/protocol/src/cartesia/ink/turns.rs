@@ -43,12 +43,13 @@ impl Turns {
     }
 
     /// The service takes 640 to 11200 ms and 0.05 to 0.5, start above eager end above end; its defaults are in the
-    /// middle here.
+    /// middle here. Its default for the eager end differs by version (0.3, 0.4): it is told.
     pub(super) fn configure(&self, patience: f32, line: &mut Line) {
         let patience = if patience.is_finite() { patience.clamp(0.0, 1.0) } else { 0.5 };
         let config = json!({
             "type": "config",
             "turn": {
+                "eager_end_threshold": 0.4,
                 "end_threshold": f64::from(((0.3 - 0.2 * patience) * 100.0).round()) / 100.0,
                 "end_timeout_ms": (3_000.0 + 5_200.0 * patience).round() as u32,
             },

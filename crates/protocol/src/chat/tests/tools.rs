@@ -162,6 +162,24 @@ fn servers_that_do_not_count_are_understood() {
 }
 
 #[test]
+fn where_nothing_is_numbered_each_name_begins_a_call() {
+    let told = answer(
+        Wire::OpenaiChat,
+        &[
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"light","arguments":"{\"on\":"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"true}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"light","arguments":"{}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"light","arguments":"{\"on\":"}},{"function":{"name":"light"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"1}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,
+        ],
+    );
+    let expected = [r#"{"on":true}"#, "{}", r#"{"on":1}"#, "{}"];
+    let expected = expected.iter().enumerate().map(|(at, arguments)| call(&format!("call_{at}"), arguments, None));
+    assert_eq!(told.calls, expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn whole_answers_call_too() {
     let cases = [
         (

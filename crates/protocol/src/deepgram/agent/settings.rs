@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Setup, is_push_to_talk, language, patience};
+use super::super::{Setup, flux_voice, is_push_to_talk, language, patience};
 use crate::{Config, SAMPLE_RATE, Tool};
 
 /// Names the messages of a conversation that went before.
@@ -49,11 +49,14 @@ impl Setup {
         let model = self.speak_model.trim();
         let mut provider = json!({ "type": "deepgram", "model": model });
         if let Some(object) = provider.as_object_mut() {
-            if model.starts_with("flux") {
+            let is_flux = model.starts_with("flux");
+            if is_flux {
                 object.insert("version".into(), json!("v2"));
             }
-            if let Some(speed) = config.speed.filter(|speed| speed.is_finite() && *speed != 1.0) {
-                let speed = f64::from(speed.clamp(0.7, 1.5));
+            let of_aura =
+                || config.speed.filter(|speed| speed.is_finite() && *speed != 1.0).map(|speed| speed.clamp(0.7, 1.5));
+            let speed = if is_flux { flux_voice::speed(config) } else { of_aura().map(f64::from) };
+            if let Some(speed) = speed {
                 object.insert("speed".into(), json!((speed * 100.0).round() / 100.0));
             }
         }

@@ -8,7 +8,7 @@ const ONE: Context = Context(1);
 const TWO: Context = Context(2);
 
 fn rig() -> MouthRig<Aura> {
-    MouthRig::new(Aura::default())
+    MouthRig::new(Aura::default(), "SpeakV1")
 }
 
 fn flushed() -> Value {
