@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use protocol::chat::{self, Delta, Failure, FailureKind};
+use protocol::chat::{self, Decoder, Delta, Failure, FailureKind, Raw};
 use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{Reserve, Wish};
@@ -244,6 +244,7 @@ impl Exchange {
             input,
             max_output: self.max_output,
             most: candidates.iter().map(longest).max().flatten(),
+            answers: self.ask.request.raw.as_ref().map_or(1, Raw::answers),
         };
         let ledger = &*self.shared.parts.ledger;
         let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
@@ -303,7 +304,9 @@ impl Exchange {
             *self.shared.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         self.is_taken = true;
-        let mut reader = Reader::new(provider, reply);
+        let is_raw = self.ask.request.raw.is_some();
+        let decoder = if is_raw { Decoder::raw() } else { Decoder::new(provider.wire) };
+        let mut reader = Reader::new(decoder, reply);
         while let Some(delta) = reader.next().await? {
             self.delta(delta, begun).await;
         }
@@ -339,6 +342,8 @@ impl Exchange {
         match &delta {
             Delta::Text(text) | Delta::Reasoning(text) if text.is_empty() => {}
             Delta::Text(text) | Delta::Reasoning(text) => self.said(text.len(), begun),
+            Delta::Raw { said: 0, .. } => {}
+            Delta::Raw { said, .. } => self.said(*said, begun),
             Delta::Call(call) => self.said(call.name.len() + call.arguments.len(), begun),
             Delta::Citation { .. } => self.is_begun = true,
             Delta::Model(model) => self.receipt.answered_by = Some(model.clone()),

@@ -181,6 +181,7 @@ impl Account {
             input,
             max_output: limit_of(&passage.path, &fields),
             most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
+            answers: 1,
         };
         let (allowance, reserve) = reserves.reserve(&budget, ledger, &price, wish).await?;
         if allowance.is_capped {

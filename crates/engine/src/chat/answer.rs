@@ -327,7 +327,12 @@ fn take_delta(view: &mut ChatMessage, delta: Delta) {
             }
         }
         // The receipt has them; and nobody is offered a tool in writing.
-        Delta::Model(_) | Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) | Delta::Call(_) => {}
+        Delta::Model(_)
+        | Delta::Usage(_)
+        | Delta::Charged(_)
+        | Delta::Finished(_)
+        | Delta::Call(_)
+        | Delta::Raw { .. } => {}
     }
 }
 

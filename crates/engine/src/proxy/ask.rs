@@ -79,6 +79,7 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
             max_output: asked.max_tokens,
             effort: None,
             tools: Vec::new(),
+            raw: None,
         },
         order,
         spares,
