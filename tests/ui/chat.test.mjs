@@ -183,9 +183,11 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   const receipt = { way: 'direct', cache: 'hit', attempts: 2, input_tokens: 10, cached_tokens: 0, output_tokens: 5, reasoning_tokens: 0, cost_nano: 4_123_000, first_ms: 640, total_ms: 900, gateway: null, is_cut: true };
   assert.deepEqual(facts(receipt), ['15 tokens', '$0.00412', 'from the cache', '0.6 s to first word', '2 tries', 'cut short by the limit of tokens']);
   assert.deepEqual(facts({ ...receipt, cache: 'miss', attempts: 1, first_ms: null, cost_nano: null, is_cut: false }), ['15 tokens', 'cost not known']);
-  const echo = { ...receipt, cache: 'miss', gateway: { cache_status: 'HIT', log_id: 'L1', step: '1' } };
+  const echo = { ...receipt, cache: 'miss', gateway: { cache_status: 'HIT', log_id: 'L1', step: '1', routed: '', reason: '', decision_id: '', request_id: '' } };
   assert.ok(facts(echo).includes('from the gateway’s cache'));
-  assert.match(particulars(echo), /10 tokens in.*\n5 out.*\n.*\ngateway cache HIT\ngateway log L1\nstep 1/);
+  assert.match(particulars(echo), /10 tokens in.*\n5 out.*\n.*\ngateway cache HIT\ngateway log L1\nstep 1[^\n]*$/);
+  const routed = { ...echo.gateway, routed: 'openai/gpt', reason: 'cheap enough', decision_id: 'D1', request_id: 'R1' };
+  assert.match(particulars({ ...echo, gateway: routed }), /gateway request R1\nstep 1.*\nthe gateway chose openai\/gpt \(cheap enough\)\ndecision D1$/);
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');

@@ -22,7 +22,7 @@ use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
     Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Transport, Way, address, provider,
+    Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -69,7 +69,8 @@ pub(crate) struct Try {
 }
 
 impl Exchange {
-    pub(crate) fn new(shared: Arc<Shared>, settings: Arc<Settings>, ask: Ask, outlet: Outlet) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, settings: Arc<Settings>, mut ask: Ask, outlet: Outlet) -> Self {
+        auto::place(&mut ask);
         let first = ask.order.targets().first().cloned();
         let target = first.unwrap_or_else(|| Target { provider: "".into(), model: ask.request.model.clone() });
         let way = provider(&target.provider).map_or(settings.way, |row| address::way(row, ask.route, &settings));
@@ -318,11 +319,14 @@ impl Exchange {
 
     async fn send(&self, current: &Try) -> Result<Reply, Failure> {
         let patience = &self.settings.patience;
-        let is_local = current.candidates.first().is_some_and(|one| one.provider.is_local);
+        let first = current.candidates.first();
+        let is_local = first.is_some_and(|one| one.provider.is_local);
         let (first_byte, idle) = (first_byte(patience, is_local), patience.idle);
         let parts = &self.shared.parts;
         let gateway = self.settings.gateway.as_ref().filter(|_| self.receipt.way != Way::Direct);
-        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket);
+        // The socket knows providers only: neither the user's routes nor the auto router.
+        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket)
+            && first.is_some_and(Candidate::can_be_a_step);
         match &parts.sockets {
             Some(sockets) if is_socket && current.candidates.len() == 1 => {
                 let terms = Terms { sockets: &**sockets, base: &address::gateway(gateway)?, first_byte, idle };

@@ -140,7 +140,8 @@ impl Exchange {
         let at = |model: String| price(&Target { provider: receipt.target.provider.clone(), model });
         let routed = || {
             let echo = receipt.gateway.as_ref()?;
-            at(format!("{}/{}", echo.provider.as_deref()?, echo.model.as_deref()?))
+            let routed = || Some(format!("{}/{}", echo.provider.as_deref()?, echo.model.as_deref()?));
+            at(echo.routed_model.clone().or_else(routed)?)
         };
         price(&receipt.target).or_else(routed).or_else(|| at(receipt.answered_by.clone()?))
     }

@@ -1,7 +1,7 @@
 //! What a request for chat completions asks for: in words that every provider's wire has, or else as it is.
 
 use axum::http::HeaderMap;
-use gateway::{Ask, GatewayOptions, Purpose};
+use gateway::{Ask, GatewayOptions, Purpose, Trace};
 use protocol::chat::{Effort, Message, Part, Raw, Request, Speaker};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -102,11 +102,27 @@ pub(super) fn read(hall: &Hall, provider: Option<&str>, headers: &HeaderMap, bod
         is_stream: asked.stream,
         cache: cache(headers).or_else(|| if has_tools { Some(false) } else { even_random.then_some(true) }),
         route: None,
-        options: GatewayOptions::default(),
+        options: options(headers),
     };
     let tells_usage =
         asked.stream_options.as_ref().is_some_and(|options| options["include_usage"] == Value::Bool(true));
     Ok(Question { ask, model: asked.model, tells_usage })
+}
+
+/// What the client says of the place of its request, in a trace and for the auto router of Cloudflare AI Gateway.
+pub(super) fn options(headers: &HeaderMap) -> GatewayOptions {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    GatewayOptions {
+        session_id: text("cf-aig-session-id"),
+        turn_id: text("cf-aig-turn-id"),
+        trace: trace(headers),
+        ..GatewayOptions::default()
+    }
+}
+
+/// The trace of a request, if it is a part of one.
+pub(super) fn trace(headers: &HeaderMap) -> Option<Trace> {
+    Trace::parse(headers.get("traceparent")?.to_str().ok()?)
 }
 
 /// Whether the client wants the cache to be used, if it says so.

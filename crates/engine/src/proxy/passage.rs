@@ -10,7 +10,7 @@ use gateway::{Method, Passage, ProviderId, Purpose, Target};
 use protocol::chat::Wire;
 use serde_json::{Map, Value};
 
-use super::{Hall, chat, outcome};
+use super::{Hall, asked, chat, outcome};
 use crate::text::PRACTICE;
 
 /// Headers of a client's that a provider may need to understand its request.
@@ -134,6 +134,7 @@ async fn relay(hall: &Arc<Hall>, provider: &str, passage: Partial) -> Response {
         purpose: Purpose::Api,
         profile: "local-api".into(),
         route: None,
+        trace: asked::trace(&headers),
     };
     match hall.text.gateway().pass(passage).await {
         Ok(answer) => {

@@ -65,6 +65,26 @@ async fn what_came_of_a_tool_is_told_in_the_next_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_trace_of_a_request_goes_on_at_the_gateway() {
+    let rig = Rig::with(Script::default(), &json!({ "chat": { "way": "gateway" } })).await;
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    for (path, asked) in [
+        ("/v1/chat/completions", question(&json!({}))),
+        ("/v1/ask", json!({ "prompt": "hello", "provider": "groq", "model": "fake-model" })),
+        ("/v1/responses", json!({ "model": "openai/gpt-6.1-sol", "input": "hello" })),
+    ] {
+        let mut headers = rig.bearer();
+        headers.push(("traceparent", format!("00-{trace}-{span}-01")));
+        let (status, body) = rig.send(Method::Post, path, headers, &asked).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        let seen = rig.fakes.record().requests.pop().unwrap();
+        assert_eq!(seen.header("cf-aig-otel-trace-id"), Some(trace), "{path}");
+        assert_eq!(seen.header("cf-aig-otel-parent-span-id"), Some(span), "{path}");
+    }
+    assert!(rig.fakes.record().violations.is_empty(), "{:?}", rig.fakes.record().violations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_with_tools_is_kept_only_if_the_request_says_so() {
     let rig = Rig::with(Script::default(), &json!({ "cache": { "even_random": true } })).await;
     let seeded = question(&json!({ "seed": 7 }));
