@@ -159,6 +159,10 @@ first_sound_ms: number | null,
  */
 waiting: number, 
 /**
+ * Until then a limit holds up what waits, unix ms; null: none does.
+ */
+limited_until: number | null, 
+/**
  * How often a connection was there when it was needed, since the app began.
  */
 connections: Connections, 

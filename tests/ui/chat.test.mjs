@@ -11,6 +11,7 @@ import { finished } from '../../ui/sentences.js';
 globalThis.window ??= { __TAURI__: { core: { Channel: class {}, invoke: async () => {} } } };
 const { facts, narrator, particulars, speakerOf } = await import('../../ui/chat.js');
 const { wordsFor } = await import('../../ui/failures.js');
+const { waitWords } = await import('../../ui/composer.js');
 const { within } = await import('../../ui/fields.js');
 const { fileName, transferWords } = await import('../../ui/transfer.js');
 const { moved } = await import('../../ui/targets.js');
@@ -191,6 +192,15 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
+});
+
+test('a limit that holds something up is told with the time that is left', () => {
+  const snapshot = (waiting, limited_until = null) => ({ providers: [{ id: 'groq', name: 'Groq' }], chat: { waiting }, call: { limited_until } });
+  assert.equal(waitWords(snapshot({ provider: 'groq', until_ms: 7_100 }), 1_000), 'Groq limits requests. Asking in 7 s.');
+  assert.equal(waitWords(snapshot({ provider: '', until_ms: 3_000 }), 1_000), 'Your own limit of requests is reached. Asking in 2 s.');
+  assert.equal(waitWords(snapshot({ provider: 'groq', until_ms: 900 }), 1_000), 'Asking now…');
+  assert.equal(waitWords(snapshot(null, 4_500), 1_000), 'A limit of requests holds the call up for 4 s.');
+  assert.equal(waitWords(snapshot(null, 900), 1_000) + waitWords(snapshot(null), 1_000), '');
 });
 
 test('a growing answer is said once, in whole sentences, by its speaker', (t) => {
