@@ -25,7 +25,7 @@ impl Call {
         match output {
             Output::Transmit { leg, message, is_audio } => self.transmit(leg, message, is_audio, board),
             Output::Think { errand, question } => {
-                self.errands.think(errand, question, board.settings(), self.link.text());
+                self.errands.think(errand, question, board.settings(), self.link.exchange());
             }
             Output::Fetch { errand, leg, post } => match self.link.service(leg) {
                 Some(service) => self.errands.fetch(errand, post, service, self.link.net()),

@@ -12,13 +12,15 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::link::Exchange;
 use crate::chat;
 use crate::config::Settings;
 use crate::net::{Dial, Net};
-use crate::text::Text;
 
 /// Words and pieces of sound that may wait for the call.
 const WAITING: usize = 256;
+/// The text pane says which conversation it is within this time.
+const PANE: Duration = Duration::from_secs(1);
 /// Between two pieces of an HTTP answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -88,10 +90,13 @@ impl Errands {
     }
 
     /// Asks the text model of the settings.
-    pub(crate) fn think(&mut self, errand: Errand, question: Question, settings: &Settings, text: &Text) {
-        let mut pieces = text.ask(chat::spoken_ask(settings, question));
-        let sender = self.sender.clone();
+    pub(crate) fn think(&mut self, errand: Errand, question: Question, settings: &Settings, exchange: &Exchange) {
+        let mut ask = chat::spoken_ask(settings, question);
+        let (sender, text, purse) = (self.sender.clone(), exchange.text.clone(), exchange.purse.clone());
         self.start(errand, async move {
+            // The pane knows it a moment later than the turn; a pane that is kept by something holds nobody up.
+            ask.conversation = timeout(PANE, purse.conversation()).await.ok().flatten();
+            let mut pieces = text.ask(ask);
             while let Some(piece) = pieces.recv().await {
                 let news = match piece {
                     Piece::Delta(Delta::Text(text)) => News::Words(text),

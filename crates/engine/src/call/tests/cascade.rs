@@ -3,6 +3,8 @@
 use emulator::chat::{self, Fakes};
 use emulator::voices::{Plan, Seen, Voices};
 
+use super::both::Both;
+use super::ledger::rows;
 use super::*;
 
 /// The fakes of one call.
@@ -101,6 +103,18 @@ async fn a_spoken_turn_goes_through_ear_model_and_mouth() {
 /// With a text model that the ledger knows.
 fn written_by(cast: &Cast) -> Value {
     json!({ "chat": { "provider": "custom", "model": "small" }, "custom": { "base_url": cast.brain.base_url("custom") } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_text_model_costs_is_paid_by_the_conversation() {
+    let cast = Cast::new(Plan::default(), Plan::default(), says("It is noon.")).await;
+    let mut both = Both::new(cast.rig(written_by(&cast), 600).await);
+    both.rig.call.say("Hello", &mut both.rig.board);
+    let now = both.until("it is answered", |now| delivery(now, 0) == Some(Delivery::Answered)).await;
+    let conversation = now.chat.conversation.unwrap().to_string();
+    let rows = rows(&both.rig.call, "voice").await;
+    let paid: Vec<_> = rows.iter().filter(|[_, provider, _]| provider == "custom").collect();
+    assert_eq!(paid.iter().map(|[conversation, ..]| conversation).collect::<Vec<_>>(), [&conversation], "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
