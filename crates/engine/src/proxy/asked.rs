@@ -39,7 +39,6 @@ pub(super) struct Question {
 struct Asked {
     #[serde(default)]
     model: String,
-    messages: Vec<AskedMessage>,
     temperature: Option<f32>,
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
@@ -47,15 +46,6 @@ struct Asked {
     #[serde(default)]
     stream: bool,
     stream_options: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AskedMessage {
-    role: String,
-    #[serde(default)]
-    content: Value,
-    #[serde(flatten)]
-    more: Map<String, Value>,
 }
 
 /// Reads a request; `provider` stands in its address. Fails with what is wrong with it.
@@ -68,6 +58,7 @@ pub(super) fn read(hall: &Hall, provider: Option<&str>, headers: &HeaderMap, bod
     let mut beyond = beyond.join(", ");
     let body = Value::Object(fields);
     let asked = Asked::deserialize(&body).map_err(|error| format!("The request makes no sense: {error}"))?;
+    let Some(said) = body["messages"].as_array() else { return Err("The request has no messages.".into()) };
     let order = hall.order(provider, &asked.model);
     let mut request = Request {
         model: asked.model.clone(),
@@ -79,7 +70,7 @@ pub(super) fn read(hall: &Hall, provider: Option<&str>, headers: &HeaderMap, bod
         raw: None,
     };
     if beyond.is_empty() {
-        match effort(asked.reasoning_effort).and_then(|effort| Ok((effort, messages(asked.messages)?))) {
+        match effort(asked.reasoning_effort).and_then(|effort| Ok((effort, messages(said)?))) {
             Ok((effort, messages)) => (request.effort, request.messages) = (effort, messages),
             Err(what) => beyond = what,
         }
@@ -164,22 +155,20 @@ fn effort(word: Option<String>) -> Result<Option<Effort>, String> {
 }
 
 /// The conversation. Fails with what not every wire has.
-fn messages(asked: Vec<AskedMessage>) -> Result<Vec<Message>, String> {
+fn messages(asked: &[Value]) -> Result<Vec<Message>, String> {
     let mut messages: Vec<Message> = Vec::with_capacity(asked.len());
     let mut instructions = Vec::new();
     for message in asked {
-        if let Some(more) =
-            MORE.iter().find(|name| message.more.get(**name).is_some_and(|more| !says_nothing("", more)))
-        {
+        if let Some(more) = MORE.iter().find(|name| message.get(**name).is_some_and(|more| !says_nothing("", more))) {
             return Err(format!("{more} of a message"));
         }
-        let role = match message.role.as_str() {
+        let role = match message["role"].as_str().unwrap_or_default() {
             "system" | "developer" => Speaker::System,
             "user" => Speaker::User,
             "assistant" => Speaker::Assistant,
             other => return Err(format!("a message of the role {other:?}")),
         };
-        let parts = parts(message.content)?;
+        let parts = parts(&message["content"])?;
         if role == Speaker::System {
             instructions.extend(parts.into_iter().filter_map(|part| match part {
                 Part::Text { text } => Some(text),
@@ -196,9 +185,9 @@ fn messages(asked: Vec<AskedMessage>) -> Result<Vec<Message>, String> {
     Ok(messages)
 }
 
-fn parts(content: Value) -> Result<Vec<Part>, String> {
+fn parts(content: &Value) -> Result<Vec<Part>, String> {
     match content {
-        Value::String(text) => Ok(vec![Part::Text { text }]),
+        Value::String(text) => Ok(vec![Part::Text { text: text.clone() }]),
         Value::Null => Ok(Vec::new()),
         Value::Array(parts) => parts.iter().map(part).collect(),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err("content that is neither text nor parts".into()),
