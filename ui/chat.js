@@ -43,7 +43,10 @@ export function particulars(receipt) {
     `whole answer after ${seconds(receipt.total_ms)}`,
     gateway?.cache_status && `gateway cache ${gateway.cache_status}`,
     gateway?.log_id && `gateway log ${gateway.log_id}`,
+    gateway?.request_id && `gateway request ${gateway.request_id}`,
     gateway?.step && gateway.step !== '0' && `step ${gateway.step} of the gateway’s chain`,
+    gateway?.routed && `the gateway chose ${gateway.routed}${gateway.reason && ` (${gateway.reason})`}`,
+    gateway?.decision_id && `decision ${gateway.decision_id}`,
   ].filter(Boolean).join('\n');
 }
 

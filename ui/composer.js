@@ -1,6 +1,6 @@
 // @ts-check
 // Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
-/** @import {Attachment, Command, Shape} from './types' */
+/** @import {Attachment, Command, Shape, Snapshot} from './types' */
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say, ticker } from './dom.js';
@@ -16,6 +16,17 @@ import { isWritten } from './state.js';
 const MAX_HEIGHT = 152;
 /** Time without a key press after which the draft is kept, ms. */
 const QUIET_MS = 600;
+
+/** What a limit holds up, and for how long; empty: nothing. @param {Snapshot} snapshot @param {number} now */
+export function waitWords(snapshot, now) {
+  const { chat: { waiting }, call: { limited_until: until } } = snapshot;
+  const left = (/** @type {number} */ end) => Math.ceil((end - now) / 1000);
+  if (waiting) {
+    const who = waiting.provider ? `${providerName(snapshot, waiting.provider)} limits requests.` : 'Your own limit of requests is reached.';
+    return left(waiting.until_ms) > 0 ? `${who} Asking in ${left(waiting.until_ms)} s.` : 'Asking now…';
+  }
+  return until !== null && left(until) > 0 ? `A limit of requests holds the call up for ${left(until)} s.` : '';
+}
 
 /** @param {App} app */
 export function composer(app) {
@@ -172,13 +183,12 @@ export function composer(app) {
   }
 
   function countDown() {
-    const { waiting } = app.snapshot.chat;
-    run(waiting !== null);
-    const left = waiting ? Math.ceil((waiting.until_ms - Date.now()) / 1000) : 0;
+    const words = waitWords(app.snapshot, Date.now());
+    run(words !== '');
     // Said once, not with every second.
-    if (waiting && wait.hidden) announce(`${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} seconds.`);
-    wait.hidden = !waiting;
-    if (waiting) say(wait, left > 0 ? `${providerName(app.snapshot, waiting.provider)} limits requests. Asking in ${left} s.` : 'Asking now…');
+    if (words && wait.hidden) announce(words);
+    wait.hidden = !words;
+    if (words) say(wait, words);
   }
   const run = ticker(500, countDown);
 

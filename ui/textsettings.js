@@ -25,6 +25,7 @@ const WAYS = {
   stored_key: 'Through Cloudflare AI Gateway, with the key that is stored there.',
 };
 const isGateway = (/** @type {Settings} */ s) => s.chat.way !== 'direct';
+const isAuto = (/** @type {Settings} */ s) => s.chat.model === 'cloudflare/auto';
 
 /** @param {App} app @returns {Part[]} */
 export const textParts = (app) => [
@@ -87,6 +88,9 @@ export const gatewayParts = (app) => [
   select(app, { label: 'Gateway: waits grow', about: 'From try to try.', path: ['gateway', 'requests', 'backoff'], options: [['', 'Its own'], ['constant', 'Not at all'], ['linear', 'Evenly'], ['exponential', 'Doubling']], when: isGateway }),
   toggle(app, { label: 'Gateway: falls back by itself', about: 'It gets the chosen model and the fallbacks at once, and asks the next when one fails.', path: ['gateway', 'requests', 'fallback'], when: isGateway }),
   toggle(app, { label: 'Gateway: one connection', about: 'Requests share a WebSocket that stays open. Fallbacks of its own go over HTTP.', path: ['gateway', 'requests', 'websocket'], when: isGateway }),
+  text(app, { label: 'Gateway: auto router chooses among', about: 'Models, with commas. Empty: all.', path: ['gateway', 'requests', 'auto_models'], placeholder: 'openai/gpt-6-luna, xai/grok-4.3', isCode: true, when: isAuto }),
+  text(app, { label: 'Gateway: auto router asks', about: 'Providers, with commas. Empty: all.', path: ['gateway', 'requests', 'auto_providers'], placeholder: 'openai, anthropic', isCode: true, when: isAuto }),
+  toggle(app, { label: 'Gateway: auto router chooses anew', about: 'For each question, rather than once for a conversation.', path: ['gateway', 'requests', 'auto_anew'], when: isAuto }),
   text(app, { label: 'Gateway: marks for its log', about: 'Up to five, as a JSON object.', path: ['gateway', 'requests', 'metadata'], placeholder: '{"team": "kitchen"}', isCode: true, fault: jsonFault, when: isGateway }),
 ];
 

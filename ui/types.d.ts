@@ -159,6 +159,10 @@ first_sound_ms: number | null,
  */
 waiting: number, 
 /**
+ * Until then a limit holds up what waits, unix ms; null: none does.
+ */
+limited_until: number | null, 
+/**
  * How often a connection was there when it was needed, since the app began.
  */
 connections: Connections, 
@@ -951,7 +955,23 @@ log_id: string,
 /**
  * Which provider of its chain answered, from 0; empty: not told.
  */
-step: string, };
+step: string, 
+/**
+ * The model that a route of its own or its auto router chose; empty: not told.
+ */
+routed: string, 
+/**
+ * Why the auto router chose it; empty: not told.
+ */
+reason: string, 
+/**
+ * Id of the auto router's decision; empty: not told.
+ */
+decision_id: string, 
+/**
+ * Id of the request, where it is not that of the log; empty: not told.
+ */
+request_id: string, };
 
 export type Way = "direct" | "gateway" | "stored_key";
 
@@ -1954,6 +1974,18 @@ backoff: string,
  * Up to five marks for its log, as a JSON object.
  */
 metadata: string, 
+/**
+ * Among which models its auto router (`cloudflare/auto`) chooses, with commas.
+ */
+auto_models: string, 
+/**
+ * The same for providers.
+ */
+auto_providers: string, 
+/**
+ * The auto router chooses for each turn anew.
+ */
+auto_anew: boolean, 
 /**
  * It gets all models at once and asks the next by itself when one fails.
  */

@@ -102,6 +102,7 @@ fn ask(order: Order, cache: Option<bool>) -> Ask {
             max_output: None,
             effort: None,
             tools: Vec::new(),
+            raw: None,
         },
         order,
         spares: Vec::new(),

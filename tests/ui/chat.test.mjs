@@ -11,6 +11,7 @@ import { finished } from '../../ui/sentences.js';
 globalThis.window ??= { __TAURI__: { core: { Channel: class {}, invoke: async () => {} } } };
 const { facts, narrator, particulars, speakerOf } = await import('../../ui/chat.js');
 const { wordsFor } = await import('../../ui/failures.js');
+const { waitWords } = await import('../../ui/composer.js');
 const { within } = await import('../../ui/fields.js');
 const { fileName, transferWords } = await import('../../ui/transfer.js');
 const { moved } = await import('../../ui/targets.js');
@@ -183,12 +184,23 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   const receipt = { way: 'direct', cache: 'hit', attempts: 2, input_tokens: 10, cached_tokens: 0, output_tokens: 5, reasoning_tokens: 0, cost_nano: 4_123_000, first_ms: 640, total_ms: 900, gateway: null, is_cut: true };
   assert.deepEqual(facts(receipt), ['15 tokens', '$0.00412', 'from the cache', '0.6 s to first word', '2 tries', 'cut short by the limit of tokens']);
   assert.deepEqual(facts({ ...receipt, cache: 'miss', attempts: 1, first_ms: null, cost_nano: null, is_cut: false }), ['15 tokens', 'cost not known']);
-  const echo = { ...receipt, cache: 'miss', gateway: { cache_status: 'HIT', log_id: 'L1', step: '1' } };
+  const echo = { ...receipt, cache: 'miss', gateway: { cache_status: 'HIT', log_id: 'L1', step: '1', routed: '', reason: '', decision_id: '', request_id: '' } };
   assert.ok(facts(echo).includes('from the gateway’s cache'));
-  assert.match(particulars(echo), /10 tokens in.*\n5 out.*\n.*\ngateway cache HIT\ngateway log L1\nstep 1/);
+  assert.match(particulars(echo), /10 tokens in.*\n5 out.*\n.*\ngateway cache HIT\ngateway log L1\nstep 1[^\n]*$/);
+  const routed = { ...echo.gateway, routed: 'openai/gpt', reason: 'cheap enough', decision_id: 'D1', request_id: 'R1' };
+  assert.match(particulars({ ...echo, gateway: routed }), /gateway request R1\nstep 1.*\nthe gateway chose openai\/gpt \(cheap enough\)\ndecision D1$/);
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
+});
+
+test('a limit that holds something up is told with the time that is left', () => {
+  const snapshot = (waiting, limited_until = null) => ({ providers: [{ id: 'groq', name: 'Groq' }], chat: { waiting }, call: { limited_until } });
+  assert.equal(waitWords(snapshot({ provider: 'groq', until_ms: 7_100 }), 1_000), 'Groq limits requests. Asking in 7 s.');
+  assert.equal(waitWords(snapshot({ provider: '', until_ms: 3_000 }), 1_000), 'Your own limit of requests is reached. Asking in 2 s.');
+  assert.equal(waitWords(snapshot({ provider: 'groq', until_ms: 900 }), 1_000), 'Asking now…');
+  assert.equal(waitWords(snapshot(null, 4_500), 1_000), 'A limit of requests holds the call up for 4 s.');
+  assert.equal(waitWords(snapshot(null, 900), 1_000) + waitWords(snapshot(null), 1_000), '');
 });
 
 test('a growing answer is said once, in whole sentences, by its speaker', (t) => {

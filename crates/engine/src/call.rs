@@ -10,6 +10,7 @@ mod errand;
 mod gate;
 mod handover;
 mod idle;
+mod limit;
 mod link;
 mod outbox;
 mod purse;
@@ -48,6 +49,7 @@ use errand::{Errands, News};
 use gate::Gate;
 use handover::{Handover, StandIn};
 use idle::Idle;
+use limit::Limit;
 pub(crate) use link::Exchange;
 use link::{Link, LinkEvent};
 pub(crate) use purse::Purse;
@@ -69,6 +71,7 @@ const LIVE: Duration = Duration::from_millis(300);
 pub(crate) struct Call {
     session: Session,
     link: Link,
+    limit: Limit,
     /// What was opened ahead.
     spare: Spare,
     errands: Errands,
@@ -158,6 +161,7 @@ impl Call {
         Self {
             session: Session::new(session_config(settings)),
             link: Link::new(exchange),
+            limit: Limit::default(),
             spare: Spare::default(),
             errands: Errands::default(),
             summaries: Summaries::default(),
@@ -451,6 +455,7 @@ impl Call {
             started_at: self.started_at,
             first_sound_ms: self.first_sound_ms,
             waiting: u32::try_from(self.session.unanswered()).unwrap_or(u32::MAX),
+            limited_until: self.limit.until(self.errands.limited_until()),
             connections: self.connections,
             minute_costs: self.minute_costs.clone(),
         }
@@ -540,6 +545,7 @@ impl Call {
         self.watch_idleness(board);
         self.toll.keep(self.link.is_ready(), board.settings(), Instant::now());
         self.sound_out_problem(board);
+        self.limit.keep(self.session.limited_until(), Instant::now());
         let view = self.view(board.settings(), board.problem());
         self.is_shown_live = view.is_live;
         board.set_call(view);

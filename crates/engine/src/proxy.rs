@@ -2,6 +2,7 @@
 //! limits, fallback and ledger) without ever seeing a key.
 
 mod ask;
+mod asked;
 mod chat;
 mod door;
 mod models;

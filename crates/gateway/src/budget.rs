@@ -61,6 +61,8 @@ pub(crate) struct Wish {
     pub(crate) max_output: Option<u64>,
     /// The model's own limit.
     pub(crate) most: Option<u64>,
+    /// Answers at once, each as long as that.
+    pub(crate) answers: u64,
 }
 
 impl Wish {
@@ -81,7 +83,7 @@ impl Reserves {
         price: &Price,
         wish: Wish,
     ) -> Result<(Allowance, Reserve), Failure> {
-        if most_cost(price, wish.input, wish.longest()) == Nanodollars::ZERO {
+        if most_cost(price, wish, wish.longest()) == Nanodollars::ZERO {
             let allowance = Allowance { max_output: wish.max_output, ..Allowance::default() };
             return Ok((allowance, self.keep(wish.conversation, Nanodollars::ZERO)));
         }
@@ -201,7 +203,7 @@ fn refused(message: &str) -> Failure {
 
 /// How much of the wish `left` pays for.
 fn allow(price: &Price, wish: Wish, left: Nanodollars) -> Result<Allowance, Failure> {
-    let cost = |output| most_cost(price, wish.input, output);
+    let cost = |output| most_cost(price, wish, output);
     let wanted = wish.longest();
     if cost(wanted) <= left {
         return Ok(Allowance { max_output: Some(wanted), is_capped: false, amount: cost(wanted) });
@@ -218,8 +220,9 @@ fn allow(price: &Price, wish: Wish, left: Nanodollars) -> Result<Allowance, Fail
     Ok(Allowance { max_output: Some(low), is_capped: true, amount: cost(low) })
 }
 
-/// The cost if everything is charged at its dearest rate.
-fn most_cost(price: &Price, input: u64, output: u64) -> Nanodollars {
+/// The cost of answers of this length if everything is charged at its dearest rate.
+fn most_cost(price: &Price, wish: Wish, output: u64) -> Nanodollars {
+    let (input, output) = (wish.input, output.saturating_mul(wish.answers));
     let cost = |tokens| price.cost(&Quantity::from(tokens));
     let plain = Tokens { input, output, ..Tokens::default() };
     let input_only = Tokens { input, ..Tokens::default() };
@@ -246,7 +249,7 @@ mod tests {
         }
     }
 
-    const WISH: Wish = Wish { conversation: Some(1), input: 1000, max_output: Some(1000), most: None };
+    const WISH: Wish = Wish { conversation: Some(1), input: 1000, max_output: Some(1000), most: None, answers: 1 };
 
     fn dollars(amount: f64) -> Option<Nanodollars> {
         Some(Nanodollars::from_dollars(amount))
@@ -325,15 +328,15 @@ mod tests {
         fn what_is_allowed_never_costs_more_than_what_is_left(
             input in 0..500_000_u64, max_output in proptest::option::of(1..200_000_u64), left in 1..2_000_000_000_i64,
             rates in (0..20_000_000_000_u64, 0..100_000_000_000_u64, proptest::option::of(0..50_000_000_000_u64)),
-            actual in (0.0..=1.0_f64, 0.0..=1.0_f64, 0.0..=1.0_f64),
+            actual in (0.0..=1.0_f64, 0.0..=1.0_f64, 0.0..=1.0_f64), answers in 1..5_u64,
         ) {
             let price = Price { input: rates.0, output: rates.1, written: rates.2, reasoning: rates.2, ..Price::default() };
-            let wish = Wish { conversation: None, input, max_output, most: None };
+            let wish = Wish { conversation: None, input, max_output, most: None, answers };
             if let Ok(allowance) = allow(&price, wish, Nanodollars(left)) {
                 prop_assert!(allowance.amount.0 <= left);
                 // Whatever comes within the limits costs no more than was set aside.
                 let share = |whole: u64, share: f64| (whole as f64 * share) as u64;
-                let output = share(allowance.max_output.unwrap_or(LONGEST_ANSWER), actual.0);
+                let output = share(answers * allowance.max_output.unwrap_or(LONGEST_ANSWER), actual.0);
                 let tokens = Tokens {
                     input, output,
                     cache_written: share(input, actual.1),

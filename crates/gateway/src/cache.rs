@@ -6,6 +6,7 @@ use std::time::Duration;
 use moka::Expiry;
 use protocol::chat::{Delta, Effort, Finish, Message, Tokens};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{Ask, CacheLimits, DiskCache, Nanodollars, Settings, Target, Way};
@@ -123,6 +124,7 @@ fn weight(answer: &Answer) -> usize {
         Delta::Text(text) | Delta::Reasoning(text) | Delta::Model(text) => text.len() + 32,
         Delta::Citation { url, title } => url.len() + title.len() + 64,
         Delta::Call(call) => call.name.len() + call.arguments.len() + 64,
+        Delta::Raw { data, .. } => data.len() + 64,
         Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) => 64,
     });
     FRAME + deltas.sum::<usize>()
@@ -142,7 +144,7 @@ pub(crate) fn append(deltas: &mut Vec<Delta>, delta: &Delta) {
 
 /// The key of a request, if it is to be looked for at all.
 pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
-    // What tools do is done once for each call.
+    // What tools of our own do is done once for each call; of another program's, it knows itself whether it asks.
     let can_be_kept = settings.cache.is_on && ask.request.tools.is_empty();
     let is_wanted = can_be_kept && ask.cache.unwrap_or_else(|| ask.request.temperature == Some(0.0));
     if !is_wanted {
@@ -162,12 +164,13 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
         temperature: Option<f32>,
         max_output: Option<u64>,
         effort: Option<Effort>,
+        raw: Option<&'a Value>,
         options: &'a crate::GatewayOptions,
     }
     let targets = ask.order.targets();
     let request = &ask.request;
     let whole = Whole {
-        version: 2,
+        version: 3,
         profile: &ask.profile,
         order: &ask.order,
         spares: &ask.spares,
@@ -178,6 +181,7 @@ pub(crate) fn key(ask: &Ask, settings: &Settings) -> Option<Key> {
         temperature: request.temperature,
         max_output: request.max_output,
         effort: request.effort,
+        raw: request.raw.as_ref().map(|raw| &raw.body),
         options: &ask.options,
     };
     let mut hash = blake3::Hasher::new();

@@ -20,7 +20,10 @@ impl Exchange {
             }
         }
         let why = match self.sorted(&self.ask.order) {
-            Ok(targets) => return Ok(targets),
+            Ok(targets) => {
+                self.leave_out(targets.first()).await;
+                return Ok(targets);
+            }
             Err(why) => why,
         };
         let able = Order::Chain(self.spares().await);
@@ -29,6 +32,15 @@ impl Exchange {
             self.outlet.push(Piece::FellBack { from, to, why }).await;
         }
         Ok(spares)
+    }
+
+    /// Tells of those whose wire has no words for the request.
+    async fn leave_out(&self, first: Option<&Target>) {
+        for from in self.ask.order.targets() {
+            if let (Some(why), Some(to)) = (route::beyond(from, &self.ask.request), first) {
+                self.outlet.push(Piece::FellBack { from: from.clone(), to: to.clone(), why }).await;
+            }
+        }
     }
 
     fn sorted(&self, order: &Order) -> Result<Vec<Target>, Failure> {

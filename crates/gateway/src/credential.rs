@@ -58,7 +58,7 @@ impl Office<'_> {
             if let Some(fault) = options.fault() {
                 return Err(Failure::new(FailureKind::Gateway, fault));
             }
-            options.write(price, &mut headers);
+            options.write(&target.model, price, &mut headers);
         }
         Ok(Passport { base, headers })
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use protocol::chat::{self, Delta, Failure, FailureKind};
+use protocol::chat::{self, Decoder, Delta, Failure, FailureKind, Raw};
 use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{Reserve, Wish};
@@ -22,7 +22,7 @@ use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
     Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Transport, Way, address, provider,
+    Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -69,7 +69,8 @@ pub(crate) struct Try {
 }
 
 impl Exchange {
-    pub(crate) fn new(shared: Arc<Shared>, settings: Arc<Settings>, ask: Ask, outlet: Outlet) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, settings: Arc<Settings>, mut ask: Ask, outlet: Outlet) -> Self {
+        auto::place(&mut ask);
         let first = ask.order.targets().first().cloned();
         let target = first.unwrap_or_else(|| Target { provider: "".into(), model: ask.request.model.clone() });
         let way = provider(&target.provider).map_or(settings.way, |row| address::way(row, ask.route, &settings));
@@ -244,6 +245,7 @@ impl Exchange {
             input,
             max_output: self.max_output,
             most: candidates.iter().map(longest).max().flatten(),
+            answers: self.ask.request.raw.as_ref().map_or(1, Raw::answers),
         };
         let ledger = &*self.shared.parts.ledger;
         let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
@@ -303,7 +305,9 @@ impl Exchange {
             *self.shared.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         self.is_taken = true;
-        let mut reader = Reader::new(provider, reply);
+        let is_raw = self.ask.request.raw.is_some();
+        let decoder = if is_raw { Decoder::raw() } else { Decoder::new(provider.wire) };
+        let mut reader = Reader::new(decoder, reply);
         while let Some(delta) = reader.next().await? {
             self.delta(delta, begun).await;
         }
@@ -315,11 +319,14 @@ impl Exchange {
 
     async fn send(&self, current: &Try) -> Result<Reply, Failure> {
         let patience = &self.settings.patience;
-        let is_local = current.candidates.first().is_some_and(|one| one.provider.is_local);
+        let first = current.candidates.first();
+        let is_local = first.is_some_and(|one| one.provider.is_local);
         let (first_byte, idle) = (first_byte(patience, is_local), patience.idle);
         let parts = &self.shared.parts;
         let gateway = self.settings.gateway.as_ref().filter(|_| self.receipt.way != Way::Direct);
-        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket);
+        // The socket knows providers only: neither the user's routes nor the auto router.
+        let is_socket = gateway.is_some_and(|gateway| gateway.transport == Transport::WebSocket)
+            && first.is_some_and(Candidate::can_be_a_step);
         match &parts.sockets {
             Some(sockets) if is_socket && current.candidates.len() == 1 => {
                 let terms = Terms { sockets: &**sockets, base: &address::gateway(gateway)?, first_byte, idle };
@@ -339,6 +346,8 @@ impl Exchange {
         match &delta {
             Delta::Text(text) | Delta::Reasoning(text) if text.is_empty() => {}
             Delta::Text(text) | Delta::Reasoning(text) => self.said(text.len(), begun),
+            Delta::Raw { said: 0, .. } => {}
+            Delta::Raw { said, .. } => self.said(*said, begun),
             Delta::Call(call) => self.said(call.name.len() + call.arguments.len(), begun),
             Delta::Citation { .. } => self.is_begun = true,
             Delta::Model(model) => self.receipt.answered_by = Some(model.clone()),

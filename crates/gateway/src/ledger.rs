@@ -82,7 +82,7 @@ impl Exchange {
         self.shared.parts.ledger.write(self.row(result.as_ref().err()));
         // Only now: what was spent and what is set aside are never both without it.
         self.reserve = None;
-        if let (Some(key), Ok(()), Some(Finish::Stop)) = (self.key, &result, self.receipt.finish) {
+        if let (Some(key), Ok(()), Some(Finish::Stop | Finish::Tool)) = (self.key, &result, self.receipt.finish) {
             let answer = Answer {
                 target: self.receipt.target.clone(),
                 answered_by: self.receipt.answered_by.clone(),
@@ -140,7 +140,8 @@ impl Exchange {
         let at = |model: String| price(&Target { provider: receipt.target.provider.clone(), model });
         let routed = || {
             let echo = receipt.gateway.as_ref()?;
-            at(format!("{}/{}", echo.provider.as_deref()?, echo.model.as_deref()?))
+            let routed = || Some(format!("{}/{}", echo.provider.as_deref()?, echo.model.as_deref()?));
+            at(echo.routed_model.clone().or_else(routed)?)
         };
         price(&receipt.target).or_else(routed).or_else(|| at(receipt.answered_by.clone()?))
     }

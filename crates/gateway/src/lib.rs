@@ -3,6 +3,7 @@
 
 mod address;
 mod ask;
+mod auto;
 mod breaker;
 mod budget;
 mod cache;
@@ -42,7 +43,7 @@ pub use health::{Circuit, Health, Percentiles};
 pub use ledger::{Outcome, Row};
 pub use models::Model;
 pub use money::Nanodollars;
-pub use options::{Backoff, GatewayOptions};
+pub use options::{Backoff, GatewayOptions, Trace};
 pub use parts::{
     DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
 };

@@ -129,7 +129,7 @@ impl Meter {
                 Delta::Model(model) => told.model = Some(model),
                 Delta::Charged(nano) => told.charged = Some(Nanodollars(i64::try_from(nano).unwrap_or(i64::MAX))),
                 Delta::Finished(finish) => told.finish = Some(finish),
-                Delta::Text(_) | Delta::Reasoning(_) | Delta::Citation { .. } | Delta::Call(_) => {}
+                Delta::Text(_) | Delta::Reasoning(_) | Delta::Citation { .. } | Delta::Call(_) | Delta::Raw { .. } => {}
             }
         }
         told
@@ -185,7 +185,7 @@ impl Meter {
                 *said += call.name.len() + call.arguments.len();
                 false
             }
-            Delta::Citation { .. } => false,
+            Delta::Citation { .. } | Delta::Raw { .. } => false,
             Delta::Usage(_) | Delta::Model(_) | Delta::Charged(_) | Delta::Finished(_) => true,
         });
     }

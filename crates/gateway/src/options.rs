@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auto::AUTO;
 use crate::{Header, Price};
 
 /// Settings for Cloudflare AI Gateway; `None` or empty leaves the matter to the gateway's own settings. Limits:
@@ -39,6 +40,47 @@ pub struct GatewayOptions {
     pub no_wholesale: Option<bool>,
     /// `cf-aig-zdr`: endpoints without data retention; works with Cloudflare credits only.
     pub zero_data_retention: Option<bool>,
+    /// `cf-aig-no-session-affinity`: the auto router chooses for each turn anew.
+    pub no_session_affinity: Option<bool>,
+    /// `cf-aig-allowed-models`, with commas: among which the auto router chooses; empty: all.
+    pub allowed_models: Vec<String>,
+    /// `cf-aig-allowed-providers`, with commas: the same for providers.
+    pub allowed_providers: Vec<String>,
+    /// `cf-aig-session-id`, for the auto router: the conversation. This and what follows makes no other answer of a
+    /// request, so no key of a cache holds it.
+    #[serde(skip)]
+    pub session_id: Option<String>,
+    /// `cf-aig-turn-id`, for the auto router: the question with all requests that its answer takes.
+    #[serde(skip)]
+    pub turn_id: Option<String>,
+    /// The trace that the request is a part of.
+    #[serde(skip)]
+    pub trace: Option<Trace>,
+}
+
+/// A place in a trace, as W3C's `traceparent` and OpenTelemetry have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// `cf-aig-otel-trace-id`: 32 hexadecimal digits.
+    id: String,
+    /// `cf-aig-otel-parent-span-id`: 16 hexadecimal digits.
+    parent: String,
+}
+
+impl Trace {
+    /// Reads a `traceparent`: `00-TRACE-SPAN-FLAGS`. `None`: it is none.
+    pub fn parse(traceparent: &str) -> Option<Self> {
+        let mut parts = traceparent.trim().split('-');
+        let is_hex = |text: &&str, length| {
+            let mut bytes = text.bytes();
+            let is_id = text.len() == length && bytes.clone().any(|byte| byte != b'0');
+            is_id && bytes.all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        };
+        parts.next().filter(|version| version.len() == 2 && *version != "ff")?;
+        let id = parts.next().filter(|id| is_hex(id, 32))?.to_owned();
+        let parent = parts.next().filter(|span| is_hex(span, 16))?.to_owned();
+        Some(Self { id, parent })
+    }
 }
 
 /// How the gateway's waits grow.
@@ -59,6 +101,7 @@ impl GatewayOptions {
     pub fn over(&self, base: &Self) -> Self {
         let mut metadata = base.metadata.clone();
         metadata.extend(self.metadata.clone());
+        let list = |own: &[String], base: &[String]| if own.is_empty() { base.to_vec() } else { own.to_vec() };
         Self {
             cache_ttl: self.cache_ttl.or(base.cache_ttl),
             skip_cache: self.skip_cache.or(base.skip_cache),
@@ -74,6 +117,12 @@ impl GatewayOptions {
             key_alias: self.key_alias.clone().or_else(|| base.key_alias.clone()),
             no_wholesale: self.no_wholesale.or(base.no_wholesale),
             zero_data_retention: self.zero_data_retention.or(base.zero_data_retention),
+            no_session_affinity: self.no_session_affinity.or(base.no_session_affinity),
+            allowed_models: list(&self.allowed_models, &base.allowed_models),
+            allowed_providers: list(&self.allowed_providers, &base.allowed_providers),
+            session_id: self.session_id.clone().or_else(|| base.session_id.clone()),
+            turn_id: self.turn_id.clone().or_else(|| base.turn_id.clone()),
+            trace: self.trace.clone().or_else(|| base.trace.clone()),
         }
     }
 
@@ -82,6 +131,9 @@ impl GatewayOptions {
         let is_token = |text: &Option<String>| {
             text.as_ref().is_none_or(|text| !text.is_empty() && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
         };
+        let is_name =
+            |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        let is_list = |names: &[String]| names.iter().all(is_name);
         let rules = [
             (
                 self.cache_ttl.is_none_or(|ttl| (60..=2_592_000).contains(&ttl)),
@@ -95,12 +147,14 @@ impl GatewayOptions {
                 is_token(&self.cache_key) && is_token(&self.event_id) && is_token(&self.key_alias),
                 "cache key, event id and key alias must be plain ASCII",
             ),
+            (is_list(&self.allowed_models) && is_list(&self.allowed_providers), "the auto router's lists hold names"),
+            (is_token(&self.session_id) && is_token(&self.turn_id), "session and turn id must be plain ASCII"),
         ];
         rules.into_iter().find(|(is_kept, _)| !is_kept).map(|(_, fault)| fault)
     }
 
-    /// Adds the headers. `price` is the user's own price of the model, if there is one.
-    pub(crate) fn write(&self, price: Option<&Price>, headers: &mut Vec<(&'static str, Header)>) {
+    /// Adds the headers for a model. `price` is the user's own one, if there is one.
+    pub(crate) fn write(&self, model: &str, price: Option<&Price>, headers: &mut Vec<(&'static str, Header)>) {
         let backoff = self.backoff.map(|backoff| match backoff {
             Backoff::Constant => "constant".to_owned(),
             Backoff::Linear => "linear".to_owned(),
@@ -122,8 +176,20 @@ impl GatewayOptions {
             ("cf-aig-byok-alias", self.key_alias.clone()),
             ("cf-aig-no-wholesale", self.no_wholesale.map(|value| value.to_string())),
             ("cf-aig-zdr", self.zero_data_retention.map(|value| value.to_string())),
+            ("cf-aig-otel-trace-id", self.trace.as_ref().map(|trace| trace.id.clone())),
+            ("cf-aig-otel-parent-span-id", self.trace.as_ref().map(|trace| trace.parent.clone())),
         ];
-        headers.extend(values.into_iter().filter_map(|(name, value)| Some((name, Header::Plain(value?)))));
+        let list = |names: &[String]| (!names.is_empty()).then(|| names.join(","));
+        let routed = [
+            ("cf-aig-session-id", self.session_id.clone()),
+            ("cf-aig-turn-id", self.turn_id.clone()),
+            ("cf-aig-no-session-affinity", self.no_session_affinity.map(|value| value.to_string())),
+            ("cf-aig-allowed-models", list(&self.allowed_models)),
+            ("cf-aig-allowed-providers", list(&self.allowed_providers)),
+        ];
+        let routed = routed.into_iter().filter(|_| model == AUTO);
+        headers
+            .extend(values.into_iter().chain(routed).filter_map(|(name, value)| Some((name, Header::Plain(value?)))));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::receipt::echo_of;
 use crate::transport::{first_byte, late};
 use crate::{
     Auth, CacheState, GatewayOptions, Header, HttpRequest, HttpResponse, Method, Nanodollars, Outcome, Provider,
-    Purpose, Quantity, Row, Settings, Target, Times, Way, address, provider,
+    Purpose, Quantity, Row, Settings, Target, Times, Trace, Way, address, provider,
 };
 
 /// A request that goes to a provider as it is. Its `Debug` does not show what is said.
@@ -45,6 +45,8 @@ pub struct Passage {
     pub profile: String,
     /// How to reach the provider; `None`: as the settings say.
     pub route: Option<Way>,
+    /// The trace that it is a part of.
+    pub trace: Option<Trace>,
 }
 
 impl fmt::Debug for Passage {
@@ -181,6 +183,7 @@ impl Account {
             input,
             max_output: limit_of(&passage.path, &fields),
             most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
+            answers: 1,
         };
         let (allowance, reserve) = reserves.reserve(&budget, ledger, &price, wish).await?;
         if allowance.is_capped {
@@ -192,7 +195,8 @@ impl Account {
     }
 
     async fn request(&self, provider: &Provider, passage: Passage) -> Result<HttpRequest, Failure> {
-        let Passage { target, method, path, headers: own_headers, body, .. } = passage;
+        let Passage { target, method, path, headers: own_headers, body, trace, .. } = passage;
+        let options = GatewayOptions { trace, ..GatewayOptions::default() };
         let parts = &self.shared.parts;
         // A path that names the place goes there, and to the host of that place.
         let settings = match address::place_in(&path).filter(|_| provider.auth == Auth::ServiceAccount) {
@@ -202,8 +206,7 @@ impl Account {
         let office =
             Office { http: &*parts.http, keys: &*parts.keys, tokens: &self.shared.tokens, settings: &settings };
         let price = own(&self.settings, &target);
-        let Passport { base, mut headers } =
-            office.issue(provider, &target, self.row.way, &GatewayOptions::default(), price).await?;
+        let Passport { base, mut headers } = office.issue(provider, &target, self.row.way, &options, price).await?;
         for (name, value) in own_headers {
             // Never a key: those are the passport's.
             headers.retain(|(known, value)| *known != name || matches!(value, Header::Secret(_)));

@@ -7,6 +7,7 @@ mod tests;
 use protocol::chat::{self, Part, Tokens};
 use serde::{Deserialize, Serialize};
 
+use crate::meter::prompt_tokens;
 use crate::{Nanodollars, Settings, Target, provider};
 
 pub(crate) use list::{Listed, listed, listed_models};
@@ -198,6 +199,9 @@ const IMAGE_TOKENS: u64 = 1600;
 /// Tokens of a prompt, before anybody counts them: three bytes each, so that other languages than English and code
 /// are not counted too low.
 pub(crate) fn input_tokens(request: &chat::Request) -> u64 {
+    if let Some(raw) = &request.raw {
+        return prompt_tokens(&raw.body);
+    }
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let tokens = parts.map(|part| match part {
         Part::Text { text } => text_tokens(text.len()),

@@ -5,6 +5,8 @@ use std::fmt;
 use protocol::chat::{Dialect, Wire};
 use serde::{Deserialize, Serialize};
 
+use crate::auto::AUTO;
+
 /// Names a provider, such as `openai`. Any string; [`provider`] tells whether it is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -297,7 +299,7 @@ pub fn named(name: &str) -> Option<ProviderId> {
 /// The provider that a model's name alone tells: `dynamic/{route}`, `custom-{slug}/{model}` and `cloudflare/auto` exist at
 /// the gateway only.
 pub fn provider_of(model: &str) -> Option<ProviderId> {
-    let is_at_gateway = model == "cloudflare/auto"
+    let is_at_gateway = model == AUTO
         || model.strip_prefix("dynamic/").is_some_and(|route| !route.is_empty())
         || model.split_once('/').is_some_and(|(slug, model)| {
             !model.is_empty() && slug.starts_with(AT_GATEWAY.id) && provider(&slug.into()).is_some()

@@ -116,6 +116,14 @@ pub struct GatewayEcho {
     pub model: Option<String>,
     /// `cf-aig-provider` of a dynamic route.
     pub provider: Option<String>,
+    /// `cf-aig-routed-model`: whom the auto router chose.
+    pub routed_model: Option<String>,
+    /// `cf-aig-routing-reason`: and why.
+    pub routing_reason: Option<String>,
+    /// `cf-aig-routing-decision-id`.
+    pub decision_id: Option<String>,
+    /// `cf-aig-request-id`: the same as the log id where one request made one row.
+    pub request_id: Option<String>,
     /// `cf-ray`: the edge request and its place.
     pub ray: Option<String>,
 }
@@ -155,6 +163,10 @@ pub(crate) fn echo_of(headers: &[(String, String)]) -> GatewayEcho {
         step: header("cf-aig-step").and_then(|step| step.parse().ok()),
         model: header("cf-aig-model"),
         provider: header("cf-aig-provider"),
+        routed_model: header("cf-aig-routed-model"),
+        routing_reason: header("cf-aig-routing-reason"),
+        decision_id: header("cf-aig-routing-decision-id"),
+        request_id: header("cf-aig-request-id"),
         ray: header("cf-ray"),
     }
 }

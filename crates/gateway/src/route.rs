@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use protocol::chat::{Failure, FailureKind, Part, Request, Tokens};
+use protocol::chat::{Failure, FailureKind, Part, Raw, Request, Tokens, Wire};
 
 use crate::health::Board;
 use crate::models::Known;
 use crate::price::{effective, input_tokens};
-use crate::{Nanodollars, Order, Policy, Quantity, Settings, Target};
+use crate::{Nanodollars, Order, Policy, Quantity, Settings, Target, provider};
 
 /// A guess at the length of an answer, tokens.
 const USUAL_ANSWER: u64 = 600;
@@ -42,10 +42,14 @@ pub(crate) fn order(
     board: &Board,
     known: &Known,
 ) -> Result<Vec<Target>, Failure> {
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let needs =
-        Needs { images: parts.clone().any(|part| matches!(part, Part::Image { .. })), input: input_tokens(request) };
-    let targets = order.targets();
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    let has_image = parts.any(|part| matches!(part, Part::Image { .. }));
+    let images = has_image || request.raw.as_ref().is_some_and(Raw::has_image);
+    let needs = Needs { images, input: input_tokens(request) };
+    let targets: Vec<_> = order.targets().iter().filter(|target| beyond(target, request).is_none()).collect();
+    if let (true, Some(why)) = (targets.is_empty(), order.targets().iter().find_map(|target| beyond(target, request))) {
+        return Err(why);
+    }
     let facts: Vec<_> =
         targets.iter().map(|target| facts(target, request, needs.input, settings, (board, known))).collect();
     let policy = match order {
@@ -53,7 +57,15 @@ pub(crate) fn order(
         Order::Policy(policy, _) => Some(*policy),
     };
     let sorted = sort(&facts, needs, policy)?;
-    Ok(sorted.into_iter().filter_map(|index| targets.get(index).cloned()).collect())
+    Ok(sorted.into_iter().filter_map(|index| targets.get(index).map(|target| Target::clone(target))).collect())
+}
+
+/// Why a target cannot be told of the request, if that is so.
+pub(crate) fn beyond(target: &Target, request: &Request) -> Option<Failure> {
+    let raw = request.raw.as_ref()?;
+    let provider = provider(&target.provider).filter(|provider| provider.wire != Wire::OpenaiChat)?;
+    let words = format!("{} does not understand {} in a chat request.", provider.name, raw.beyond);
+    Some(Failure::new(FailureKind::Invalid, words))
 }
 
 fn facts(

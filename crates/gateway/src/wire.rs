@@ -37,7 +37,7 @@ enum Source {
 
 impl Reader {
     /// Reads events if that is what comes, whatever was asked for; else one JSON body.
-    pub(crate) fn new(provider: &Provider, reply: Reply) -> Self {
+    pub(crate) fn new(decoder: Decoder, reply: Reply) -> Self {
         let is_json =
             reply.header("content-type").is_some_and(|mime| mime.trim_start().starts_with("application/json"));
         let source = if is_json {
@@ -45,7 +45,7 @@ impl Reader {
         } else {
             Source::Events(Box::pin(SseStream::from_bytes_stream(reply.body.lines())))
         };
-        Self { decoder: Decoder::new(provider.wire), source, ready: VecDeque::new(), fresh: Vec::new() }
+        Self { decoder, source, ready: VecDeque::new(), fresh: Vec::new() }
     }
 
     /// The next piece; `None` when the answer is complete.

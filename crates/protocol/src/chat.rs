@@ -10,6 +10,7 @@ mod google;
 mod limits;
 mod moment;
 mod openai;
+mod raw;
 mod redaction;
 mod refusal;
 mod responses;
@@ -29,6 +30,7 @@ pub(crate) use refusal::wait_in_words;
 pub use call::{Call, Dialect, write};
 pub use decoder::Decoder;
 pub use limits::{RateLimit, rate_limit};
+pub use raw::Raw;
 pub use refusal::refusal;
 
 /// A request, the same for every provider.
@@ -50,6 +52,10 @@ pub struct Request {
     /// What the model may call; what it called shows as [`Delta::Call`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
+    /// In place of `messages`, `temperature`, `effort` and `tools`; for [`Wire::OpenaiChat`] only. What comes of it shows as
+    /// [`Delta::Raw`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Raw>,
 }
 
 /// How much a model thinks before it answers.
@@ -159,6 +165,13 @@ pub enum Delta {
     },
     /// A tool that the model called, told before the end of the answer; only of one that is whole.
     Call(ToolCall),
+    /// A piece of the answer to a [`Raw`] request.
+    Raw {
+        /// JSON: the data of one event, or the whole body.
+        data: String,
+        /// Bytes of what the model says in it.
+        said: usize,
+    },
     /// The model that really answers, when it is told.
     Model(String),
     /// What was consumed so far; the last one counts.

@@ -82,6 +82,7 @@ fn complaint(frame: &Value) -> Complaint {
         code: Some(code.to_owned()).filter(|code| !code.is_empty()),
         message: message.to_owned(),
         event_id: None,
+        retry_after: None,
     }
 }
 

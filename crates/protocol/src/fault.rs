@@ -1,5 +1,9 @@
 //! What went wrong, by what the caller can do about it.
 
+use std::time::Duration;
+
+use crate::chat::wait_in_words;
+
 /// A failure that the user should hear of. Benign races are not faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -9,6 +13,8 @@ pub struct Fault {
     pub code: Option<String>,
     /// The provider's words. May hold what the user said: for the screen, not for logs.
     pub message: String,
+    /// How long a limit lasts, if that is told: only where there are too many requests.
+    pub retry_after: Option<Duration>,
 }
 
 /// The decision a failure asks for.
@@ -33,6 +39,18 @@ pub enum Cause {
 }
 
 impl Fault {
+    /// A failure of which no wait is told.
+    pub fn new(cause: Cause, code: Option<String>, message: impl Into<String>) -> Self {
+        Self { cause, code, message: message.into(), retry_after: None }
+    }
+
+    /// The same, and what the provider's words tell of the wait where nothing else does.
+    pub(crate) fn told(self) -> Self {
+        let is_limit = self.cause == Cause::RateLimited;
+        let wait = self.retry_after.or_else(|| wait_in_words(&self.message)).filter(|_| is_limit);
+        Self { retry_after: wait, ..self }
+    }
+
     /// The same as a matter of one answer, where the connection stays: only the user can ask again.
     pub(crate) fn of_answer(self) -> Self {
         match self.cause {

@@ -253,6 +253,7 @@ impl Live {
             code: Some(code.to_owned()),
             message: message.to_owned(),
             event_id: None,
+            retry_after: None,
         };
         let complaint = match reason {
             Some("expired") => Some(of("session_expired", "server_error", "The session reached its maximum length.")),

@@ -286,6 +286,11 @@ impl Session {
         self.realtime.is_refused()
     }
 
+    /// When a limit of the provider's passes that is waited out: then what it refused is asked again by itself.
+    pub fn limited_until(&self) -> Option<Instant> {
+        self.realtime.limited_until()
+    }
+
     /// Whether a response is being generated or a turn is being recorded: not the moment to change sockets.
     pub fn is_busy(&self) -> bool {
         self.realtime.is_busy()

@@ -1,6 +1,7 @@
 //! `sidetone ask`
 
 use std::io::{self, Read as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use engine::api::Snapshot;
@@ -186,7 +187,11 @@ impl Answer {
             }
             Piece::Delta(Delta::Reasoning(text)) => self.reasoning.push_str(&text),
             Piece::Delta(Delta::Citation { url, title }) => self.citations.push(json!({ "url": url, "title": title })),
-            Piece::Waiting { .. } => note("A limit is reached; waiting."),
+            Piece::Waiting { until_ms, .. } => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                let left = u128::from(until_ms).saturating_sub(now).div_ceil(1000);
+                note(&format!("A limit is reached; asking in {left} s."));
+            }
             Piece::FellBack { from, to, why } => {
                 note(&format!("{} {}: {why}. Asking {} {} instead.", from.provider, from.model, to.provider, to.model));
             }

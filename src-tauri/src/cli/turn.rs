@@ -175,6 +175,7 @@ mod tests {
             started_at: None,
             first_sound_ms: None,
             waiting,
+            limited_until: None,
             connections: engine::api::Connections::default(),
             minute_costs: Vec::new(),
         }

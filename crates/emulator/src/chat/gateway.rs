@@ -126,7 +126,12 @@ async fn unified(server: &Server, seen: &Seen, path: &str) -> Reply {
     let model = seen.body["model"].as_str().unwrap_or_default();
     let routes = &server.script.gateway.routes;
     let route = model.strip_prefix("dynamic/");
+    let is_auto = model == "cloudflare/auto";
     let (slug, model) = match route {
+        None if is_auto => match option::allowed(&server.script.gateway.auto, &seen.headers) {
+            Some((slug, model)) => (slug.as_str(), model.as_str()),
+            None => return error::coded(server.script.gateway.shape, 400, 2005, "No allowed model is left"),
+        },
         None => model.split_once('/').unwrap_or_default(),
         Some(name) => match routes.iter().find(|(known, ..)| known == name) {
             Some((_, slug, model)) => (slug.as_str(), model.as_str()),
@@ -153,6 +158,10 @@ async fn unified(server: &Server, seen: &Seen, path: &str) -> Reply {
     };
     let reply = run(server, seen, &task).await;
     match route {
+        None if is_auto => reply
+            .with("cf-aig-routed-model", format!("{slug}/{model}"))
+            .with("cf-aig-routing-reason", "first that is allowed")
+            .with("cf-aig-routing-decision-id", format!("decision-{}", seen.number)),
         None => reply,
         Some(_) => reply.with("cf-aig-provider", slug).with("cf-aig-model", model),
     }

@@ -223,6 +223,8 @@ pub struct Gateway {
     pub cache: Duration,
     /// Dynamic routes: (name, slug, model).
     pub routes: Vec<(String, String, String)>,
+    /// What the auto router (`cloudflare/auto`) chooses from, the best first: (slug, model).
+    pub auto: Vec<(String, String)>,
     /// The shape of the gateway's own errors.
     pub shape: Shape,
     /// `cf-aig-step` is always 0, as one operator saw.

@@ -36,6 +36,8 @@ pub struct Call {
     pub first_sound_ms: Option<u32>,
     /// Utterances and messages that wait for an answer.
     pub waiting: u32,
+    /// Until then a limit holds up what waits, unix ms; null: none does.
+    pub limited_until: Option<i64>,
     /// How often a connection was there when it was needed, since the app began.
     pub connections: Connections,
     /// About what a minute of talking costs with each voice.

@@ -255,7 +255,8 @@ pub struct Receipt {
 }
 
 /// What Cloudflare's gateway told of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct GatewayEcho {
     /// `HIT`, `MISS`; empty: not told.
@@ -264,6 +265,14 @@ pub struct GatewayEcho {
     pub log_id: String,
     /// Which provider of its chain answered, from 0; empty: not told.
     pub step: String,
+    /// The model that a route of its own or its auto router chose; empty: not told.
+    pub routed: String,
+    /// Why the auto router chose it; empty: not told.
+    pub reason: String,
+    /// Id of the auto router's decision; empty: not told.
+    pub decision_id: String,
+    /// Id of the request, where it is not that of the log; empty: not told.
+    pub request_id: String,
 }
 
 /// Which way a text request goes.

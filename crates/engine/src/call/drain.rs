@@ -25,7 +25,7 @@ impl Call {
         match output {
             Output::Transmit { leg, message, is_audio } => self.transmit(leg, message, is_audio, board),
             Output::Think { errand, question } => {
-                self.errands.think(errand, question, board.settings(), self.link.text());
+                self.errands.think(errand, question, board.settings(), self.link.exchange());
             }
             Output::Fetch { errand, leg, post } => match self.link.service(leg) {
                 Some(service) => self.errands.fetch(errand, post, service, self.link.net()),
@@ -64,6 +64,8 @@ impl Call {
     pub(super) fn errand_news(&mut self, errand: Errand, news: &News, board: &mut Board) {
         let input = match news {
             News::Words(words) => Input::Thought { errand, thought: Thought::Delta(words) },
+            // The session waits as long as it waits for words.
+            News::Waiting { .. } => return,
             News::Call(call) => Input::Thought { errand, thought: Thought::Call(call) },
             News::ThoughtDone => Input::Thought { errand, thought: Thought::Done },
             News::ThoughtFailed(fault) => Input::Thought { errand, thought: Thought::Failed(fault) },
@@ -115,6 +117,7 @@ impl Call {
             Event::ResponseStarted => {
                 self.is_answering = true;
                 self.fault = None;
+                self.limit.passed();
             }
             Event::ResponseDone => {
                 self.is_answering = false;
@@ -147,6 +150,7 @@ impl Call {
             }
             board.set_problem(Some(problem));
         }
+        self.limit.told(&fault, Instant::now());
         self.fault = Some(fault);
     }
 

@@ -10,14 +10,17 @@ use protocol::chat::{Delta, Failure, FailureKind, ToolCall};
 use protocol::{Cause, Errand, Fault, Post, Question};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
+use super::link::Exchange;
 use crate::chat;
 use crate::config::Settings;
 use crate::net::{Dial, Net};
-use crate::text::Text;
 
 /// Words and pieces of sound that may wait for the call.
 const WAITING: usize = 256;
+/// The text pane says which conversation it is within this time.
+const PANE: Duration = Duration::from_secs(1);
 /// Between two pieces of an HTTP answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -31,6 +34,11 @@ pub(crate) enum News {
     Words(String),
     /// A tool that it calls.
     Call(ToolCall),
+    /// A limit makes it wait.
+    Waiting {
+        /// Until when, unix ms.
+        until_ms: u64,
+    },
     /// It has said all.
     ThoughtDone,
     /// It failed.
@@ -49,12 +57,14 @@ pub(crate) struct Errands {
     sender: mpsc::Sender<(Errand, News)>,
     news: mpsc::Receiver<(Errand, News)>,
     running: BTreeMap<Errand, AbortHandle>,
+    /// The one that a limit holds up, and until when, unix ms.
+    limited: Option<(Errand, u64)>,
 }
 
 impl Default for Errands {
     fn default() -> Self {
         let (sender, news) = mpsc::channel(WAITING);
-        Self { sender, news, running: BTreeMap::new() }
+        Self { sender, news, running: BTreeMap::new(), limited: None }
     }
 }
 
@@ -64,8 +74,12 @@ impl Errands {
         loop {
             match self.news.recv().await {
                 Some((errand, news)) if self.running.contains_key(&errand) => {
-                    if !matches!(news, News::Words(_) | News::Call(_) | News::Body(_)) {
-                        self.running.remove(&errand);
+                    match news {
+                        News::Waiting { until_ms } => self.limited = Some((errand, until_ms)),
+                        News::Words(_) | News::Call(_) | News::Body(_) => self.passed(errand),
+                        News::ThoughtDone | News::ThoughtFailed(_) | News::ReplyDone | News::ReplyFailed(_) => {
+                            self.call_off(errand);
+                        }
                     }
                     return (errand, news);
                 }
@@ -76,17 +90,21 @@ impl Errands {
     }
 
     /// Asks the text model of the settings.
-    pub(crate) fn think(&mut self, errand: Errand, question: Question, settings: &Settings, text: &Text) {
-        let mut pieces = text.ask(chat::spoken_ask(settings, question));
-        let sender = self.sender.clone();
+    pub(crate) fn think(&mut self, errand: Errand, question: Question, settings: &Settings, exchange: &Exchange) {
+        let mut ask = chat::spoken_ask(settings, question);
+        let (sender, text, purse) = (self.sender.clone(), exchange.text.clone(), exchange.purse.clone());
         self.start(errand, async move {
+            // The pane knows it a moment later than the turn; a pane that is kept by something holds nobody up.
+            ask.conversation = timeout(PANE, purse.conversation()).await.ok().flatten();
+            let mut pieces = text.ask(ask);
             while let Some(piece) = pieces.recv().await {
                 let news = match piece {
                     Piece::Delta(Delta::Text(text)) => News::Words(text),
                     Piece::Delta(Delta::Call(call)) => News::Call(call),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
-                    Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                    Piece::Waiting { until_ms, .. } => News::Waiting { until_ms },
+                    Piece::Delta(_) | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;
@@ -122,9 +140,19 @@ impl Errands {
 
     /// No more of this errand is wanted.
     pub(crate) fn call_off(&mut self, errand: Errand) {
+        self.passed(errand);
         if let Some(task) = self.running.remove(&errand) {
             task.abort();
         }
+    }
+
+    /// Until when a limit holds one of them up, unix ms.
+    pub(crate) fn limited_until(&self) -> Option<u64> {
+        self.limited.map(|(_, until_ms)| until_ms)
+    }
+
+    fn passed(&mut self, errand: Errand) {
+        self.limited.take_if(|(held, _)| *held == errand);
     }
 
     /// The connection is gone, and with it who sent them.
@@ -165,7 +193,7 @@ async fn fetch(
         return Err(protocol::chat::refusal(response.status, &response.headers, &body));
     }
     loop {
-        match tokio::time::timeout(SILENCE, response.body.next()).await {
+        match timeout(SILENCE, response.body.next()).await {
             Ok(Some(Ok(piece))) => {
                 if sender.send((errand, News::Body(piece.to_vec()))).await.is_err() {
                     return Ok(());
@@ -196,8 +224,6 @@ fn fault(failure: &Failure) -> Fault {
     };
     let is_budget = failure.kind == FailureKind::Budget;
     let code = if is_budget { Some(OWN_BUDGET.to_owned()) } else { failure.code.clone() };
-    // The session reads the wait in the words, as it does where a provider tells no number.
-    let wait = failure.retry_after.filter(|_| cause == Cause::RateLimited);
-    let wait = wait.map(|wait| format!(" (Try again in {} s.)", wait.as_secs_f32().ceil()));
-    Fault { cause, code, message: failure.message.clone() + &wait.unwrap_or_default() }
+    let retry_after = failure.retry_after.filter(|_| cause == Cause::RateLimited);
+    Fault { retry_after, ..Fault::new(cause, code, failure.message.clone()) }
 }

@@ -209,11 +209,6 @@ impl Link {
         }
     }
 
-    /// The text model's side.
-    pub(crate) fn text(&self) -> &Text {
-        &self.exchange.text
-    }
-
     /// The network.
     pub(crate) fn net(&self) -> &Net {
         &self.exchange.net

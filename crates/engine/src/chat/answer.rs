@@ -327,7 +327,12 @@ fn take_delta(view: &mut ChatMessage, delta: Delta) {
             }
         }
         // The receipt has them; and nobody is offered a tool in writing.
-        Delta::Model(_) | Delta::Usage(_) | Delta::Charged(_) | Delta::Finished(_) | Delta::Call(_) => {}
+        Delta::Model(_)
+        | Delta::Usage(_)
+        | Delta::Charged(_)
+        | Delta::Finished(_)
+        | Delta::Call(_)
+        | Delta::Raw { .. } => {}
     }
 }
 
@@ -372,6 +377,26 @@ fn target_view(target: gateway::Target) -> Target {
     Target { provider: target.provider.0, model: target.model }
 }
 
+impl From<gateway::GatewayEcho> for GatewayEcho {
+    fn from(echo: gateway::GatewayEcho) -> Self {
+        let of_route = |provider: Option<String>, model: Option<String>| match (provider, model) {
+            (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
+            (None, model) => model,
+            (Some(_), None) => None,
+        };
+        let request_id = echo.request_id.filter(|id| echo.log_id.as_ref() != Some(id));
+        Self {
+            cache_status: echo.cache_status.unwrap_or_default(),
+            log_id: echo.log_id.unwrap_or_default(),
+            step: echo.step.map(|step| step.to_string()).unwrap_or_default(),
+            routed: echo.routed_model.or_else(|| of_route(echo.provider, echo.model)).unwrap_or_default(),
+            reason: echo.routing_reason.unwrap_or_default(),
+            decision_id: echo.decision_id.unwrap_or_default(),
+            request_id: request_id.unwrap_or_default(),
+        }
+    }
+}
+
 /// A receipt as shells see it.
 pub(crate) fn receipt_view(receipt: gateway::Receipt) -> Receipt {
     let ms = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
@@ -396,11 +421,7 @@ pub(crate) fn receipt_view(receipt: gateway::Receipt) -> Receipt {
         cost_nano: receipt.cost.map(|cost| cost.0),
         first_ms: Some(ms(receipt.times.first_ms)).filter(|ms| *ms > 0),
         total_ms: ms(receipt.times.total_ms),
-        gateway: receipt.gateway.map(|echo| GatewayEcho {
-            cache_status: echo.cache_status.unwrap_or_default(),
-            log_id: echo.log_id.unwrap_or_default(),
-            step: echo.step.map(|step| step.to_string()).unwrap_or_default(),
-        }),
+        gateway: receipt.gateway.map(GatewayEcho::from),
         is_cut: receipt.finish == Some(Finish::Length),
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
                 _ => None,
             },
             tools: Vec::new(),
+            raw: None,
         },
         order: order(settings),
         spares: spares(settings),

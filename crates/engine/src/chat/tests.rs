@@ -133,6 +133,7 @@ fn call() -> crate::api::Call {
         started_at: None,
         first_sound_ms: None,
         waiting: 0,
+        limited_until: None,
         connections: crate::api::Connections::default(),
         minute_costs: Vec::new(),
     }

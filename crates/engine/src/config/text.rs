@@ -238,6 +238,12 @@ pub struct GatewayRequests {
     pub backoff: String,
     /// Up to five marks for its log, as a JSON object.
     pub metadata: String,
+    /// Among which models its auto router (`cloudflare/auto`) chooses, with commas.
+    pub auto_models: String,
+    /// The same for providers.
+    pub auto_providers: String,
+    /// The auto router chooses for each turn anew.
+    pub auto_anew: bool,
     /// It gets all models at once and asks the next by itself when one fails.
     pub fallback: bool,
     /// Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use gateway::{Ask, GatewayOptions, Order, Piece, Policy, Purpose, Receipt};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Hall, chat, outcome, target};
+use super::{Hall, asked, chat, outcome, target};
 
 /// What is asked. Names as the documents of the API have them.
 #[derive(Debug, Deserialize)]
@@ -39,7 +40,7 @@ struct Asked {
     cache: Option<bool>,
 }
 
-pub(super) async fn ask(State(hall): State<Arc<Hall>>, body: Bytes) -> Response {
+pub(super) async fn ask(State(hall): State<Arc<Hall>>, headers: HeaderMap, body: Bytes) -> Response {
     let asked: Asked = match serde_json::from_slice(&body) {
         Ok(asked) => asked,
         Err(error) => {
@@ -50,7 +51,7 @@ pub(super) async fn ask(State(hall): State<Arc<Hall>>, body: Bytes) -> Response 
         return failed(&Failure::new(FailureKind::Invalid, format!("there is no provider {unknown:?}")));
     }
     let is_stream = asked.stream;
-    let pieces = hall.text.ask(request(&hall, asked));
+    let pieces = hall.text.ask(Ask { options: asked::options(&headers), ..request(&hall, asked) });
     if is_stream {
         return streamed(pieces);
     }
@@ -79,6 +80,7 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
             max_output: asked.max_tokens,
             effort: None,
             tools: Vec::new(),
+            raw: None,
         },
         order,
         spares,

@@ -8,48 +8,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use gateway::{Ask, CacheState, GatewayOptions, Piece, Purpose, Receipt};
-use protocol::chat::{Delta, Effort, Failure, FailureKind, Finish, Message, Part, Request, Speaker};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use gateway::{CacheState, Piece, Receipt};
+use protocol::chat::{Delta, Failure, FailureKind, Finish};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Hall, outcome, passage};
+use super::asked::{self, Question};
+use super::{Hall, outcome};
 use crate::call::unix_ms;
-
-/// The fields that every wire can be asked for. A request with others goes to the provider as it is, if it speaks this
-/// language itself.
-const KNOWN: [&str; 9] = [
-    "model",
-    "messages",
-    "temperature",
-    "max_tokens",
-    "max_completion_tokens",
-    "reasoning_effort",
-    "stream",
-    "stream_options",
-    "user",
-];
-
-#[derive(Debug, Deserialize)]
-struct Asked {
-    #[serde(default)]
-    model: String,
-    messages: Vec<AskedMessage>,
-    temperature: Option<f32>,
-    max_tokens: Option<u64>,
-    max_completion_tokens: Option<u64>,
-    reasoning_effort: Option<Effort>,
-    #[serde(default)]
-    stream: bool,
-    stream_options: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AskedMessage {
-    role: String,
-    content: Value,
-}
 
 pub(super) async fn completions(State(hall): State<Arc<Hall>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(&hall, None, &headers, body).await
@@ -57,118 +23,16 @@ pub(super) async fn completions(State(hall): State<Arc<Hall>>, headers: HeaderMa
 
 /// Answers a request; `provider` stands in its address.
 pub(super) async fn answer(hall: &Arc<Hall>, provider: Option<&str>, headers: &HeaderMap, body: Bytes) -> Response {
-    let mut fields: Map<String, Value> = match serde_json::from_slice(&body) {
-        Ok(fields) => fields,
-        Err(error) => return outcome::invalid(&format!("The request is no JSON object: {error}")),
-    };
-    fields.retain(|name, value| !says_nothing(name, value));
-    if fields.keys().any(|name| !KNOWN.contains(&name.as_str())) {
-        return passage::same_language(hall, provider, headers, fields).await;
-    }
-    let asked: Asked = match serde_json::from_value(fields.into()) {
-        Ok(asked) => asked,
-        Err(error) => return outcome::invalid(&format!("The request makes no sense: {error}")),
-    };
-    let (is_stream, model) = (asked.stream, asked.model.clone());
-    let tells_usage =
-        asked.stream_options.as_ref().is_some_and(|options| options["include_usage"] == Value::Bool(true));
-    let no_cache = headers.get("cache-control").is_some_and(|value| value == "no-cache" || value == "no-store");
-    let ask = match ask(hall, provider, asked, no_cache) {
-        Ok(ask) => ask,
+    let Question { ask, model, tells_usage } = match asked::read(hall, provider, headers, &body) {
+        Ok(question) => question,
         Err(words) => return outcome::invalid(&words),
     };
+    let (is_stream, is_raw) = (ask.is_stream, ask.request.raw.is_some());
     let pieces = hall.text.ask(ask);
-    if is_stream { streamed(pieces, model, tells_usage).await } else { whole(pieces, &model).await }
-}
-
-/// Whether a field is as good as left out: many programs send what would be so anyway.
-fn says_nothing(name: &str, value: &Value) -> bool {
-    let usual = match name {
-        "n" | "top_p" => Some(1.0),
-        "presence_penalty" | "frequency_penalty" => Some(0.0),
-        _ => None,
-    };
-    match value {
-        Value::Null => true,
-        Value::Array(list) => list.is_empty() && name != "messages",
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(is_on) => !is_on && name == "logprobs",
-        Value::Number(number) => usual.is_some() && number.as_f64() == usual,
-        Value::String(_) => false,
-    }
-}
-
-/// The fields that not every wire can be asked for.
-pub(super) fn uncommon(fields: &Map<String, Value>) -> String {
-    fields.keys().map(String::as_str).filter(|name| !KNOWN.contains(name)).collect::<Vec<_>>().join(", ")
-}
-
-fn ask(hall: &Hall, provider: Option<&str>, asked: Asked, no_cache: bool) -> Result<Ask, String> {
-    let mut messages: Vec<Message> = Vec::with_capacity(asked.messages.len());
-    let mut instructions = Vec::new();
-    for message in asked.messages {
-        let role = match message.role.as_str() {
-            "system" | "developer" => Speaker::System,
-            "user" => Speaker::User,
-            "assistant" => Speaker::Assistant,
-            other => return Err(format!("A message of the role {other:?} is not understood here.")),
-        };
-        let parts = parts(message.content)?;
-        if role == Speaker::System {
-            instructions.extend(parts.into_iter().filter_map(|part| match part {
-                Part::Text { text } => Some(text),
-                Part::Image { .. } | Part::Call(_) | Part::Output { .. } => None,
-            }));
-        } else {
-            messages.push(Message { role, parts });
-        }
-    }
-    // Programs give them in several messages, and not only first; most providers take one, before all others.
-    if !instructions.is_empty() {
-        let text = instructions.join("\n\n");
-        messages.insert(0, Message { role: Speaker::System, parts: vec![Part::Text { text }] });
-    }
-    let even_random = hall.settings.borrow().cache.even_random;
-    Ok(Ask {
-        request: Request {
-            model: asked.model.clone(),
-            messages,
-            temperature: asked.temperature,
-            max_output: asked.max_completion_tokens.or(asked.max_tokens),
-            effort: asked.reasoning_effort,
-            tools: Vec::new(),
-        },
-        order: hall.order(provider, &asked.model),
-        spares: hall.spares(provider, &asked.model),
-        purpose: Purpose::Api,
-        profile: "local-api".into(),
-        conversation: None,
-        is_stream: asked.stream,
-        cache: if no_cache { Some(false) } else { even_random.then_some(true) },
-        route: None,
-        options: GatewayOptions::default(),
-    })
-}
-
-fn parts(content: Value) -> Result<Vec<Part>, String> {
-    match content {
-        Value::String(text) => Ok(vec![Part::Text { text }]),
-        Value::Null => Ok(Vec::new()),
-        Value::Array(parts) => parts.iter().map(part).collect(),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err("A message's content is text or parts.".into()),
-    }
-}
-
-fn part(part: &Value) -> Result<Part, String> {
-    match part["type"].as_str() {
-        Some("text") => Ok(Part::Text { text: part["text"].as_str().unwrap_or_default().to_owned() }),
-        Some("image_url") => {
-            let url = part["image_url"]["url"].as_str().unwrap_or_default();
-            let data = url.strip_prefix("data:").and_then(|url| url.split_once(";base64,"));
-            let (mime, data) = data.ok_or("Pictures must come as data: URLs in base64.")?;
-            Ok(Part::Image { mime: mime.to_owned(), data: data.to_owned() })
-        }
-        other => Err(format!("A part of the kind {other:?} is not understood here.")),
+    match (is_stream, is_raw) {
+        (true, _) => streamed(pieces, model, tells_usage).await,
+        (false, true) => untouched(pieces).await,
+        (false, false) => whole(pieces, &model).await,
     }
 }
 
@@ -216,9 +80,31 @@ async fn whole(pieces: mpsc::Receiver<Piece>, model: &str) -> Response {
     if !whole.citations.is_empty() {
         body["citations"] = json!(whole.citations);
     }
-    let headers =
-        [("x-sidetone-provider", receipt.target.provider.0.clone()), ("x-sidetone-cache", cache(receipt.cache).into())];
-    (headers, Json(body)).into_response()
+    (told(receipt), Json(body)).into_response()
+}
+
+/// A whole answer as the provider wrote it.
+async fn untouched(mut pieces: mpsc::Receiver<Piece>) -> Response {
+    let mut body = None;
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            // More than one: the provider streams what was not to be streamed.
+            Piece::Delta(Delta::Raw { .. }) if body.is_some() => break,
+            Piece::Delta(Delta::Raw { data, .. }) => body = Some(data),
+            Piece::Receipt(receipt) => {
+                let json = [("content-type", "application/json")];
+                return (told(&receipt), json, body.unwrap_or_default()).into_response();
+            }
+            Piece::Failed(failure, _) => return outcome::failed(&failure),
+            Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => {}
+        }
+    }
+    outcome::failed(&Failure::new(FailureKind::Broken, "the answer is not in one piece"))
+}
+
+/// Who answered, and from where.
+fn told(receipt: &Receipt) -> [(&'static str, String); 2] {
+    [("x-sidetone-provider", receipt.target.provider.0.clone()), ("x-sidetone-cache", cache(receipt.cache).into())]
 }
 
 /// Nothing is answered before the first token: until then the status tells how it went.
@@ -231,7 +117,7 @@ async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage:
             None => return outcome::failed(&Failure::new(FailureKind::Broken, "the answer broke off")),
         }
     };
-    let writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false };
+    let writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false, is_raw: false };
     let stream =
         stream::unfold((Some(first), pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
             if is_over {
@@ -258,6 +144,8 @@ struct Writer {
     model: String,
     tells_usage: bool,
     is_begun: bool,
+    /// The chunks are the provider's.
+    is_raw: bool,
 }
 
 impl Writer {
@@ -265,9 +153,11 @@ impl Writer {
         match piece {
             Some(Piece::Delta(Delta::Text(text))) => self.delta("content", text),
             Some(Piece::Delta(Delta::Reasoning(text))) => self.delta("reasoning_content", text),
+            Some(Piece::Delta(Delta::Raw { data, .. })) => self.untouched(&data),
             Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
                 String::new()
             }
+            Some(Piece::Receipt(_)) if self.is_raw => "data: [DONE]\n\n".to_owned(),
             Some(Piece::Receipt(receipt)) => {
                 let mut text =
                     self.chunk(json!([{ "index": 0, "delta": {}, "finish_reason": finish(receipt.finish) }]), None);
@@ -280,6 +170,16 @@ impl Writer {
             Some(Piece::Failed(failure, _)) => event(&outcome::body(&failure)),
             None => event(&outcome::body(&Failure::new(FailureKind::Broken, "the answer broke off"))),
         }
+    }
+
+    /// A chunk of the provider's. The one with nothing but usage, which the ledger asks for, only where the client does.
+    fn untouched(&mut self, data: &str) -> String {
+        self.is_raw = true;
+        let is_usage = || {
+            let chunk: Value = serde_json::from_str(data).unwrap_or_default();
+            chunk["usage"].is_object() && chunk["choices"].as_array().is_some_and(Vec::is_empty)
+        };
+        if !self.tells_usage && is_usage() { String::new() } else { format!("data: {data}\n\n") }
     }
 
     fn delta(&mut self, field: &str, text: String) -> String {

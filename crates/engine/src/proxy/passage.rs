@@ -10,7 +10,7 @@ use gateway::{Method, Passage, ProviderId, Purpose, Target};
 use protocol::chat::Wire;
 use serde_json::{Map, Value};
 
-use super::{Hall, chat, outcome};
+use super::{Hall, asked, chat, outcome};
 use crate::text::PRACTICE;
 
 /// Headers of a client's that a provider may need to understand its request.
@@ -38,40 +38,17 @@ pub(super) async fn responses(State(hall): State<Arc<Hall>>, headers: HeaderMap,
 
 async fn to_path(hall: &Arc<Hall>, path: &str, headers: HeaderMap, body: Bytes) -> Response {
     match serde_json::from_slice(&body) {
-        Ok(fields) => by_model(hall, None, path, headers, fields).await,
+        Ok(fields) => by_model(hall, path, headers, fields).await,
         Err(error) => outcome::invalid(&format!("The request is no JSON object: {error}")),
     }
 }
 
-/// A chat request with more in it than every provider understands.
-pub(super) async fn same_language(
-    hall: &Arc<Hall>,
-    provider: Option<&str>,
-    headers: &HeaderMap,
-    fields: Map<String, Value>,
-) -> Response {
-    by_model(hall, provider, "/chat/completions", headers.clone(), fields).await
-}
-
 /// `provider/model` tells where it goes; the provider gets its own name of the model.
-async fn by_model(
-    hall: &Arc<Hall>,
-    provider: Option<&str>,
-    path: &str,
-    headers: HeaderMap,
-    mut fields: Map<String, Value>,
-) -> Response {
+async fn by_model(hall: &Arc<Hall>, path: &str, headers: HeaderMap, mut fields: Map<String, Value>) -> Response {
     let model = fields.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let order = hall.order(provider, &model);
+    let order = hall.order(None, &model);
     let Some(target) = order.targets().first() else { return outcome::invalid("There is no model in the request.") };
-    let beyond = |name: &str| {
-        let what = if path == "/chat/completions" {
-            format!("{} in a chat request", chat::uncommon(&fields))
-        } else {
-            format!("requests to {path}")
-        };
-        outcome::invalid(&format!("{name} does not understand {what}."))
-    };
+    let beyond = |name: &str| outcome::invalid(&format!("{name} does not understand requests to {path}."));
     if target.provider.as_str() == PRACTICE {
         return beyond("The practice partner");
     }
@@ -157,6 +134,7 @@ async fn relay(hall: &Arc<Hall>, provider: &str, passage: Partial) -> Response {
         purpose: Purpose::Api,
         profile: "local-api".into(),
         route: None,
+        trace: asked::trace(&headers),
     };
     match hall.text.gateway().pass(passage).await {
         Ok(answer) => {

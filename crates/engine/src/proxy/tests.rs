@@ -18,6 +18,8 @@ use crate::credential::Credentials;
 use crate::net::{AUTHORIZATION, Dial, HeaderMap, Message, Net, NetOptions, secret_header};
 use crate::text::{self, Shelf};
 
+mod raw;
+
 const LIMIT: Duration = Duration::from_secs(30);
 const KEY: &str = "gsk-test-behind-the-door";
 /// Of a service account that opens nothing.

@@ -39,7 +39,7 @@ fn http(status: u16, code: Option<i64>, detail: &str) -> Refusal {
 }
 
 fn fault(cause: Cause, code: Option<&str>, message: &str) -> Fault {
-    Fault { cause, code: code.map(str::to_owned), message: message.into() }
+    Fault::new(cause, code.map(str::to_owned), message)
 }
 
 const MISSING: &str = "Missing bearer or basic authentication in header";

@@ -104,7 +104,18 @@ fn options(requests: &GatewayRequests) -> GatewayOptions {
         key_alias: words(&requests.key_alias),
         no_wholesale: requests.no_wholesale.then_some(true),
         zero_data_retention: requests.zero_retention.then_some(true),
+        no_session_affinity: requests.auto_anew.then_some(true),
+        allowed_models: names(&requests.auto_models),
+        allowed_providers: names(&requests.auto_providers),
+        session_id: None,
+        turn_id: None,
+        trace: None,
     }
+}
+
+fn names(text: &str) -> Vec<String> {
+    let names = text.split([',', ' ', '\n']).map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Numbers and the like as they are written; what is nested the gateway would not take.
@@ -222,7 +233,8 @@ mod tests {
             "providers": { "openai": { "base_url": "wss://other.test/v1" } },
             "gateway": { "account_id": "a", "gateway_id": "g", "requests": {
                 "cache_ttl_s": 90, "skip_log": true, "backoff": "linear", "metadata": "{\"team\":\"red\",\"shift\":3,\"of\":[1]}",
-                "skip_payload": true, "key_alias": " second ", "no_wholesale": true, "zero_retention": true } },
+                "skip_payload": true, "key_alias": " second ", "no_wholesale": true, "zero_retention": true,
+                "auto_models": "openai/gpt-6-luna, xai/grok-4.3", "auto_anew": true } },
             "limits": { "requests_per_minute": 7, "burst": 2 },
             "budget": { "day": 1.5 },
         });
@@ -239,6 +251,8 @@ mod tests {
         assert_eq!(gateway.options.metadata, BTreeMap::from(marks));
         assert_eq!((gateway.options.collect_log_payload, gateway.options.no_wholesale), (Some(false), Some(true)));
         assert_eq!(gateway.options.zero_data_retention, Some(true));
+        assert_eq!(gateway.options.allowed_models, ["openai/gpt-6-luna", "xai/grok-4.3"]);
+        assert!(gateway.options.allowed_providers.is_empty() && gateway.options.no_session_affinity == Some(true));
         assert_eq!(gateway.options.key_alias.as_deref(), Some("second"));
         assert_eq!((terms.limits.provider.requests, terms.limits.provider.burst), (7, 2));
         assert_eq!(terms.budget.day, Some(Nanodollars(1_500_000_000)));

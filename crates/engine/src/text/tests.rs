@@ -178,6 +178,28 @@ async fn routes_and_providers_of_the_gateway_s_own_answer_with_keys_stored_there
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_auto_router_chooses_among_those_that_are_allowed_over_no_socket() {
+    let auto = [("openai", "gpt-6.1-sol"), ("groq", "openai/gpt-oss-120b")];
+    let auto = auto.map(|(slug, model)| (slug.to_owned(), model.to_owned())).into();
+    let stored = vec![("groq".into(), "default".into(), KEY.into())];
+    let gateway = FakeGateway { auto, stored, ..FakeGateway::default() };
+    let script = Script { gateway, ..Script::default() }.answer(Answer::say("From afar."));
+    let requests = json!({ "auto_providers": "groq", "websocket": true });
+    let patch = json!({ "chat": { "model": "cloudflare/auto" }, "gateway": { "requests": requests } });
+    let rig = Rig::new(script, &patch).await;
+    let (text, receipt, _) = rig.ask().await;
+    let receipt = receipt.unwrap();
+    let echo = crate::api::GatewayEcho::from(receipt.gateway.unwrap());
+    assert_eq!((text.as_str(), echo.routed.as_str()), ("From afar.", "groq/openai/gpt-oss-120b"));
+    assert_eq!((echo.reason.is_empty(), echo.decision_id.is_empty()), (false, false));
+    assert!(receipt.cost.is_some(), "priced by whom it chose");
+    rig.no_violations();
+    let nobody = json!({ "chat": { "model": "cloudflare/auto", "fallback": [] }, "gateway": { "requests": { "auto_models": "x/y" } } });
+    let rig = Rig::new(Script::default(), &nobody).await;
+    assert!(rig.ask().await.1.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_list_of_others_everybody_with_a_key_may_stand_in() {
     let script = Script::default().fault(Fault::new(FaultKind::Overloaded).at("openai")).answer(Answer::say("Me."));
     let rig = Rig::new(script, &json!({ "chat": { "fallback": [] } })).await;

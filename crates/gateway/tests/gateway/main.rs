@@ -6,6 +6,7 @@ mod fallback;
 mod limits;
 mod money;
 mod passage;
+mod raw;
 mod rig;
 mod service_account;
 mod socket;

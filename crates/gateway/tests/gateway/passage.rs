@@ -21,6 +21,7 @@ fn passage(provider: &str, model: &str, path: &str, body: &Value) -> Passage {
         purpose: Purpose::Api,
         profile: "local-api".to_owned(),
         route: None,
+        trace: None,
     }
 }
 

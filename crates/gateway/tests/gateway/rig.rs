@@ -388,6 +388,7 @@ pub(crate) fn ask(targets: &[(&str, &str)]) -> Ask {
             max_output: None,
             effort: None,
             tools: Vec::new(),
+            raw: None,
         },
         order: Order::Chain(targets.iter().map(|(provider, model)| target(provider, model)).collect()),
         spares: Vec::new(),

@@ -1,6 +1,6 @@
 //! Every provider, on every way, with and without a key, streamed and whole.
 
-use gateway::{Auth, Backoff, CloudGateway, GatewayOptions, Header, Override, Price, Settings, Way, providers};
+use gateway::{Auth, Backoff, CloudGateway, GatewayOptions, Header, Override, Price, Settings, Trace, Way, providers};
 use protocol::chat::FailureKind;
 
 use crate::rig::{Rig, Ring, ask, header, hello, openai_hello, target};
@@ -145,6 +145,75 @@ async fn the_gateway_s_options_travel_as_headers_and_its_echo_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_auto_router_is_told_of_conversation_and_turn_and_tells_whom_it_chose() {
+    let rig = Rig::new(settings());
+    let told = [
+        ("cf-aig-routed-model", "openai/gpt-6-luna"),
+        ("cf-aig-routing-reason", "cheap enough"),
+        ("cf-aig-routing-decision-id", "d-1"),
+        ("cf-aig-request-id", "r-1"),
+    ];
+    rig.script([told.iter().fold(openai_hello(), |reply, (name, value)| reply.with(name, value))]);
+    let asked = |model: &str| {
+        let mut ask = ask(&[(if model == "cloudflare/auto" { "cloudflare-route" } else { "openai" }, model)]);
+        ask.route = Some(Way::StoredKey);
+        ask.request.temperature = Some(0.0);
+        ask.options = GatewayOptions {
+            no_session_affinity: Some(true),
+            allowed_models: vec!["openai/gpt-6-luna".into(), "xai/grok-4.3".into()],
+            allowed_providers: vec!["openai".into(), "grok".into()],
+            trace: Trace::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            ..GatewayOptions::default()
+        };
+        ask
+    };
+    let outcome = rig.ask(asked("cloudflare/auto")).await;
+    rig.ask(asked("gpt-6-luna")).await;
+    let seen = rig.server.seen.lock().unwrap().clone();
+    let for_router = [
+        ("cf-aig-session-id", "sidetone-1"),
+        ("cf-aig-no-session-affinity", "true"),
+        ("cf-aig-allowed-models", "openai/gpt-6-luna,xai/grok-4.3"),
+        ("cf-aig-allowed-providers", "openai,grok"),
+    ];
+    for (name, value) in for_router {
+        assert_eq!(header(&seen[0], name).as_deref(), Some(value), "{name}");
+        assert_eq!(header(&seen[1], name), None, "{name}: nobody else is told");
+    }
+    assert!(header(&seen[0], "cf-aig-turn-id").is_some_and(|turn| turn.len() == 32));
+    for request in &seen {
+        let trace = header(request, "cf-aig-otel-trace-id");
+        assert_eq!(trace.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+        assert_eq!(header(request, "cf-aig-otel-parent-span-id").as_deref(), Some("b7ad6b7169203331"));
+    }
+    let echo = outcome.receipt.gateway.unwrap();
+    let echo = [echo.routed_model, echo.routing_reason, echo.decision_id, echo.request_id];
+    assert_eq!(echo.map(Option::unwrap), told.map(|(_, value)| value));
+    assert!(outcome.receipt.cost.is_some(), "priced by whom it chose");
+    // Who asks makes no other answer.
+    let mut elsewhere = asked("cloudflare/auto");
+    (elsewhere.conversation, elsewhere.options.trace) = (Some(2), None);
+    assert_eq!(rig.ask(elsewhere).await.receipt.cache, gateway::CacheState::Hit);
+}
+
+#[test]
+fn only_a_true_place_in_a_trace_is_one() {
+    let trace = |text: &str| Trace::parse(text).is_some();
+    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert!(trace(good));
+    for bad in [
+        "",
+        "00-0af7651916cd43dd8448eb211c80319c",
+        &good.replace("0af7", "0AF7"),
+        &good.replace("00-0a", "ff-0a"),
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333-01",
+    ] {
+        assert!(!trace(bad), "{bad}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn options_that_the_gateway_would_drop_are_refused() {
     let rig = Rig::new(settings());
     let entries = (0..6).map(|index| (index.to_string(), String::new())).collect();
@@ -155,6 +224,8 @@ async fn options_that_the_gateway_would_drop_are_refused() {
         GatewayOptions { metadata: entries, ..GatewayOptions::default() },
         GatewayOptions { metadata: [("cf.x".to_owned(), String::new())].into(), ..GatewayOptions::default() },
         GatewayOptions { cache_key: Some("a\nb".to_owned()), ..GatewayOptions::default() },
+        GatewayOptions { allowed_models: vec!["a,b".to_owned()], ..GatewayOptions::default() },
+        GatewayOptions { session_id: Some("ü".to_owned()), ..GatewayOptions::default() },
     ];
     for options in wrong {
         let mut ask = ask(&[("openai", "gpt-6.1-sol")]);

@@ -23,6 +23,7 @@ pub(super) fn complaint(frame: &Value) -> Complaint {
         code: Some(text("error_code").to_owned()).filter(|code| !code.is_empty()),
         message: words.join(": "),
         event_id: None,
+        retry_after: None,
     }
 }
 

@@ -13,7 +13,13 @@ pub(crate) fn complaint_of(fault: &Fault) -> Complaint {
         Cause::Refused => "invalid_request_error",
         Cause::Expired | Cause::Server | Cause::Response => "server_error",
     };
-    Complaint { kind: Some(kind.to_owned()), code: fault.code.clone(), message: fault.message.clone(), event_id: None }
+    Complaint {
+        kind: Some(kind.to_owned()),
+        code: fault.code.clone(),
+        message: fault.message.clone(),
+        event_id: None,
+        retry_after: fault.retry_after,
+    }
 }
 
 /// Trouble of a service, in our own words.

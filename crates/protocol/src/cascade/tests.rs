@@ -285,7 +285,7 @@ fn in_short(told: &Told) -> String {
 }
 
 fn fault(cause: Cause) -> Fault {
-    Fault { cause, code: None, message: "no".into() }
+    Fault::new(cause, None, "no")
 }
 
 fn complaint(message: &str) -> Complaint {

@@ -3,20 +3,27 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::{Delta, Failure, FailureKind, Wire, anthropic, google, openai, refusal, responses};
+use super::{Delta, Failure, FailureKind, Wire, anthropic, google, openai, raw, refusal, responses};
 
 /// Reads one answer. After [`Delta::Finished`] or a failure nothing more is read, and the connection can be left.
 #[derive(Debug)]
 pub struct Decoder {
     wire: Wire,
     answer: Answer,
+    /// The answer is told as it is.
+    is_raw: bool,
     has_failed: bool,
 }
 
 impl Decoder {
     /// A decoder for one answer.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, answer: Answer::default(), has_failed: false }
+        Self { wire, answer: Answer::default(), is_raw: false, has_failed: false }
+    }
+
+    /// A decoder for the answer to a request that is [`Raw`](super::Raw).
+    pub fn raw() -> Self {
+        Self { is_raw: true, ..Self::new(Wire::OpenaiChat) }
     }
 
     /// Reads one server-sent event; `name` may be empty. Appends what it means. What makes no sense is skipped with a trace.
@@ -30,6 +37,7 @@ impl Decoder {
         }
         let read = self.data(name, data, out);
         self.has_failed = read.is_err();
+        self.keep_raw(out);
         read
     }
 
@@ -45,6 +53,9 @@ impl Decoder {
         }
         if let Some(failure) = refusal::of_chunk("", body) {
             return Err(failure);
+        }
+        if self.is_raw {
+            out.push(raw::piece(body, &body.to_string()));
         }
         match self.wire {
             Wire::OpenaiChat => openai::read(&mut self.answer, body, out)?,
@@ -62,9 +73,17 @@ impl Decoder {
     pub fn end(&mut self, out: &mut Vec<Delta>) -> Result<(), Failure> {
         if !self.has_failed && (self.answer.is_over || self.answer.is_complete()) {
             self.answer.close(out);
+            self.keep_raw(out);
             return Ok(());
         }
         Err(Failure::new(FailureKind::Broken, "The answer broke off."))
+    }
+
+    /// Of an answer that is told as it is, nothing is told twice.
+    fn keep_raw(&self, out: &mut Vec<Delta>) {
+        if self.is_raw {
+            out.retain(raw::is_told);
+        }
     }
 
     fn data(&mut self, name: &str, data: &str, out: &mut Vec<Delta>) -> Result<(), Failure> {
@@ -76,7 +95,12 @@ impl Decoder {
             return Ok(());
         }
         match serde_json::from_str(data) {
-            Ok(chunk) => self.chunk(name, &chunk, out),
+            Ok(chunk) => {
+                if self.is_raw {
+                    out.push(raw::piece(&chunk, data));
+                }
+                self.chunk(name, &chunk, out)
+            }
             Err(_) if name == "error" => Err(refusal::of_text(data)),
             Err(_) => {
                 tracing::trace!(bytes = data.len(), "an event that makes no sense");

@@ -4,12 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, word};
 use super::{
-    Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, ToolCall, calls, refusal, usage,
+    Call, Delta, Dialect, Failure, FailureKind, Finish, Message, Part, Request, ToolCall, calls, raw, refusal, usage,
 };
 use crate::Tool;
 
 /// Writes a request.
 pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Call {
+    if let Some(raw) = &request.raw {
+        return raw::write(raw, dialect, request, is_stream);
+    }
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(request.model));
     body.insert("messages".to_owned(), messages(request));
@@ -17,8 +20,7 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
         body.insert("temperature".to_owned(), json!(rounded(temperature)));
     }
     if let Some(limit) = request.max_output {
-        let name = if dialect.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-        body.insert(name.to_owned(), json!(limit));
+        body.insert(self::limit(dialect).to_owned(), json!(limit));
     }
     if let (Some(effort), true) = (request.effort, dialect.reasoning_effort) {
         body.insert("reasoning_effort".to_owned(), json!(effort.word()));
@@ -36,6 +38,11 @@ pub(super) fn write(dialect: Dialect, request: &Request, is_stream: bool) -> Cal
         }
     }
     Call { path: "/chat/completions".to_owned(), body: Value::Object(body) }
+}
+
+/// What the limit of the answer is called.
+pub(super) fn limit(dialect: Dialect) -> &'static str {
+    if dialect.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" }
 }
 
 /// The temperature as the user wrote it: 0.7, not 0.699999988079071.

@@ -7,6 +7,7 @@ mod errors;
 mod google;
 mod limits;
 mod openai;
+mod raw;
 mod responses;
 mod tools;
 mod writing;
@@ -36,6 +37,7 @@ impl Told {
                 Delta::Reasoning(text) => told.reasoning += &text,
                 Delta::Citation { url, title } => told.sources.push((url, title)),
                 Delta::Call(call) => told.calls.push(call),
+                Delta::Raw { data, .. } => panic!("nobody asked for {data}"),
                 Delta::Model(model) => told.models.push(model),
                 Delta::Usage(tokens) => told.tokens = Some(tokens),
                 Delta::Charged(nanodollars) => told.charged = Some(nanodollars),

@@ -29,6 +29,7 @@ pub(super) fn complaint(name: &str, message: &str) -> Complaint {
         code: Some(code.to_owned()).filter(|code| !code.is_empty()),
         message: message.to_owned(),
         event_id: None,
+        retry_after: None,
     }
 }
 

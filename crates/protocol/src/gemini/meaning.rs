@@ -41,7 +41,7 @@ pub(super) fn of_close(code: u16, reason: &str) -> Option<Fault> {
     } else {
         reason.to_owned()
     };
-    Some(Fault { cause, code: named.map(|(.., name)| (*name).to_owned()), message })
+    Some(Fault::new(cause, named.map(|(.., name)| (*name).to_owned()), message).told())
 }
 
 /// Whether a refused setup may be owed to the handle in it, so that one without it is worth a try.

@@ -60,5 +60,6 @@ pub(super) fn complaint(error: Option<&Value>) -> Complaint {
         code: word("code"),
         message: word("message").unwrap_or_default(),
         event_id: word("client_event_id"),
+        retry_after: None,
     }
 }

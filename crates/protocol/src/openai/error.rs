@@ -16,11 +16,8 @@ use crate::{Cause, Delivery, Fault, ItemId};
 
 /// A typed message above the provider's limit.
 pub(super) fn too_long() -> Fault {
-    Fault {
-        cause: Cause::Refused,
-        code: Some("string_above_max_length".to_owned()),
-        message: "This message is too long: the provider takes 256,000 characters.".to_owned(),
-    }
+    let words = "This message is too long: the provider takes 256,000 characters.";
+    Fault::new(Cause::Refused, Some("string_above_max_length".to_owned()), words)
 }
 
 impl Realtime {

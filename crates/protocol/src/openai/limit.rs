@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::realtime::Realtime;
-use crate::{Cause, Delivery, Fault, ItemId, chat};
+use crate::{Cause, Delivery, Fault, ItemId};
 
 /// Whether to wait longer is for the user to decide.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// How long a limit lasts that is worth waiting for, by the provider's words.
+/// How long a limit lasts that is worth waiting for.
 pub(crate) fn wait_of(fault: &Fault) -> Option<Duration> {
-    let wait = chat::wait_in_words(&fault.message).filter(|_| fault.cause == Cause::RateLimited);
-    wait.filter(|wait| *wait <= LONGEST)
+    fault.retry_after.filter(|wait| fault.cause == Cause::RateLimited && *wait <= LONGEST)
 }
 
 impl Realtime {
@@ -32,6 +31,11 @@ impl Realtime {
             self.tell(*id);
         }
         true
+    }
+
+    /// When the limit passes that is waited out.
+    pub(crate) fn limited_until(&self) -> Option<Instant> {
+        self.link.limited_until
     }
 
     /// Nothing may be asked yet.

@@ -105,7 +105,7 @@ impl Realtime {
     fn tell_no_room(&mut self) {
         if !std::mem::replace(&mut self.own_ear.has_told, true) {
             let message = "So much waits to be sent already that what you say now is not recorded.".to_owned();
-            self.emit(Event::Fault(Fault { cause: Cause::Response, code: None, message }));
+            self.emit(Event::Fault(Fault::new(Cause::Response, None, message)));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Error codes and close codes as [`Fault`]s (OpenAI Realtime, observed 2026-08 … 2026-11).
 
+use std::time::Duration;
+
 use crate::{Cause, Fault};
 
 /// The provider's words for a failure: an `error` event or the error of a failed response.
@@ -10,6 +12,8 @@ pub(crate) struct Complaint {
     pub(crate) message: String,
     /// Our id of the event that was refused.
     pub(crate) event_id: Option<String>,
+    /// How long to wait, where that is told apart from the words.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Complaint {
@@ -61,7 +65,7 @@ impl Complaint {
         } else {
             self.message
         };
-        Fault { cause, code: self.code, message }
+        Fault { retry_after: self.retry_after, ..Fault::new(cause, self.code, message) }.told()
     }
 }
 
@@ -110,7 +114,7 @@ pub(super) fn fault_of_close(code: Option<u16>, reason: &str) -> Fault {
         Some(code) => format!("The provider closed the connection (code {code})."),
         None => "The connection was lost.".to_owned(),
     };
-    Fault { cause, code: named.map(str::to_owned), message }
+    Fault::new(cause, named.map(str::to_owned), message).told()
 }
 
 #[cfg(test)]

@@ -339,7 +339,7 @@ impl Realtime {
         let Some((item, utterance)) = self.timeline.utterance_mut(id) else { return };
         utterance.stage = Stage::Held;
         item.delivery = Delivery::Kept;
-        let fault = || Fault { cause: Cause::Response, code: None, message: why.to_owned() };
+        let fault = || Fault::new(Cause::Response, None, why);
         item.fault.get_or_insert_with(fault);
         self.tell(id);
     }
@@ -376,8 +376,7 @@ impl Response {
 }
 
 fn fault_of(wire: &WireResponse) -> Option<Fault> {
-    let of_response =
-        |message: &str| Fault { cause: Cause::Response, code: wire.reason.clone(), message: message.to_owned() };
+    let of_response = |message: &str| Fault::new(Cause::Response, wire.reason.clone(), message);
     match (wire.ending, &wire.complaint) {
         (Ending::Completed | Ending::Cancelled, _) => None,
         (Ending::Failed | Ending::Incomplete, Some(complaint)) => Some(complaint.clone().into_fault().of_answer()),

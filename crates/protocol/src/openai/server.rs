@@ -147,6 +147,7 @@ pub(super) fn complaint(value: &Value) -> Complaint {
         code: string(value, "code"),
         message: string(value, "message").unwrap_or_default(),
         event_id: string(value, "event_id"),
+        retry_after: None,
     }
 }
 

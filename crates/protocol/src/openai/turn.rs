@@ -72,11 +72,8 @@ impl Realtime {
         item.duration = duration_of(utterance.pcm.len() as u64);
         let is_full = taken.len() < pcm.len() && item.fault.is_none();
         if is_full {
-            let fault = Fault {
-                cause: Cause::Response,
-                code: None,
-                message: "This turn is as long as it can be; what you say now is not recorded.".to_owned(),
-            };
+            let words = "This turn is as long as it can be; what you say now is not recorded.";
+            let fault = Fault::new(Cause::Response, None, words);
             item.fault = Some(fault.clone());
             self.tell_fault(fault);
         }

@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn play(rig: &mut Rig, step: &Step) {
-    let fault = Fault { cause: Cause::Server, code: None, message: "no".into() };
+    let fault = Fault::new(Cause::Server, None, "no");
     match step {
         Step::Press => rig.input(Input::Press),
         // With an open microphone that would be the end of the call.

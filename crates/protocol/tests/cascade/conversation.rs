@@ -365,15 +365,17 @@ fn the_turn_behind_one_whose_transcription_took_too_long_is_answered() {
 
 #[test]
 fn a_limit_of_the_ear_the_model_or_the_voice_is_waited_out_once() {
-    let limit = Fault { cause: Cause::RateLimited, code: None, message: "Too many. (Try again in 3 s.)".into() };
+    let wait = Some(Duration::from_secs(3));
+    let limit = Fault { retry_after: wait, ..Fault::new(Cause::RateLimited, None, "Too many.") };
     let mut rig = Rig::new(TurnTaking::PushToTalk);
     rig.turn();
     let (errand, _) = rig.newest(Leg::Ears);
     rig.input(Input::Replied { errand, reply: Reply::Failed(&limit) });
     assert_eq!((rig.lines(), rig.fetched.len()), (vec!["User Sent: ".to_owned()], 1));
     assert_eq!(rig.session.items()[0].fault.as_ref(), Some(&limit));
+    assert_eq!(rig.session.limited_until(), Some(rig.now + Duration::from_secs(3)));
     rig.wait(Duration::from_secs(3));
-    assert_eq!(rig.fetched.len(), 2, "the turn goes out again");
+    assert_eq!((rig.fetched.len(), rig.session.limited_until()), (2, None), "the turn goes out again");
     rig.understand("Hello.");
     rig.think(Thought::Delta("Hi there."));
     rig.think(Thought::Done);

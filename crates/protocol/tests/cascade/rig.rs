@@ -122,7 +122,7 @@ impl Rig {
 
     pub(crate) fn fail(&mut self, leg: Leg, cause: Cause) {
         let (errand, _) = self.newest(leg);
-        let fault = Fault { cause, code: None, message: "This is refused.".into() };
+        let fault = Fault::new(cause, None, "This is refused.");
         self.input(Input::Replied { errand, reply: Reply::Failed(&fault) });
     }
 

@@ -115,7 +115,7 @@ fn work_that_fails_is_told_and_never_left_unanswered() {
     rig.delegate("dlg_a");
     rig.wait(1_000);
     let errand = questions(&rig.take())[0].0;
-    let fault = Fault { cause: Cause::Quota, code: None, message: "no credit".to_owned() };
+    let fault = Fault::new(Cause::Quota, None, "no credit");
     rig.input(Input::Thought { errand, thought: Thought::Failed(&fault) });
     let texts = rig.texts();
     assert_eq!((texts[0].0.as_str(), texts[0].1.as_deref()), ("commentary", Some("dlg_a")));
@@ -280,7 +280,7 @@ fn a_written_answer_uses_tools_as_well_and_a_model_without_them_is_asked_plainly
     assert_eq!((written.delivery, rig.items()[0].delivery), (Delivery::Complete, Delivery::Answered));
     rig.input(Input::Say { text: "And now?", aloud: false });
     let errand = questions(&rig.take())[0].0;
-    let fault = Fault { cause: Cause::Refused, code: None, message: "This model does not support tools.".into() };
+    let fault = Fault::new(Cause::Refused, None, "This model does not support tools.");
     rig.input(Input::Thought { errand, thought: Thought::Failed(&fault) });
     let (errand, question) = questions(&rig.take()).remove(0);
     assert!(question.tools.is_empty());

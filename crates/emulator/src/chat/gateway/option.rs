@@ -31,14 +31,13 @@ pub(super) fn complaints(headers: &[(String, String)]) -> Vec<String> {
             "cf-aig-metadata" => is_metadata(value),
             "cf-aig-custom-cost" => is_cost(value),
             "cf-aig-authorization" | "cf-aig-cache-key" | "cf-aig-event-id" | "cf-aig-byok-alias" => !value.is_empty(),
-            "cf-aig-otel-trace-id"
-            | "cf-aig-otel-parent-span-id"
-            | "cf-aig-gateway-id"
-            | "cf-aig-session-id"
-            | "cf-aig-turn-id"
-            | "cf-aig-no-session-affinity"
-            | "cf-aig-allowed-models"
-            | "cf-aig-allowed-providers" => true,
+            "cf-aig-otel-trace-id" => is_hex(value, 32),
+            "cf-aig-otel-parent-span-id" => is_hex(value, 16),
+            "cf-aig-gateway-id" => true,
+            "cf-aig-no-session-affinity" => value == "true" || value == "false",
+            "cf-aig-session-id" | "cf-aig-turn-id" | "cf-aig-allowed-models" | "cf-aig-allowed-providers" => {
+                !value.is_empty()
+            }
             other => !other.starts_with("cf-aig-"),
         };
         if !is_good {
@@ -46,6 +45,20 @@ pub(super) fn complaints(headers: &[(String, String)]) -> Vec<String> {
         }
     }
     found
+}
+
+fn is_hex(value: &str, length: usize) -> bool {
+    value.len() == length && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The first that the request allows to the auto router.
+pub(super) fn allowed<'a>(auto: &'a [(String, String)], headers: &[(String, String)]) -> Option<&'a (String, String)> {
+    let is_in = |list: &str, name: &str| {
+        header(headers, list).is_none_or(|list| list.split(',').any(|known| known.trim() == name))
+    };
+    auto.iter().find(|(slug, model)| {
+        is_in("cf-aig-allowed-providers", slug) && is_in("cf-aig-allowed-models", &format!("{slug}/{model}"))
+    })
 }
 
 /// A flat object of at most five entries, none of them reserved.

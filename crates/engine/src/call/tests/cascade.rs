@@ -3,6 +3,8 @@
 use emulator::chat::{self, Fakes};
 use emulator::voices::{Plan, Seen, Voices};
 
+use super::both::Both;
+use super::ledger::rows;
 use super::*;
 
 /// The fakes of one call.
@@ -96,6 +98,40 @@ async fn a_spoken_turn_goes_through_ear_model_and_mouth() {
     drop(rig.call);
     rig.call = cast.rig(json!({}), 0).await.call;
     assert!(loud_ms(&rig) > 800, "it is heard: {}", loud_ms(&rig));
+}
+
+/// With a text model that the ledger knows.
+fn written_by(cast: &Cast) -> Value {
+    json!({ "chat": { "provider": "custom", "model": "small" }, "custom": { "base_url": cast.brain.base_url("custom") } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_text_model_costs_is_paid_by_the_conversation() {
+    let cast = Cast::new(Plan::default(), Plan::default(), says("It is noon.")).await;
+    let mut both = Both::new(cast.rig(written_by(&cast), 600).await);
+    both.rig.call.say("Hello", &mut both.rig.board);
+    let now = both.until("it is answered", |now| delivery(now, 0) == Some(Delivery::Answered)).await;
+    let conversation = now.chat.conversation.unwrap().to_string();
+    let rows = rows(&both.rig.call, "voice").await;
+    let paid: Vec<_> = rows.iter().filter(|[_, provider, _]| provider == "custom").collect();
+    assert_eq!(paid.iter().map(|[conversation, ..]| conversation).collect::<Vec<_>>(), [&conversation], "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_one_s_own_that_holds_up_an_answer_is_told_with_its_end() {
+    let cast = Cast::new(Plan::default(), Plan::default(), says("It is noon.")).await;
+    let limits = json!({ "limits": { "requests_per_minute": 1, "burst": 1 } });
+    let patch = config::merge(&config::merge(&Settings::default(), &written_by(&cast)).unwrap(), &limits).unwrap();
+    let mut rig = cast.rig(json!({ "chat": patch.chat, "custom": patch.custom, "limits": patch.limits }), 600).await;
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!(now.call.limited_until, None);
+    rig.call.say("And now?", &mut rig.board);
+    let now = rig.until("the end of the limit is told", |now| now.call.limited_until.is_some()).await;
+    let left = now.call.limited_until.unwrap() - crate::call::unix_ms();
+    assert!((1..=60_000).contains(&left), "{left}");
+    rig.call.hang_up(&mut rig.board);
+    assert_eq!(rig.until("nothing waits", |now| now.call.limited_until.is_none()).await.call.link, Link::Idle);
 }
 
 #[tokio::test(flavor = "multi_thread")]

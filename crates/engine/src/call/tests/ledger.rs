@@ -6,7 +6,7 @@ use super::both::Both;
 use super::*;
 
 /// The rows of this purpose, once there is one: conversation, provider, US dollars.
-async fn rows(call: &Call, purpose: &str) -> Vec<[String; 3]> {
+pub(super) async fn rows(call: &Call, purpose: &str) -> Vec<[String; 3]> {
     let store = call.exchange().text.shelf().store().await.unwrap().clone();
     for _ in 0..1000 {
         let table = String::from_utf8(store.export_usage(0, Vec::new()).await.unwrap()).unwrap();

@@ -25,6 +25,7 @@ pub(super) fn request() -> Request {
         max_output: Some(100),
         effort: Some(Effort::Low),
         tools: Vec::new(),
+        raw: None,
     }
 }
 
