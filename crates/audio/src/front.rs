@@ -229,7 +229,8 @@ impl Front {
             self.guard.expect(delay.flatten());
             let is_strong = is_voice && self.voice.is_strong();
             let is_stir = !is_muted && self.is_stirred();
-            self.guard.frame(Sight { is_playing, is_voice, is_strong, is_stir, level: self.voice.loudness() })
+            let (level, echo) = (self.voice.loudness(), if self.has_echo() { self.echo_level() } else { SILENCE });
+            self.guard.frame(Sight { is_playing, is_voice, is_strong, is_stir, level, echo })
         } else {
             Decision { pass: Pass::Through, is_ducked: false, is_barge_in: false }
         };
@@ -244,8 +245,7 @@ impl Front {
         let is_doubtful = self.processing.echo == EchoControl::Automatic && !self.presence.is_certain();
         let may_be_echo = self.has_echo() || is_doubtful && self.afterglow > 0;
         if may_be_echo && !is_muted {
-            let echo = self.played - loss(self.presence.echo());
-            return self.voice.frame(self.sentry.heard(), echo - LEFTOVER);
+            return self.voice.frame(self.sentry.heard(), self.echo_level() - LEFTOVER);
         }
         let is_echo = self.afterglow > 0 && self.sentry.removed_db() > MOSTLY_ECHO;
         self.voice.frame(&self.plain, SILENCE) && !is_echo
@@ -292,6 +292,11 @@ impl Front {
             (true, false) => fade(&mut self.clean, near, |share| share),
             (false, true) => fade(&mut self.clean, near, |share| 1.0 - share),
         }
+    }
+
+    /// How loud the echo of what was played lately is at the microphone, in dBFS.
+    fn echo_level(&self) -> f32 {
+        self.played - loss(self.presence.echo())
     }
 
     /// Whether there is an echo in the microphone now, as far as is known.

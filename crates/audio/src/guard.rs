@@ -65,6 +65,8 @@ pub(crate) struct Sight {
     pub(crate) is_stir: bool,
     /// Loudness of the frame in dBFS.
     pub(crate) level: f32,
+    /// And of the echo in it before anything was taken away.
+    pub(crate) echo: f32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,7 +117,7 @@ impl Guard {
 
     /// Takes one frame.
     pub(crate) fn frame(&mut self, sight: Sight) -> Decision {
-        let Sight { is_playing, is_voice, is_strong, is_stir, level } = sight;
+        let Sight { is_playing, is_voice, is_strong, is_stir, level, echo } = sight;
         if self.is_deaf {
             return self.deaf(is_playing);
         }
@@ -128,10 +130,12 @@ impl Guard {
                 pass = Pass::Through;
                 Floor::Free
             }
-            Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice || is_stir) => {
+            Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice && self.has_recovered() || is_stir) => {
                 pass = Pass::Keep;
                 let quiet = if is_voice { 0 } else { RESUMED - DOUBTED };
-                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet, loudest: level }
+                // What comes when the answer is ducked already cannot be heard to follow it: it is held against the echo.
+                let loudest = if is_voice && self.wary == 0 { level } else { level.max(echo) };
+                Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet, loudest }
             }
             Floor::Free => Floor::Theirs { left: self.ringing() },
             Floor::Theirs { .. } if is_playing => Floor::Theirs { left: self.ringing() },
@@ -167,6 +171,12 @@ impl Guard {
             }
         };
         Decision { pass, is_ducked: matches!(self.floor, Floor::Contested { .. }), is_barge_in }
+    }
+
+    /// Whether what is heard of the answer is as loud as ever again: what is heard of a ducked one would not follow the next
+    /// ducking down.
+    fn has_recovered(&self) -> bool {
+        self.wary == 0 || self.wary + self.ringing() <= WARY
     }
 
     fn deaf(&mut self, is_playing: bool) -> Decision {
@@ -212,7 +222,7 @@ mod tests {
     use super::*;
 
     fn sight(is_playing: bool, is_voice: bool, level: f32) -> Sight {
-        Sight { is_playing, is_voice, is_strong: is_voice, is_stir: false, level }
+        Sight { is_playing, is_voice, is_strong: is_voice, is_stir: false, level, echo: -90.0 }
     }
 
     /// Runs frames of (playing, voice), each so many times; returns the decisions.
@@ -272,6 +282,22 @@ mod tests {
         let decisions = run(&mut guard, &[(20, true, false), (60, true, true)]);
         assert!(decisions[..66].iter().all(|decision| decision.is_ducked || decision.is_barge_in));
         assert_eq!(decisions.iter().position(|decision| decision.is_barge_in), Some(20 + CONFIRMED as usize - 1));
+    }
+
+    #[test]
+    fn an_echo_that_is_taken_for_a_sound_and_then_for_a_voice_stops_nothing() {
+        const DELAY: usize = 6;
+        let mut guard = Guard::new(Some(DELAY as u32), false);
+        run(&mut guard, &[(100, true, false)]);
+        // A canceller out of step: everything comes through, 24 dB weaker some time after a ducking.
+        let mut ducked = std::collections::VecDeque::from([false; DELAY]);
+        for frame in 0..1_000 {
+            let level = if ducked.pop_front() == Some(true) { -54.0 } else { -30.0 };
+            let sight = Sight { is_stir: frame % 25 == 0, echo: level, ..sight(true, frame > 5, level) };
+            let decision = guard.frame(sight);
+            assert!(!decision.is_barge_in && decision.pass != Pass::Release, "frame {frame}");
+            ducked.push_back(decision.is_ducked);
+        }
     }
 
     #[test]
