@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use crate::level::SILENCE;
+
 /// Speech that stops an answer, in frames: longer than a hum of agreement.
 const CONFIRMED: u32 = 46;
 /// Longest that it takes, however late the echo is, in frames.
@@ -18,7 +20,8 @@ const RESUMED: u32 = 50;
 /// And after this long if what was heard did not become speech, in frames: the detector needs up to so long for a voice that
 /// begins with a hiss.
 const DOUBTED: u32 = 25;
-/// After such a mistake only a voice ducks the answer, for so long, in frames: keys go on, and a canceller out of step does.
+/// After such a mistake only a voice ducks the answer, for so long, in frames: keys go on. After any, a voice is held against
+/// the echo for as long: a canceller out of step goes on too.
 const WARY: u32 = 100;
 /// And after this long in any case, if no speech was confirmed, in frames.
 const GIVEN_UP: u32 = 200;
@@ -88,8 +91,12 @@ pub(crate) struct Guard {
     floor: Floor,
     /// How late the echo is, in frames, if that is known.
     delay: Option<u32>,
-    /// Frames for which sounds do not count.
+    /// Frames for which sounds do not count: the last one was no voice.
     wary: u32,
+    /// Frames for which a voice is held against the echo: the last one was none that went on.
+    doubt: u32,
+    /// How loud the echo was before the answer was ducked, in dBFS.
+    echo: f32,
     /// The microphone pauses while the answer is audible, whatever it hears.
     is_deaf: bool,
 }
@@ -97,7 +104,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard for a room whose echo comes `delay` frames late, if that is known; deaf: half duplex.
     pub(crate) fn new(delay: Option<u32>, is_deaf: bool) -> Self {
-        Self { floor: Floor::Free, delay, wary: 0, is_deaf }
+        Self { floor: Floor::Free, delay, wary: 0, doubt: 0, echo: SILENCE, is_deaf }
     }
 
     /// The echo comes that many frames late, if that is known.
@@ -125,16 +132,18 @@ impl Guard {
         let mut pass = Pass::Hold;
         let is_stir = is_stir && self.wary == 0;
         self.wary = self.wary.saturating_sub(1);
+        self.doubt = self.doubt.saturating_sub(1);
         self.floor = match self.floor {
             Floor::Free if !is_playing => {
                 pass = Pass::Through;
                 Floor::Free
             }
-            Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice && self.has_recovered() || is_stir) => {
+            Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice || is_stir) => {
                 pass = Pass::Keep;
                 let quiet = if is_voice { 0 } else { RESUMED - DOUBTED };
-                // What comes when the answer is ducked already cannot be heard to follow it: it is held against the echo.
-                let loudest = if is_voice && self.wary == 0 { level } else { level.max(echo) };
+                self.echo = if self.doubt == 0 { echo } else { self.echo.max(echo) };
+                // What comes when the answer is or was just ducked cannot be heard to follow it: it is held against the echo.
+                let loudest = if is_voice && self.doubt == 0 { level } else { level.max(self.echo) };
                 Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet, loudest }
             }
             Floor::Free => Floor::Theirs { left: self.ringing() },
@@ -158,7 +167,8 @@ impl Guard {
                     (pass, is_barge_in) = (Pass::Release, true);
                     Floor::Ours
                 } else if quiet >= RESUMED || since >= GIVEN_UP {
-                    self.wary = WARY;
+                    self.wary = if voiced == 0 { WARY } else { 0 };
+                    self.doubt = WARY;
                     Floor::Theirs { left: self.ringing() }
                 } else {
                     pass = Pass::Keep;
@@ -171,12 +181,6 @@ impl Guard {
             }
         };
         Decision { pass, is_ducked: matches!(self.floor, Floor::Contested { .. }), is_barge_in }
-    }
-
-    /// Whether what is heard of the answer is as loud as ever again: what is heard of a ducked one would not follow the next
-    /// ducking down.
-    fn has_recovered(&self) -> bool {
-        self.wary == 0 || self.wary + self.ringing() <= WARY
     }
 
     fn deaf(&mut self, is_playing: bool) -> Decision {
