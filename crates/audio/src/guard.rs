@@ -294,7 +294,7 @@ mod tests {
         let mut guard = Guard::new(Some(DELAY as u32), false);
         run(&mut guard, &[(100, true, false)]);
         // A canceller out of step: everything comes through, 24 dB weaker some time after a ducking.
-        let mut ducked = std::collections::VecDeque::from([false; DELAY]);
+        let mut ducked = VecDeque::from([false; DELAY]);
         for frame in 0..1_000 {
             let level = if ducked.pop_front() == Some(true) { -54.0 } else { -30.0 };
             let sight = Sight { is_stir: frame % 25 == 0, echo: level, ..sight(true, frame > 5, level) };
