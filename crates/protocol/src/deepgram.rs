@@ -8,6 +8,7 @@ pub(crate) mod agent;
 pub(crate) mod aura;
 pub(crate) mod flux;
 pub(crate) mod flux_voice;
+mod line;
 pub(crate) mod nova;
 
 use std::time::Duration;

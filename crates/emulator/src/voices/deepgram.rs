@@ -9,6 +9,8 @@ mod flux_voice;
 mod nova;
 mod schema;
 
+use std::collections::VecDeque;
+
 use serde_json::{Value, json};
 
 use super::{Act, Actor, Message, Plan, Request};
@@ -133,6 +135,12 @@ fn spoken(text: &str, rate: u32) -> Vec<Vec<u8>> {
     let ms = characters.saturating_mul(MS_PER_CHARACTER).clamp(PIECE_MS, LONGEST_MS);
     let bytes = super::sound::bytes(&super::sound::tone(440.0, ms, rate));
     bytes.chunks((rate / 1_000 * PIECE_MS * 2) as usize).map(<[u8]>::to_vec).collect()
+}
+
+/// Drops what was to be sent, but for the sound that is on its way already.
+fn late(outgoing: &mut VecDeque<Act>) -> Vec<Act> {
+    let is_sound = |act: &Act| matches!(act, Act::Send(Message::Binary(_)));
+    outgoing.drain(..).filter(is_sound).take(2).collect()
 }
 
 /// The first words of a sentence that takes its time.

@@ -1,28 +1,21 @@
 //! Aura, the mouth (Deepgram API: `v1/speak`).
 //!
-//! One voice for all answers: what belongs to whom is told by order alone. So only one answer is on the wire at a time,
-//! at most one flush of it is under way, and after `Clear` nothing counts before `Cleared`.
+//! At most one flush of an answer is under way, and after `Clear` nothing counts before `Cleared`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use super::{complaint, control, place, string, trouble};
+use super::line::{Line, Progress};
+use super::{complaint, control, place, string};
 use crate::cascade::Site;
 use crate::cascade::mouth::{Context, Mouth, MouthDeed, Said};
 use crate::frame::object;
-use crate::pcm::Pieces;
-use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE};
+use crate::{Config, Leg, Place, Received, SAMPLE_RATE};
 
-/// Longest text of one message, in characters.
-const LONGEST: usize = 2_000;
 /// Twenty flushes are allowed in a minute; when most are used up, an answer is spoken in one piece.
 const MINUTE: Duration = Duration::from_secs(60);
 const FLUSHES: usize = 20;
 const SPARE: usize = 8;
-/// A flush brings sound, or its end, within this time.
-const ANSWER: Duration = Duration::from_secs(10);
 
 /// Where Aura speaks. `speaker`: on Workers AI, where the model does not name the voice.
 pub(crate) fn speak_place(model: &str, speaker: Option<&str>, config: &Config) -> Place {
@@ -41,69 +34,44 @@ pub(crate) fn speak_place(model: &str, speaker: Option<&str>, config: &Config) -
 /// The mouth.
 #[derive(Debug, Default)]
 pub(crate) struct Aura {
-    /// The answers that are to be spoken, the present one first.
-    answers: VecDeque<Answer>,
-    /// `Clear`s without their `Cleared`: what comes is of no interest.
-    clearing: u32,
-    /// When `Flushed`, `Cleared` or sound must have come.
-    until: Option<Instant>,
+    line: Line<Flushing>,
     /// Of the last minute.
     flushes: VecDeque<Instant>,
-    /// The sound, whose frames may end in the middle of a sample.
-    pieces: Pieces,
-    deeds: VecDeque<MouthDeed>,
 }
 
-#[derive(Debug)]
-struct Answer {
-    context: Context,
-    /// Text that was not sent yet.
-    waiting: String,
+#[derive(Debug, Default)]
+struct Flushing {
     /// Text was sent that no flush has followed.
     is_unflushed: bool,
     is_flushing: bool,
-    is_finished: bool,
-    /// Something of it was flushed.
+    /// Something was flushed.
     has_begun: bool,
 }
 
+impl Progress for Flushing {
+    const STOP: &'static str = "Clear";
+
+    fn is_on_wire(&self) -> bool {
+        self.is_unflushed || self.is_flushing
+    }
+
+    fn is_spoken(&self) -> bool {
+        self.is_on_wire()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.is_flushing
+    }
+}
+
 impl Aura {
-    fn transmit(&mut self, message: Message) {
-        self.deeds.push_back(MouthDeed::Transmit(message));
-    }
-
-    fn said(&mut self, said: Said) {
-        self.deeds.push_back(MouthDeed::Said(said));
-    }
-
-    fn answer(&mut self, context: Context) -> &mut Answer {
-        let at = self.answers.iter().position(|answer| answer.context == context).unwrap_or_else(|| {
-            let waiting = String::new();
-            let answer = Answer {
-                context,
-                waiting,
-                is_unflushed: false,
-                is_flushing: false,
-                is_finished: false,
-                has_begun: false,
-            };
-            self.answers.push_back(answer);
-            self.answers.len() - 1
-        });
-        &mut self.answers[at]
-    }
-
     /// Sends what can be sent of the present answer, and goes on to the next when it is over.
     fn proceed(&mut self, now: Instant) {
-        while let Some(answer) = self.answers.front_mut() {
-            let text = std::mem::take(&mut answer.waiting);
-            answer.is_unflushed |= !text.trim().is_empty();
-            let (is_finished, is_unflushed, is_flushing) =
-                (answer.is_finished, answer.is_unflushed, answer.is_flushing);
-            let (context, has_begun) = (answer.context, answer.has_begun);
-            for piece in text_messages(&text) {
-                self.transmit(Message::Text(json!({ "type": "Speak", "text": piece }).to_string()));
-            }
+        while let Some(has_text) = self.line.send() {
+            let Some(answer) = self.line.present_mut() else { return };
+            answer.progress.is_unflushed |= has_text;
+            let is_finished = answer.is_finished;
+            let Flushing { is_unflushed, is_flushing, has_begun } = answer.progress;
             if is_flushing {
                 return;
             }
@@ -116,8 +84,7 @@ impl Aura {
             if !is_finished {
                 return;
             }
-            self.answers.pop_front();
-            self.said(Said::Done(context));
+            self.line.done();
         }
     }
 
@@ -130,125 +97,77 @@ impl Aura {
     }
 
     fn flush(&mut self, now: Instant) {
-        if let Some(answer) = self.answers.front_mut() {
-            (answer.is_unflushed, answer.is_flushing, answer.has_begun) = (false, true, true);
+        if let Some(answer) = self.line.present_mut() {
+            answer.progress = Flushing { is_unflushed: false, is_flushing: true, has_begun: true };
         }
         self.flushes.push_back(now);
-        self.until = Some(now + ANSWER);
-        self.transmit(control("Flush"));
+        self.line.expect(now);
+        self.line.transmit(control("Flush"));
     }
 
     fn flushed(&mut self, now: Instant) {
-        if self.clearing > 0 {
+        if self.line.is_stopping() {
             return;
         }
-        self.pieces = Pieces::default();
-        self.until = None;
-        if let Some(answer) = self.answers.front_mut() {
-            answer.is_flushing = false;
+        self.line.complete();
+        if let Some(answer) = self.line.present_mut() {
+            answer.progress.is_flushing = false;
         }
         self.proceed(now);
     }
-
-    fn sound(&mut self, bytes: &[u8], now: Instant) {
-        let is_flushing = |answer: &&Answer| answer.is_flushing || answer.is_unflushed;
-        let Some(context) = self.answers.front().filter(is_flushing).map(|answer| answer.context) else {
-            return tracing::debug!("sound of no answer ignored");
-        };
-        if self.clearing > 0 {
-            return;
-        }
-        self.until = self.until.map(|_| now + ANSWER);
-        let pcm = self.pieces.samples(bytes);
-        if !pcm.is_empty() {
-            self.said(Said::Audio { context, pcm });
-        }
-    }
-
-    fn fail(&mut self, complaint: crate::openai::refusal::Complaint) {
-        self.until = None;
-        self.said(Said::Failed { context: None, complaint });
-    }
-}
-
-/// The text in messages that are not too long, cut at spaces where there are any.
-pub(super) fn text_messages(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((end, _)) = rest.char_indices().nth(LONGEST) {
-        let (head, _) = rest.split_at(end);
-        let cut = head.rfind(char::is_whitespace).filter(|cut| *cut > 0).unwrap_or(end);
-        let (piece, tail) = rest.split_at(cut);
-        pieces.push(piece);
-        rest = tail;
-    }
-    pieces.push(rest);
-    pieces.retain(|piece| !piece.trim().is_empty());
-    pieces
 }
 
 impl Mouth for Aura {
     fn open(&mut self, _config: &Config, _now: Instant) {
         // Its greeting (`Metadata`) may wait for the first words.
-        self.said(Said::Ready);
+        self.line.said(Said::Ready);
     }
 
     fn speak(&mut self, context: Context, text: &str, now: Instant) {
-        self.answer(context).waiting.push_str(text);
+        self.line.speak(context, text);
         self.proceed(now);
     }
 
     fn finish(&mut self, context: Context, now: Instant) {
-        self.answer(context).is_finished = true;
+        self.line.finish(context);
         self.proceed(now);
     }
 
     fn cancel(&mut self, context: Context, now: Instant) {
-        let Some(at) = self.answers.iter().position(|answer| answer.context == context) else { return };
-        let is_on_wire = self.answers.remove(at).is_some_and(|answer| answer.is_unflushed || answer.is_flushing);
-        if is_on_wire {
-            self.clearing += 1;
-            self.pieces = Pieces::default();
-            self.until = Some(now + ANSWER);
-            self.transmit(control("Clear"));
-        }
+        self.line.cancel(context, now);
         self.proceed(now);
     }
 
     fn receive(&mut self, received: Received<'_>, now: Instant) {
         let text = match received {
-            Received::Binary(bytes) => return self.sound(bytes, now),
+            Received::Binary(bytes) => return self.line.sound(bytes, now),
             Received::Text(text) => text,
         };
         let Some(frame) = object(text) else { return };
         match string(&frame, "type") {
             "Flushed" => self.flushed(now),
-            "Cleared" => {
-                self.clearing = self.clearing.saturating_sub(1);
-                let is_flushing = self.answers.front().is_some_and(|answer| answer.is_flushing);
-                self.until = self.until.filter(|_| self.clearing > 0 || is_flushing);
-            }
-            "Error" => self.fail(complaint(&frame)),
+            "Cleared" => self.line.stopped(),
+            "Error" => self.line.fail(complaint(&frame)),
             "Warning" => tracing::debug!(code = string(&frame, "code"), "Aura warns"),
             _ => tracing::trace!("event of no interest"),
         }
     }
 
     fn poll(&mut self) -> Option<MouthDeed> {
-        self.deeds.pop_front()
+        self.line.poll()
     }
 
     fn deadline(&self) -> Option<(Instant, &'static str)> {
-        let waits = self.answers.front().is_some_and(|answer| answer.is_unflushed && !answer.is_flushing);
+        let waits =
+            self.line.present().is_some_and(|answer| answer.progress.is_unflushed && !answer.progress.is_flushing);
         let flush =
             self.flushes.front().filter(|_| waits).map(|first| (*first + MINUTE, "another flush to be allowed"));
-        self.until.map(|until| (until, "the voice to speak")).into_iter().chain(flush).min()
+        self.line.deadline().into_iter().chain(flush).min()
     }
 
     fn timeout(&mut self, now: Instant) {
-        if self.until.is_some_and(|until| until <= now) {
-            return self.fail(trouble("Deepgram's voice does not answer."));
+        if !self.line.is_late(now) {
+            self.proceed(now);
         }
-        self.proceed(now);
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, number, read, spoken, unparsable};
+use super::{
+    Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, late, number, read, spoken, unparsable,
+};
 
 const KNOWN: [&str; 7] = ["encoding", "sample_rate", "container", "speed", "speaker", "mip_opt_out", "tag"];
 /// Between two frames of sound.
@@ -50,9 +52,7 @@ impl Aura {
     }
 
     fn clear(&mut self) -> Vec<Act> {
-        let is_sound = |act: &Act| matches!(act, Act::Send(Message::Binary(_)));
-        // What is on its way already is not taken back.
-        let late: Vec<Act> = self.outgoing.drain(..).filter(is_sound).take(2).collect();
+        let late = late(&mut self.outgoing);
         self.text.clear();
         let cleared = Act::json(&json!({ "type": "Cleared", "sequence_id": self.flushes }));
         late.into_iter().chain([cleared]).collect()

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, bounded, number, read, spoken, unparsable,
+    Act, Actor, Message, Plan, REASON, REQUEST_ID, Request, Site, admit, bounded, late, number, read, spoken,
+    unparsable,
 };
 
 const KNOWN: [&str; 6] = ["encoding", "sample_rate", "speed", "expressivity", "mip_opt_out", "tag"];
@@ -88,9 +89,7 @@ impl FluxVoice {
             let warning = json!({ "type": "Warning", "code": "NO_ACTIVE_SPEECH", "description": "nothing is said" });
             return vec![Act::json(&warning)];
         }
-        let is_sound = |act: &Act| matches!(act, Act::Send(Message::Binary(_)));
-        // What is on its way already is not taken back.
-        let late: Vec<Act> = self.outgoing.drain(..).filter(is_sound).take(2).collect();
+        let late = late(&mut self.outgoing);
         let text = std::mem::take(&mut self.text);
         let metadata = Self::metadata(&Self::speech(self.written), &text, false);
         self.written += 1;
