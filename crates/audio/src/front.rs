@@ -25,6 +25,10 @@ const AFTERGLOW: u32 = 50;
 const MOSTLY_ECHO: f32 = 5.0;
 /// What is left of an echo is at least this far below it, in dB.
 const LEFTOVER: f32 = 14.0;
+/// A microphone below this is still, in dBFS: no voice and no echo worth the name is in it.
+const STILL: f32 = -60.0;
+/// So long it has to be still, in frames (500 ms).
+const STILLNESS: u32 = 50;
 /// How fast what was played dies away in the room, in dB per frame.
 const SINKING: f32 = 0.3;
 /// The echo's loss until it is known, in dB.
@@ -136,6 +140,8 @@ pub struct Front {
     is_guarded: bool,
     /// Frames until the last echo has died away.
     afterglow: u32,
+    /// Frames for which the microphone has been still.
+    still: u32,
     /// Loudness of what was played lately, in dBFS.
     played: f32,
     is_cancelling: bool,
@@ -168,6 +174,7 @@ impl Front {
             guard: guard(&processing, known.unwrap_or(Echo::Unknown)),
             is_guarded: false,
             afterglow: 0,
+            still: 0,
             played: SILENCE,
             is_cancelling: false,
             is_resting: false,
@@ -213,7 +220,7 @@ impl Front {
         if let Some(canceller) = self.canceller.as_mut().filter(|_| !is_idle) {
             canceller.render(far);
         }
-        self.sentry.render(far);
+        self.sentry.render(far, self.is_sentry_idle());
     }
 
     /// Takes 10 ms of the microphone, and of the speaker in step with it; `is_playing` while an answer comes out of it. What goes on
@@ -267,13 +274,14 @@ impl Front {
         self.played = loudness.max(self.played - SINKING);
         let is_audible = loudness > AUDIBLE;
         self.afterglow = if is_audible { AFTERGLOW } else { self.afterglow.saturating_sub(1) };
+        self.still = if decibels(power(near)) < STILL { self.still.saturating_add(1) } else { 0 };
         self.is_resting = self.rest.skips_near();
         if self.is_resting {
             self.is_cancelling = false;
             return self.clean.copy_from_slice(near);
         }
         let before = self.presence.echo();
-        self.presence.frame(near, far);
+        self.presence.frame(near, far, self.is_sentry_idle());
         if discriminant(&self.presence.echo()) != discriminant(&before) {
             tracing::debug!(echo = ?self.presence.echo(), "echo path");
         }
@@ -314,11 +322,19 @@ impl Front {
         self.is_always_wanted() || self.has_echo()
     }
 
-    /// Surely headphones: half of what the front end costs is saved. When they are taken off, the sentry is awake, and
+    /// Surely headphones: half of what the front end costs is saved. When they are taken off, the sentry awakes, and
     /// the guard keeps what the microphone hears of an answer from the provider while the canceller learns.
     fn is_canceller_idle(&self) -> bool {
-        !self.is_always_wanted()
-            && self.processing.echo == EchoControl::Automatic
+        !self.is_always_wanted() && self.is_surely_absent()
+    }
+
+    /// Surely headphones, and they are still worn: an echo would be heard.
+    fn is_sentry_idle(&self) -> bool {
+        self.is_surely_absent() && self.still >= STILLNESS
+    }
+
+    fn is_surely_absent(&self) -> bool {
+        self.processing.echo == EchoControl::Automatic
             && self.presence.echo() == Echo::Absent
             && self.presence.is_certain()
     }

@@ -157,9 +157,9 @@ impl Presence {
         }
     }
 
-    /// Takes 10 ms of both ends at the core rate.
-    pub(crate) fn frame(&mut self, near: &[f32; FRAME], far: Far<'_>) {
-        self.is_audible |= decibels(power(far.samples)) > AUDIBLE;
+    /// Takes 10 ms of both ends at the core rate; `is_still`: there cannot be an echo in it.
+    pub(crate) fn frame(&mut self, near: &[f32; FRAME], far: Far<'_>, is_still: bool) {
+        self.is_audible |= !is_still && decibels(power(far.samples)) > AUDIBLE;
         self.held = far.held;
         self.far.push(far.samples);
         self.fresh += self.near.push(near);
@@ -179,7 +179,7 @@ impl Presence {
         for (((cross, sharp), far_power), (near, far)) in averages.zip(near.iter().zip(&far)) {
             let product = near * far.conj();
             *cross = *cross * (1.0 - SHARE) + product * SHARE;
-            *sharp = *sharp * (1.0 - SHARE) + product / product.norm().max(1e-12) * SHARE;
+            *sharp = *sharp * (1.0 - SHARE) + product / product.norm_sqr().sqrt().max(1e-12) * SHARE;
             *far_power = *far_power * (1.0 - SHARE) + far.norm_sqr() * SHARE;
         }
         self.energy += (energy(self.far.newest(BLOCK + REACH)) - self.energy) * SHARE;
@@ -305,7 +305,7 @@ mod tests {
             let at = frame * FRAME;
             let near_frame = std::array::from_fn(|n| near(at + n));
             let far_frame = std::array::from_fn(|n| far[at + n]);
-            presence.frame(&near_frame, Far { samples: &far_frame, held: Duration::ZERO });
+            presence.frame(&near_frame, Far { samples: &far_frame, held: Duration::ZERO }, false);
         }
         presence.echo()
     }
@@ -334,7 +334,7 @@ mod tests {
         let far: Vec<f32> = std::iter::repeat_n(0.0, 40 * 48).chain(heard.iter().copied()).collect();
         let mut presence = Presence::new(None);
         for (near, far) in heard.as_chunks().0.iter().zip(far.as_chunks().0) {
-            presence.frame(near, Far { samples: far, held: Duration::from_millis(45) });
+            presence.frame(near, Far { samples: far, held: Duration::from_millis(45) }, false);
         }
         let Echo::Present(path) = presence.echo() else { panic!("not found") };
         assert!((3..=7).contains(&path.delay.as_millis()), "{:?}", path.delay);

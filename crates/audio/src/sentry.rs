@@ -11,6 +11,7 @@ use sonora_aec3::config::EchoCanceller3Config;
 
 use crate::front::FRAME;
 use crate::level::{decibels, power};
+use crate::rest::LeftOut;
 use crate::stir::Stir;
 use crate::voice::Narrow;
 
@@ -37,6 +38,7 @@ pub(crate) struct Sentry {
     removed: f32,
     stir: Stir,
     is_stirred: bool,
+    left_out: LeftOut,
 }
 
 struct Side {
@@ -83,11 +85,15 @@ impl Sentry {
             removed: 0.0,
             stir: Stir::new(),
             is_stirred: false,
+            left_out: LeftOut::default(),
         }
     }
 
-    /// Takes 10 ms of what was played, as soon as that is known.
-    pub(crate) fn render(&mut self, far: &[f32; FRAME]) {
+    /// Takes 10 ms of what was played, as soon as that is known; `is_idle`: there is no echo of it.
+    pub(crate) fn render(&mut self, far: &[f32; FRAME], is_idle: bool) {
+        if self.left_out.far(is_idle) {
+            return;
+        }
         self.far.narrow.push(far, &mut self.far.samples);
         while self.far.step() {
             self.processor.buffer_render(&self.far.block);
@@ -97,7 +103,18 @@ impl Sentry {
     /// Takes 10 ms of the microphone; `is_voice`: somebody was heard before it.
     pub(crate) fn capture(&mut self, near: &[f32; FRAME], is_voice: bool) {
         self.heard.clear();
-        self.near.narrow.push(near, &mut self.near.samples);
+        if self.left_out.near() {
+            self.near.narrow.push(near, &mut self.heard);
+            self.removed -= self.removed / AVERAGED;
+            self.stir.push(self.heard.iter().copied(), self.heard.iter().map(|_| 0.0));
+        } else {
+            self.near.narrow.push(near, &mut self.near.samples);
+            self.cancel();
+        }
+        self.is_stirred = self.stir.frame(is_voice);
+    }
+
+    fn cancel(&mut self) {
         let mut whole = [0.0; BLOCK_SIZE];
         while self.near.step() {
             whole.copy_from_slice(self.near.block.view(0, 0));
@@ -110,7 +127,6 @@ impl Sentry {
             self.stir.push(rest, echo);
             self.heard.extend(self.near.block.view(0, 0).iter().map(|sample| sample / SCALE));
         }
-        self.is_stirred = self.stir.frame(is_voice);
     }
 
     /// What is left of the last frame, at the detector's rate.
@@ -126,5 +142,50 @@ impl Sentry {
     /// How much of the microphone was an echo lately, in dB: what a linear filter could remove. A voice cannot be.
     pub(crate) fn removed_db(&self) -> f32 {
         self.removed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// White noise of -20 dBFS; another one for each seed.
+    fn noise(seed: usize) -> [f32; FRAME] {
+        std::array::from_fn(|n| {
+            let mut word = (n + FRAME * seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            ((word >> 40) as f32 / 8_388_608.0 - 1.0) * 0.17
+        })
+    }
+
+    #[test]
+    fn what_begins_is_noticed_at_once_while_there_is_no_echo_to_look_for() {
+        let mut sentry = Sentry::new();
+        for frame in 0..200 {
+            sentry.render(&noise(frame), true);
+            sentry.capture(&[0.0; FRAME], false);
+            assert!(!sentry.is_stirred());
+        }
+        let noticed = (200..210).position(|frame| {
+            sentry.render(&noise(frame), true);
+            sentry.capture(&noise(1_000 + frame), false);
+            sentry.is_stirred()
+        });
+        assert!(noticed.is_some_and(|frames| frames < 5), "{noticed:?}");
+    }
+
+    #[test]
+    fn an_echo_is_learnt_after_a_rest() {
+        /// Frames that the far end is known ahead.
+        const AHEAD: usize = 4;
+        let mut sentry = Sentry::new();
+        (0..AHEAD).for_each(|frame| sentry.render(&noise(frame), false));
+        for frame in 0..600 {
+            let is_idle = frame < 200;
+            sentry.render(&noise(frame + AHEAD), is_idle);
+            let near = if is_idle { [0.0; FRAME] } else { noise(frame - 2).map(|sample| 0.3 * sample) };
+            sentry.capture(&near, false);
+        }
+        assert!(sentry.removed_db() > 10.0, "{}", sentry.removed_db());
     }
 }
