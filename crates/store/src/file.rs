@@ -51,11 +51,17 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
         // A file system without locks.
         Err(TryLockError::Error(_)) => true,
     };
-    let (connection, damaged) = if is_alone { open_alone(path)? } else { (connect(path)?, None) };
-    // Whoever comes in between finds nothing to recover yet.
-    if let Err(error) = lock.unlock().and_then(|()| lock.lock_shared()) {
-        tracing::debug!(%error, "no locks here");
-    }
+    let share = || lock.lock_shared().inspect_err(|error| tracing::debug!(%error, "no locks here"));
+    let (connection, damaged) = if is_alone {
+        let opened = open_alone(path)?;
+        // Whoever comes in between finds nothing to recover yet.
+        let _ = lock.unlock().and_then(|()| share());
+        opened
+    } else {
+        // The first one may be making the tables.
+        let _ = share();
+        (connect(path)?, None)
+    };
     Ok(File { connection, damaged, path: path.to_owned(), _lock: lock })
 }
 

@@ -90,6 +90,26 @@ async fn a_second_process_does_not_stop_the_streams_of_the_first() {
     assert_eq!(last.message(message).await.unwrap().state, State::Stopped);
 }
 
+#[test]
+fn several_first_starts_at_once_all_get_the_file() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.sqlite");
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..6)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        Store::open(&path).map(drop)
+                    })
+                })
+                .collect();
+            starts.into_iter().for_each(|start| start.join().unwrap().unwrap());
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_file_of_rubbish_is_set_aside_and_told() {
     let folder = tempfile::tempdir().unwrap();
