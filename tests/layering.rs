@@ -129,6 +129,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Names from outside that only these files and folders may use.
 const OWNERS: &[(&str, &[&str])] = &[
     ("cpal::", &["crates/audio/src"]),
+    ("alsa::", &["crates/audio/src/device.rs"]),
     ("rubato::", &["crates/audio/src", "crates/protocol/src/pcm/rate.rs"]),
     ("wsola::", &["crates/audio/src/stretch.rs"]),
     ("reqwest::", &["crates/engine/src/net.rs", "crates/engine/src/net"]),

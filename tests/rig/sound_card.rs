@@ -12,7 +12,7 @@ use crate::{LIMIT, Sound, Stage, until, until_blocking};
 
 /// The program sees the microphone `vmic` and the speaker `vspk`, at 48 kHz, both the default.
 const DEVICES: &str = "\
-load-module module-native-protocol-unix auth-anonymous=1
+load-module module-native-protocol-unix
 load-module module-null-sink sink_name=vspk rate=48000 channels=2 format=s16le norewinds=1 sink_properties=device.description=TestSpeaker
 load-module module-null-sink sink_name=vmic_sink rate=48000 channels=1 format=s16le norewinds=1 sink_properties=device.description=TestFeed
 load-module module-remap-source source_name=vmic master=vmic_sink.monitor channels=1 source_properties=device.description=TestMicrophone

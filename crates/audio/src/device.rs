@@ -127,6 +127,7 @@ pub(crate) fn is_pulse(id: &DeviceId) -> bool {
 
 /// The device of an id, over a connection of its own, so that one stream's trouble does not touch the other.
 pub(crate) fn find(direction: Direction, id: &DeviceId) -> Result<cpal::Device, Error> {
+    hush();
     let id: cpal::DeviceId = id.0.parse().map_err(|_| Error::NoDevice(direction))?;
     let host = cpal::host_from_id(id.host()).map_err(|_| Error::NoHost)?;
     let goes_this_way = |device: &cpal::Device| match direction {
@@ -139,7 +140,20 @@ pub(crate) fn find(direction: Direction, id: &DeviceId) -> Result<cpal::Device, 
         .ok_or(Error::NoDevice(direction))
 }
 
+/// ALSA writes each device that it tries in vain to the terminal, ten lines for one that is there. On this thread it no
+/// longer does; what it wrote until the next call is dropped there.
+#[cfg(target_os = "linux")]
+fn hush() {
+    if let Err(error) = alsa::Output::local_error_handler() {
+        tracing::debug!(%error, "ALSA stays loud");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hush() {}
+
 fn list(host: &cpal::Host) -> Result<Vec<Device>, Error> {
+    hush();
     let default = |direction| match direction {
         Direction::Input => host.default_input_device(),
         Direction::Output => host.default_output_device(),

@@ -26,6 +26,7 @@ pub use client::*;
 /// Attempts to determine the socket path from the runtime environment, checking
 /// the following locations in order:
 ///   - $PULSE_SERVER
+///   - $PULSE_RUNTIME_PATH/native
 ///   - $PULSE_RUNTIME_PATH/pulse/native
 ///   - $XDG_RUNTIME_DIR/pulse/native
 ///
@@ -37,6 +38,12 @@ pub fn socket_path_from_env() -> Option<PathBuf> {
         .filter(|s| s.starts_with("unix:"))
         .map(|s| PathBuf::from(&s[5..]))
         .into_iter()
+        // Sidetone: this is where the server itself puts it.
+        .chain(
+            std::env::var("PULSE_RUNTIME_PATH")
+                .ok()
+                .map(|s| PathBuf::from(s).join("native")),
+        )
         .chain(
             std::env::var("PULSE_RUNTIME_PATH")
                 .ok()
@@ -49,7 +56,8 @@ pub fn socket_path_from_env() -> Option<PathBuf> {
         );
 
     for path in paths {
-        let stat = std::fs::metadata(&path).ok()?;
+        // Sidetone: upstream gives up at the first place where there is none.
+        let Ok(stat) = std::fs::metadata(&path) else { continue };
         if !stat.permissions().readonly() {
             return Some(path);
         }
@@ -62,6 +70,7 @@ pub fn socket_path_from_env() -> Option<PathBuf> {
 /// the following locations in order:
 ///
 ///   - $PULSE_COOKIE
+///   - $XDG_CONFIG_HOME/pulse/cookie
 ///   - $HOME/.config/pulse/cookie
 ///   - $HOME/.pulse-cookie
 pub fn cookie_path_from_env() -> Option<PathBuf> {
@@ -72,6 +81,12 @@ pub fn cookie_path_from_env() -> Option<PathBuf> {
         .ok()
         .map(PathBuf::from)
         .into_iter()
+        // Sidetone: where the server keeps it when this is set.
+        .chain(
+            std::env::var("XDG_CONFIG_HOME")
+                .ok()
+                .map(|s| PathBuf::from(s).join("pulse/cookie")),
+        )
         .chain(std::iter::once(home.join(".config/pulse/cookie")))
         .chain(std::iter::once(home.join(".pulse-cookie")));
 
