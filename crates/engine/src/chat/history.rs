@@ -218,11 +218,7 @@ async fn write(store: &Store, ids: &[i64], format: ExportFormat, path: &Path) ->
         [] => Selection::All,
         ids => Selection::These(ids.iter().copied().map(ConversationId).collect()),
     };
-    let written = if format == ExportFormat::UsageCsv && ids.is_empty() {
-        store.export_usage(0, sink).await
-    } else {
-        store.export(selection, store_format(format), sink).await
-    };
+    let written = store.export(selection, store_format(format), sink).await;
     let finished = written.and_then(|mut sink| Ok(sink.flush()?));
     if finished.is_err() {
         let _ = std::fs::remove_file(path);
