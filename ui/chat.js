@@ -150,7 +150,7 @@ function card(tone, what, todo, detail, button, act) {
 function drawMeta(slot, message, app) {
   const { receipt, target, fell_back_from: from } = message;
   if (message.is_voice) return fill(slot, spokenMark(message));
-  const isNothing = message.state === 'failed' && receipt?.output_tokens === 0;
+  const isNothing = message.state !== 'done' && receipt?.output_tokens === 0;
   if (!target || isNothing || (!receipt && !from)) return fill(slot);
   const way = receipt && WAYS[receipt.way];
   const who = [providerName(app.snapshot, target.provider), way].filter(Boolean).join(' ');

@@ -4,7 +4,7 @@
 import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say, ticker } from './dom.js';
-import { providerName } from './failures.js';
+import { happened, providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
 import { WISH, beginsWish, shapePicker, wishOf } from './pictures.js';
 import { toast } from './problems.js';
@@ -17,13 +17,16 @@ const MAX_HEIGHT = 152;
 /** Time without a key press after which the draft is kept, ms. */
 const QUIET_MS = 600;
 
-/** What a limit holds up, and for how long; empty: nothing. @param {Snapshot} snapshot @param {number} now */
+/** What holds a request up, and for how long; empty: nothing. @param {Snapshot} snapshot @param {number} now */
 export function waitWords(snapshot, now) {
   const { chat: { waiting }, call: { limited_until: until } } = snapshot;
   const left = (/** @type {number} */ end) => Math.ceil((end - now) / 1000);
   if (waiting) {
-    const who = waiting.provider ? `${providerName(snapshot, waiting.provider)} limits requests.` : 'Your own limit of requests is reached.';
-    return left(waiting.until_ms) > 0 ? `${who} Asking in ${left(waiting.until_ms)} s.` : 'Asking now…';
+    const { provider, until_ms, retry } = waiting;
+    if (left(until_ms) <= 0) return 'Asking now…';
+    const name = providerName(snapshot, provider);
+    if (retry) return `${happened(retry.why, name)} Trying again in ${left(until_ms)} s (${retry.attempt} of ${retry.attempts}).`;
+    return `${provider ? `${name} limits requests.` : 'Your own limit of requests is reached.'} Asking in ${left(until_ms)} s.`;
   }
   return until !== null && left(until) > 0 ? `A limit of requests holds the call up for ${left(until)} s.` : '';
 }

@@ -31,7 +31,7 @@ const TABLE = {
   too_long: (_, model) => [`This conversation is longer than ${model} takes.`, 'Choose a model with more room, or begin a new chat.', 'Choose a model', otherModel],
   invalid: (name) => [`${name} could not read this request.`, 'Another model may take it.', 'Choose a model', otherModel],
   refused: (name) => [`${name} will not answer this.`, 'Edit your message, or choose another model.', 'Choose a model', otherModel],
-  unavailable: (name) => [`${name} has a problem.`, 'All tries are used up. Your message is kept.', 'Ask again', again],
+  unavailable: (name) => [`${name} had a problem.`, 'All tries are used up. Your message is kept.', 'Ask again', again],
   timed_out: (name) => [`${name} did not answer in time.`, 'Your message is kept.', 'Ask again', again],
   unreachable: (name) => [`${name} cannot be reached.`, 'Check the network, then ask again. Your message is kept.', 'Ask again', again],
   broken: (name, _, hasText) => (hasText
@@ -44,6 +44,9 @@ const TABLE = {
 
 /** Whose words of the provider add nothing. @type {Set<ChatFailure['kind']>} */
 const WHOLE = new Set(['cancelled', 'budget', 'timed_out']);
+
+/** What happened, of a try that is not the last. @param {ChatFailure['kind']} kind @param {string} name of the provider */
+export const happened = (kind, name) => TABLE[kind](name, 'this model', false)[0];
 
 /** @param {ChatMessage} message @param {Snapshot} snapshot @returns {Wording | null} */
 export function wordsFor(message, snapshot) {

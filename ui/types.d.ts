@@ -687,7 +687,7 @@ branch: Array<number>,
  */
 is_answering: boolean, 
 /**
- * A limit keeps the request back.
+ * A limit keeps the request back, or the failure of its last try.
  */
 waiting: Waiting | null, 
 /**
@@ -723,13 +723,31 @@ model: string, };
 
 export type Waiting = { 
 /**
- * Whose.
+ * Whose limit, or who failed; empty: the limit is the user's own.
  */
 provider: string, 
 /**
  * It goes out at this time, unix ms.
  */
-until_ms: number, };
+until_ms: number, 
+/**
+ * The try that comes then; null: the first one.
+ */
+retry: Retry | null, };
+
+export type Retry = { 
+/**
+ * Which one, from 2.
+ */
+attempt: number, 
+/**
+ * As many are made.
+ */
+attempts: number, 
+/**
+ * What became of the last one.
+ */
+why: FailureKind, };
 
 export type Budget = { 
 /**

@@ -194,6 +194,13 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
 });
 
+test('another try is told with what became of the last one and which try it is', () => {
+  const words = (why) => waitWords({ providers: [{ id: 'groq', name: 'Groq' }], chat: { waiting: { provider: 'groq', until_ms: 2_500, retry: { attempt: 2, attempts: 6, why } } }, call: { limited_until: null } }, 1_000);
+  assert.equal(words('unavailable'), 'Groq had a problem. Trying again in 2 s (2 of 6).');
+  assert.equal(words('rate_limited'), 'Groq is limiting requests. Trying again in 2 s (2 of 6).');
+  assert.equal(words('timed_out'), 'Groq did not answer in time. Trying again in 2 s (2 of 6).');
+});
+
 test('a limit that holds something up is told with the time that is left', () => {
   const snapshot = (waiting, limited_until = null) => ({ providers: [{ id: 'groq', name: 'Groq' }], chat: { waiting }, call: { limited_until } });
   assert.equal(waitWords(snapshot({ provider: 'groq', until_ms: 7_100 }), 1_000), 'Groq limits requests. Asking in 7 s.');

@@ -20,7 +20,7 @@ pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk,
 pub use chat::{
     Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
     FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
-    Receipt, Shape, Target, Transfer, Waiting, Way,
+    Receipt, Retry, Shape, Target, Transfer, Waiting, Way,
 };
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};

@@ -8,6 +8,7 @@ mod history;
 mod open;
 mod picture;
 mod question;
+mod receipt;
 #[cfg(test)]
 mod tests;
 mod voice;

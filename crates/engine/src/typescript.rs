@@ -68,6 +68,7 @@ fn declarations() -> String {
         api::Chat,
         api::Target,
         api::Waiting,
+        api::Retry,
         api::Budget,
         api::Preset,
         api::ChatMessage,

@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use engine::api::Snapshot;
-use engine::gateway::{Ask, Order, Piece, Policy, Receipt, Target, Way};
-use engine::wire::{Delta, Failure as Refusal, FailureKind};
+use engine::gateway::{Ask, CacheState, Order, Piece, Policy, Receipt, Retry, Target, Way};
+use engine::wire::{Delta, Failure as Refusal, FailureKind, Finish};
 use engine::{PRACTICE, Paths};
 use serde_json::{Value, json};
 
@@ -83,28 +83,29 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
     let store = engine.text().shelf().store().await.ok().cloned();
     let mut pieces = engine.text().ask(ask);
     let mut answer = Answer::default();
-    let outcome = loop {
+    let (failure, receipt) = loop {
         match pieces.recv().await {
-            Some(Piece::Receipt(receipt)) => break Ok(receipt),
-            Some(Piece::Failed(failure, _)) => break Err(failure),
+            Some(Piece::Receipt(receipt)) => break (None, Some(receipt)),
+            Some(Piece::Failed(failure, receipt)) => break (Some(failure), Some(receipt)),
             Some(one) => answer.take(one, arguments.json)?,
-            None => break Err(Refusal::new(FailureKind::Broken, "the answer broke off")),
+            None => break (Some(Refusal::new(FailureKind::Broken, "the answer broke off")), None),
         }
     };
     engine.stop(super::FAREWELL).await;
     if let Some(store) = store {
         store.close().await;
     }
-    match outcome {
-        Ok(receipt) if arguments.json => super::print::json(&answer.object(&receipt)),
-        Ok(_) => line(""),
-        Err(failure) => {
-            if !arguments.json && !answer.text.is_empty() {
-                line("")?;
-            }
-            Err(failed(&failure))
+    if arguments.json {
+        super::print::json(&answer.object(receipt.as_ref(), failure.as_ref()))?;
+    } else {
+        if failure.is_none() || !answer.text.is_empty() {
+            line("")?;
+        }
+        if let Some(words) = receipt.as_ref().and_then(summary) {
+            note(&words);
         }
     }
+    failure.map_or(Ok(()), |failure| Err(failed(&failure)))
 }
 
 fn read() -> Result<String, Failure> {
@@ -187,10 +188,10 @@ impl Answer {
             }
             Piece::Delta(Delta::Reasoning(text)) => self.reasoning.push_str(&text),
             Piece::Delta(Delta::Citation { url, title }) => self.citations.push(json!({ "url": url, "title": title })),
-            Piece::Waiting { until_ms, .. } => {
+            Piece::Waiting { provider, until_ms, retry } => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
                 let left = u128::from(until_ms).saturating_sub(now).div_ceil(1000);
-                note(&format!("A limit is reached; asking in {left} s."));
+                note(&wait(provider.as_ref(), retry, left));
             }
             Piece::FellBack { from, to, why } => {
                 note(&format!("{} {}: {why}. Asking {} {} instead.", from.provider, from.model, to.provider, to.model));
@@ -200,17 +201,65 @@ impl Answer {
         Ok(())
     }
 
-    fn object(&self, receipt: &Receipt) -> Value {
+    fn object(&self, receipt: Option<&Receipt>, failure: Option<&Refusal>) -> Value {
+        let model = |receipt: &Receipt| receipt.answered_by.clone().unwrap_or_else(|| receipt.target.model.clone());
         json!({
             "text": self.text,
             "reasoning": self.reasoning,
             "citations": self.citations,
-            "provider": receipt.target.provider,
-            "model": receipt.answered_by.as_deref().unwrap_or(&receipt.target.model),
-            "cost_nano": receipt.cost,
+            "provider": receipt.map(|receipt| &receipt.target.provider),
+            "model": receipt.map(model),
+            "cost_nano": receipt.map(|receipt| receipt.cost),
             "receipt": receipt,
+            "failure": failure,
         })
     }
+}
+
+/// What holds the request up, and for how long.
+fn wait(provider: Option<&ProviderId>, retry: Option<Retry>, left: u128) -> String {
+    let Some(Retry { attempt, attempts, why }) = retry else {
+        return format!("A limit is reached; asking in {left} s.");
+    };
+    let name = provider.map_or_else(|| "The provider".to_owned(), name);
+    let happened = match why {
+        FailureKind::RateLimited => "is limiting requests",
+        FailureKind::TimedOut => "did not answer in time",
+        FailureKind::Unreachable => "cannot be reached",
+        FailureKind::Gateway => "was not asked: the gateway refused the request",
+        FailureKind::Credential
+        | FailureKind::Quota
+        | FailureKind::Model
+        | FailureKind::TooLong
+        | FailureKind::Invalid
+        | FailureKind::Refused
+        | FailureKind::Unavailable
+        | FailureKind::Broken
+        | FailureKind::Budget
+        | FailureKind::Cancelled => "had a problem",
+    };
+    format!("{name} {happened}. Trying again in {left} s ({attempt} of {attempts}).")
+}
+
+fn name(id: &ProviderId) -> String {
+    provider(id).map_or_else(|| id.to_string(), |provider| provider.name.to_owned())
+}
+
+/// What is worth knowing of an answer in one line: whether it is an old one, what it cost, whether the budget cut it short.
+fn summary(receipt: &Receipt) -> Option<String> {
+    let cost = match receipt.cache {
+        CacheState::Hit => Some("From the cache, for nothing.".to_owned()),
+        CacheState::Coalesced => Some("Answered together with an equal request, for nothing.".to_owned()),
+        CacheState::Off | CacheState::Miss | CacheState::Remote => {
+            let about = if receipt.is_estimate { "about " } else { "" };
+            receipt.cost.filter(|cost| cost.0 > 0).map(|cost| format!("It cost {about}{cost}."))
+        }
+    };
+    let remote = (receipt.cache == CacheState::Remote).then(|| "From the gateway's cache.".to_owned());
+    let is_cut = receipt.is_capped && receipt.finish == Some(Finish::Length);
+    let cut = is_cut.then(|| "Your budget cut it short.".to_owned());
+    let words: Vec<_> = remote.into_iter().chain(cost).chain(cut).collect();
+    Some(words.join(" ")).filter(|words| !words.is_empty())
 }
 
 /// A failure of a request in the words and exit codes of the command line.
@@ -246,5 +295,15 @@ mod tests {
         assert_eq!(code(FailureKind::Quota), PROVIDER);
         assert_eq!(code(FailureKind::Invalid), USAGE);
         assert_eq!(code(FailureKind::Budget), OTHER);
+    }
+
+    #[test]
+    fn another_try_says_what_became_of_the_last_one() {
+        let retry = |why| Some(Retry { attempt: 2, attempts: 6, why });
+        let openai = "openai".into();
+        let words = |why| wait(Some(&openai), retry(why), 2);
+        assert_eq!(words(FailureKind::Unavailable), "OpenAI had a problem. Trying again in 2 s (2 of 6).");
+        assert_eq!(words(FailureKind::RateLimited), "OpenAI is limiting requests. Trying again in 2 s (2 of 6).");
+        assert_eq!(wait(Some(&openai), None, 2), "A limit is reached; asking in 2 s.");
     }
 }

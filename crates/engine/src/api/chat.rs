@@ -18,7 +18,7 @@ pub struct Chat {
     pub branch: Vec<i64>,
     /// An answer is being made.
     pub is_answering: bool,
-    /// A limit keeps the request back.
+    /// A limit keeps the request back, or the failure of its last try.
     pub waiting: Option<Waiting>,
     /// Who is asked next.
     pub target: Target,
@@ -42,14 +42,28 @@ pub struct Target {
     pub model: String,
 }
 
-/// A limit keeps a request back.
+/// A limit keeps a request back, or the failure of its last try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Waiting {
-    /// Whose.
+    /// Whose limit, or who failed; empty: the limit is the user's own.
     pub provider: String,
     /// It goes out at this time, unix ms.
     pub until_ms: i64,
+    /// The try that comes then; null: the first one.
+    pub retry: Option<Retry>,
+}
+
+/// Another try at the same provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Retry {
+    /// Which one, from 2.
+    pub attempt: u32,
+    /// As many are made.
+    pub attempts: u32,
+    /// What became of the last one.
+    pub why: FailureKind,
 }
 
 /// Money, nano-dollars (a billion is one US dollar).

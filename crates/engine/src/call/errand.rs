@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use gateway::Piece;
+use gateway::{Piece, Retry};
 use protocol::chat::{Delta, Failure, FailureKind, ToolCall};
 use protocol::{Cause, Errand, Fault, Post, Question};
 use tokio::sync::mpsc;
@@ -103,8 +103,8 @@ impl Errands {
                     Piece::Delta(Delta::Call(call)) => News::Call(call),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
-                    Piece::Waiting { until_ms, .. } => News::Waiting { until_ms },
-                    Piece::Delta(_) | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                    Piece::Waiting { until_ms, retry, .. } if is_limit(retry) => News::Waiting { until_ms },
+                    Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;
@@ -204,6 +204,11 @@ async fn fetch(
             Err(_) => return Err(broken("the answer stopped half way")),
         }
     }
+}
+
+/// Whether a limit holds the request up, and not the failure of its last try.
+fn is_limit(retry: Option<Retry>) -> bool {
+    retry.is_none_or(|retry| retry.why == FailureKind::RateLimited)
 }
 
 /// A failure of text, as a call sees it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod pictures;
+mod receipts;
 
 use std::time::Duration;
 
