@@ -1,7 +1,7 @@
 // @ts-check
 // Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
 /** @import {Attachment, Command, Shape, Snapshot} from './types' */
-import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
+import { MOST_FILES, enclosed, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say, ticker } from './dom.js';
 import { happened, providerName } from './failures.js';
@@ -53,6 +53,8 @@ export function composer(app) {
   let timer;
   /** What the engine was last told, so that its echo is told from a draft of another conversation. */
   let told = '';
+  /** The files that it was told of. */
+  let toldFiles = attached;
   /** Something was written or sent here: what is kept elsewhere comes too late. */
   let isTouched = false;
   let conversation = /** @type {number | null | undefined} */ (undefined);
@@ -101,10 +103,10 @@ export function composer(app) {
     const command = wish !== null ? { do: 'make_picture', prompt: wish, shape: shapes.shape() } : written ? { do: 'ask', text, attachments: files } : { do: 'say', text };
     clearTimeout(timer);
     isTouched = true;
-    if (!written && told) app.send({ do: 'save_draft', text: '' });
+    if (!written && told) app.send({ do: 'save_draft', text: '', files: enclosed(attached) });
     told = '';
     field.value = '';
-    if (written && wish === null) attached = [];
+    if (written && wish === null) attached = toldFiles = [];
     drawFiles();
     app.timeline.follow();
     if (await app.send(command)) return;
@@ -115,9 +117,10 @@ export function composer(app) {
 
   function keepDraft() {
     clearTimeout(timer);
-    if (field.value === told) return;
+    if (field.value === told && attached === toldFiles) return;
     told = field.value;
-    app.send({ do: 'save_draft', text: told });
+    toldFiles = attached;
+    app.send({ do: 'save_draft', text: told, files: enclosed(attached) });
   }
 
   /** @param {Iterable<File>} files */
@@ -134,6 +137,7 @@ export function composer(app) {
       drawFiles();
       if (attached.length >= MOST_FILES) break;
     }
+    keepDraft();
     field.focus();
   }
 
@@ -141,7 +145,7 @@ export function composer(app) {
     list.hidden = attached.length === 0;
     fill(list, ...attached.map((one) => {
       const url = pictureUrl(one);
-      const remove = () => { attached = attached.filter((other) => other !== one); drawFiles(); field.focus(); };
+      const remove = () => { attached = attached.filter((other) => other !== one); drawFiles(); keepDraft(); field.focus(); };
       return h('li', { class: 'file' }, url ? h('img', { src: url, alt: '' }) : icon('file'), h('span', {}, one.name),
         h('small', {}, size(url ? Math.round(one.data.length * 0.75) : one.data.length)),
         h('button', { type: 'button', class: 'tool', 'aria-label': `Remove ${one.name}`, title: 'Remove', onclick: remove }, icon('close')));
@@ -164,7 +168,7 @@ export function composer(app) {
     const takes = chosenModel(models, chat.target)?.takes_images ?? null;
     attach.title = takes === false ? 'Attach texts' : 'Attach texts and pictures';
     const { words, isNear } = budgetWords(chat.budget);
-    const guess = field.value.trim() && written ? about(chat.estimate_nano) : '';
+    const guess = (field.value.trim() || attached.length > 0) && written ? about(chat.estimate_nano) : '';
     say(cost, guess || (isNear ? words : ''));
     cost.classList.toggle('near', isNear);
     countDown();

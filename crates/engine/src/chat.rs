@@ -20,7 +20,7 @@ use protocol::chat::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::api::{self, Attachment, Change, Chat, Code, Command, Item, Problem};
+use crate::api::{self, Attachment, Change, Chat, Code, Command, Enclosed, Item, Problem};
 use crate::config::Settings;
 use crate::picture::Studio;
 use crate::text::{Keyring, Text};
@@ -86,6 +86,8 @@ pub(crate) struct Desk {
     tell: mpsc::Sender<Change>,
     chat: Chat,
     open: Open,
+    /// What is attached to the draft.
+    enclosed: Enclosed,
     answer: Option<Answer>,
     studio: Studio,
     making: Option<Making>,
@@ -116,6 +118,7 @@ impl Desk {
             tell,
             chat,
             open: Open::default(),
+            enclosed: Enclosed::default(),
             answer: None,
             studio,
             making: None,
@@ -220,7 +223,7 @@ impl Desk {
             Command::RenameConversation { id, title } => self.rename(id, title).await,
             Command::PinConversation { id, is_pinned } => self.pin(id, is_pinned).await,
             Command::DeleteConversation { id } => self.delete(id).await,
-            Command::SaveDraft { text } => self.save_draft(text).await,
+            Command::SaveDraft { text, files } => self.save_draft(text, files).await,
             Command::SetSystemPrompt { text } => self.set_system(text).await,
             Command::SavePreset { name } => self.save_preset(name).await,
             Command::DeletePreset { name } => self.delete_preset(name).await,

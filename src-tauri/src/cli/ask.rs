@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use engine::api::Snapshot;
-use engine::gateway::{Ask, CacheState, Order, Piece, Policy, Receipt, Retry, Target, Way};
+use engine::gateway::{Ask, CacheState, Order, Piece, Policy, ProviderId, Receipt, Retry, Target, Way};
 use engine::wire::{Delta, Failure as Refusal, FailureKind, Finish};
 use engine::{PRACTICE, Paths};
 use serde_json::{Value, json};
@@ -118,11 +118,7 @@ fn read() -> Result<String, Failure> {
 fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Failure> {
     let mut settings = snapshot.settings.clone();
     if let Some(provider) = &arguments.provider {
-        let is_known = provider == PRACTICE || engine::gateway::provider(&provider.as_str().into()).is_some();
-        if !is_known {
-            let known = engine::gateway::providers().iter().map(|provider| provider.id).collect::<Vec<_>>().join(", ");
-            return Err(Failure::usage(format!("There is no provider {provider:?}. Known are: {PRACTICE}, {known}")));
-        }
+        let provider = &own_name(provider)?;
         let is_chosen = settings.chat.provider == *provider;
         settings.chat.provider.clone_from(provider);
         settings.chat.fallback.clear();
@@ -167,6 +163,17 @@ fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Fa
         ask.cache = Some(false);
     }
     Ok(ask)
+}
+
+/// The name of a provider, whichever of its names is given.
+fn own_name(provider: &str) -> Result<String, Failure> {
+    if provider == PRACTICE {
+        return Ok(PRACTICE.to_owned());
+    }
+    engine::gateway::named(provider).map(|id| id.0).ok_or_else(|| {
+        let known = engine::gateway::providers().iter().map(|provider| provider.id).collect::<Vec<_>>().join(", ");
+        Failure::usage(format!("There is no provider {provider:?}. Known are: {PRACTICE}, {known}"))
+    })
 }
 
 /// What has come of the answer.
@@ -242,7 +249,7 @@ fn wait(provider: Option<&ProviderId>, retry: Option<Retry>, left: u128) -> Stri
 }
 
 fn name(id: &ProviderId) -> String {
-    provider(id).map_or_else(|| id.to_string(), |provider| provider.name.to_owned())
+    engine::gateway::provider(id).map_or_else(|| id.to_string(), |provider| provider.name.to_owned())
 }
 
 /// What is worth knowing of an answer in one line: whether it is an old one, what it cost, whether the budget cut it short.
@@ -295,6 +302,13 @@ mod tests {
         assert_eq!(code(FailureKind::Quota), PROVIDER);
         assert_eq!(code(FailureKind::Invalid), USAGE);
         assert_eq!(code(FailureKind::Budget), OTHER);
+    }
+
+    #[test]
+    fn a_provider_has_all_its_names_here_too() {
+        let name = |name| own_name(name).map_err(|failure| failure.status);
+        assert_eq!((name("grok"), name("openai")), (Ok("xai".to_owned()), Ok("openai".to_owned())));
+        assert_eq!((name("practice"), name("nobody")), (Ok("practice".to_owned()), Err(USAGE)));
     }
 
     #[test]

@@ -175,6 +175,17 @@ pub struct Attachment {
     pub data: String,
 }
 
+/// What goes with a message that is being written, as far as it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Enclosed {
+    /// So many pictures.
+    pub pictures: u32,
+    /// So many bytes of text.
+    pub text_bytes: u32,
+}
+
 /// Shape of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -400,6 +411,10 @@ pub struct ChatProvider {
     pub is_local: bool,
     /// Where keys are made; empty: nowhere.
     pub key_url: String,
+    /// Where credit is added; empty: nowhere.
+    pub billing_url: String,
+    /// Where it tells of its troubles; empty: nowhere.
+    pub status_url: String,
     /// Where it is reached, unless the user has another address for it; empty: it has none of its own.
     pub usual_address: String,
     /// How it did lately.

@@ -14,7 +14,7 @@ use super::aside::Aside;
 use super::open::Kept;
 use super::receipt::{receipt_view, retry_view, target_view};
 use super::{Desk, is_too_large, millis, question};
-use crate::api::{self, Attachment, Change, ChatMessage, Citation, MessageState, Receipt, Waiting};
+use crate::api::{self, Attachment, Change, ChatMessage, Citation, Enclosed, MessageState, Receipt, Waiting};
 use crate::call::unix_ms;
 use crate::text::{Text, kept_tokens, kind_name};
 
@@ -81,6 +81,7 @@ impl Desk {
         let question = self.question(conversation, parent, text, &attachments);
         let question = self.store()?.append(question).await?;
         self.chat.draft.clear();
+        self.enclosed = Enclosed::default();
         self.store()?.set_draft(Some(store::ConversationId(conversation)), String::new()).await?;
         self.store()?.set_draft(None, String::new()).await?;
         self.answer(conversation, question.0, Text::ask).await

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::aside::Aside;
 use super::{Desk, Done};
-use crate::api::{Change, ChatMessage, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
+use crate::api::{Change, ChatMessage, Enclosed, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
 use crate::call::unix_ms;
 use crate::config::Settings;
 use crate::net;
@@ -62,8 +62,9 @@ impl Desk {
         self.tell_history().await
     }
 
-    pub(super) async fn save_draft(&mut self, text: String) -> Result<(), store::Error> {
+    pub(super) async fn save_draft(&mut self, text: String, files: Enclosed) -> Result<(), store::Error> {
         self.chat.draft.clone_from(&text);
+        self.enclosed = files;
         self.estimate();
         self.tell_chat().await;
         self.store()?.set_draft(self.chat.conversation.map(ConversationId), text).await

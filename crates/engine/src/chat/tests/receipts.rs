@@ -56,3 +56,26 @@ async fn another_answer_is_no_old_one_out_of_the_cache() {
     assert_eq!((first.text.as_str(), second.text.as_str()), ("One.", "Two."));
     assert_eq!(second.receipt.unwrap().cache, crate::api::CacheMark::Miss);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_attached_counts_in_the_estimate_with_words_or_without() {
+    let fakes = fakes(Script::default()).await;
+    let mut rig = Rig::new(&fakes, &json!({ "chat": { "prices": prices(), "max_output": 1 } }));
+    let mut estimate = async |text: &str, pictures, text_bytes| {
+        let files = Enclosed { pictures, text_bytes };
+        rig.send(Command::SaveDraft { text: text.into(), files }).await;
+        loop {
+            if let Change::Chat(chat) = rig.changes.recv().await.unwrap()
+                && chat.draft == text
+            {
+                return chat.estimate_nano;
+            }
+        }
+    };
+    let words = estimate("What is this?", 0, 0).await.unwrap();
+    let text = estimate("What is this? ", 0, 3000).await.unwrap();
+    assert_eq!(text - words, 1_000 * 1_000_000_000, "a token for three bytes");
+    assert!(estimate("What is this?  ", 1, 0).await.unwrap() > words);
+    assert!(estimate("", 1, 0).await > Some(0), "a picture alone");
+    assert_eq!(estimate(" ", 0, 0).await, None);
+}
