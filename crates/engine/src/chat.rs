@@ -9,6 +9,7 @@ mod open;
 mod picture;
 mod question;
 mod receipt;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod voice;
@@ -32,6 +33,7 @@ pub(crate) use choices::find;
 use open::Open;
 use picture::Making;
 pub(crate) use question::{order, spares, spoken_ask, usual};
+use retention::Retention;
 use voice::Voice;
 
 /// Commands that may wait.
@@ -95,6 +97,7 @@ pub(crate) struct Desk {
     /// The last search of the history; `None`: nobody looked at it yet.
     query: Option<String>,
     is_set_up: bool,
+    retention: Retention,
     jobs: JoinSet<Done>,
 }
 
@@ -125,6 +128,7 @@ impl Desk {
             voice: Voice::default(),
             query: None,
             is_set_up: false,
+            retention: Retention::default(),
             jobs: JoinSet::new(),
         };
         tokio::spawn(desk.run(inbox));
@@ -251,10 +255,7 @@ impl Desk {
             let detail = format!("the history could not be read; it was set aside as {}", place.display());
             self.tell(Change::Problem(Some(Problem { code: Code::Internal, detail }))).await;
         }
-        let days = i64::from(self.settings.borrow().history.keep_days);
-        if days > 0 {
-            store.forget(crate::call::unix_ms() - days * 24 * 60 * 60 * 1000).await?;
-        }
+        self.forget_old().await?;
         self.chat.draft = store.draft(None).await?;
         self.tell_presets().await?;
         self.tell_budget().await
@@ -277,6 +278,8 @@ impl Desk {
         self.chat.budget.month_limit_nano = nano(budget.month);
         self.estimate();
         self.tell_chat().await;
+        let outcome = self.forget_old().await;
+        self.report(outcome).await;
     }
 
     async fn done(&mut self, done: Done) {
@@ -322,11 +325,14 @@ impl Desk {
 
     /// When something is to be shown or written.
     fn due(&self) -> Option<tokio::time::Instant> {
-        self.answer.as_ref().and_then(Answer::due).into_iter().chain(self.voice.due()).min()
+        let answer = self.answer.as_ref().and_then(Answer::due);
+        answer.into_iter().chain(self.voice.due()).chain(self.retention.next()).min()
     }
 
     async fn write_due(&mut self) {
         let outcome = self.flush_answer(false).await;
+        self.report(outcome).await;
+        let outcome = self.forget_old().await;
         self.report(outcome).await;
         if self.voice.is_due() {
             self.write_spoken().await;

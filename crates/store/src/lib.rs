@@ -113,9 +113,9 @@ impl Store {
         self.desk.run(move |connection| conversation::delete(connection, &conversations)).await
     }
 
-    /// Deletes for good what was not touched since `before_ms` and is not pinned; gives their number.
-    pub async fn forget(&self, before_ms: i64) -> Result<usize, Error> {
-        self.desk.run(move |connection| conversation::forget(connection, before_ms)).await
+    /// Deletes for good what was not touched since `before_ms`, is not pinned and none of these; gives their number.
+    pub async fn forget(&self, before_ms: i64, except: Vec<ConversationId>) -> Result<usize, Error> {
+        self.desk.run(move |connection| conversation::forget(connection, before_ms, &except)).await
     }
 
     // Messages

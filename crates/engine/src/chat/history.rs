@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::{ConversationId, Entry, Filter, Format, Selection, Store, title_from};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::aside::Aside;
 use super::{Desk, Done};
@@ -31,6 +32,21 @@ impl Desk {
         let entries = self.store()?.list(Filter { query, limit: LISTED, ..Filter::default() }).await?;
         self.tell(Change::History(entries.into_iter().map(entry).collect())).await;
         Ok(())
+    }
+
+    /// Deletes what is too old, if it is time to; what is in use stays.
+    pub(super) async fn forget_old(&mut self) -> Result<(), store::Error> {
+        if !self.is_set_up {
+            return Ok(());
+        }
+        let keep_days = self.settings.borrow().history.keep_days;
+        let Some(before_ms) = self.retention.before(keep_days, Instant::now(), unix_ms()) else { return Ok(()) };
+        let answering = self.answer.as_ref().map(|answer| answer.conversation);
+        let drawing = self.making.as_ref().map(|making| making.conversation());
+        let speaking = self.voice.conversation().map(|(conversation, _)| conversation);
+        let in_use = [self.chat.conversation, answering, drawing, speaking].into_iter().flatten();
+        let forgotten = self.store()?.forget(before_ms, in_use.map(ConversationId).collect()).await?;
+        if forgotten > 0 { self.tell_history().await } else { Ok(()) }
     }
 
     pub(super) async fn rename(&mut self, id: i64, title: String) -> Result<(), store::Error> {

@@ -4,6 +4,7 @@
 
 mod pictures;
 mod receipts;
+mod retention;
 
 use std::time::Duration;
 
