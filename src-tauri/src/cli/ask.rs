@@ -292,6 +292,9 @@ fn failed(failure: &Refusal) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use engine::gateway::{Nanodollars, Times};
+    use engine::wire::Tokens;
+
     use super::*;
 
     #[test]
@@ -302,6 +305,30 @@ mod tests {
         assert_eq!(code(FailureKind::Quota), PROVIDER);
         assert_eq!(code(FailureKind::Invalid), USAGE);
         assert_eq!(code(FailureKind::Budget), OTHER);
+    }
+
+    #[test]
+    fn what_an_answer_cost_and_where_it_came_from_is_told_in_one_line() {
+        let receipt = Receipt {
+            target: Target { provider: "openai".into(), model: "m".into() },
+            answered_by: None,
+            way: Way::Direct,
+            cache: CacheState::Off,
+            attempts: 1,
+            tokens: Tokens::default(),
+            is_estimate: false,
+            cost: Some(Nanodollars(1_250_000_000)),
+            list_cost: None,
+            is_capped: true,
+            times: Times::default(),
+            gateway: None,
+            finish: Some(Finish::Length),
+        };
+        assert_eq!(summary(&receipt).as_deref(), Some("It cost $1.25. Your budget cut it short."));
+        let hit = Receipt { cache: CacheState::Hit, finish: Some(Finish::Stop), ..receipt.clone() };
+        assert_eq!(summary(&hit).as_deref(), Some("From the cache, for nothing."));
+        let free = Receipt { cost: Some(Nanodollars::ZERO), is_capped: false, ..receipt };
+        assert_eq!(summary(&free), None, "nothing to tell");
     }
 
     #[test]

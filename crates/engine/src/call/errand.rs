@@ -232,3 +232,15 @@ fn fault(failure: &Failure) -> Fault {
     let retry_after = failure.retry_after.filter(|_| cause == Cause::RateLimited);
     Fault { retry_after, ..Fault::new(cause, code, failure.message.clone()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_limit_holds_a_call_up_as_a_limit() {
+        let retry = |why| Some(Retry { attempt: 2, attempts: 3, why });
+        assert!(is_limit(None) && is_limit(retry(FailureKind::RateLimited)));
+        assert!(!is_limit(retry(FailureKind::Unavailable)));
+    }
+}
