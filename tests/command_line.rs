@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use emulator::{Emulator, FaultKind, Keys, Script, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Outcome, Sound, Stage, project};
 
 fn question() -> String {
@@ -167,6 +167,34 @@ async fn emulate_answers_in_writing_and_says_what_is_wrong_with_a_request() {
     {
         assert!(told.errors.contains(words), "{words}: {told:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_before_a_stream_broke_is_told_with_the_failure_and_the_whole_ledger_is_exported() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate", "--text-fault", "cut-mid-stream@openai"]);
+    let text = server.line("the address for text", |line| line.ends_with("/openai/v1")).await;
+    let gateway = text.replace("/openai/v1", "/gateway/v1");
+    let asking = Stage::new()
+        .with_env("OPENAI_BASE_URL", &text)
+        .with_env("OPENAI_API_KEY", "any")
+        .with_env("CF_AIG_TOKEN", "any")
+        .with_settings(&format!("[gateway]\nbase_url = '{gateway}'\naccount_id = 'a'\ngateway_id = 'g'"));
+    let broken = asking.run(&["ask", "--json", "--provider", "openai", "hello"]).await;
+    assert_eq!(broken.code, Some(6), "{broken:?}");
+    let object: Value = serde_json::from_str(broken.output.trim()).unwrap();
+    assert_eq!(object["failure"]["kind"], "broken", "{object}");
+    assert!(!object["text"].as_str().unwrap().is_empty(), "{object}");
+    assert!(object["receipt"]["tokens"]["output"].as_u64().unwrap() > 0, "{object}");
+    let stored = asking.run(&["ask", "--provider", "grok", "--model", "any", "--route", "stored-key", "hello"]).await;
+    assert_eq!(stored.code, Some(0), "{stored:?}");
+    let routed = asking.run(&["ask", "--model", "dynamic/demo", "hello"]).await;
+    assert_eq!(routed.code, Some(0), "{routed:?}");
+    assert!(routed.errors.contains("It cost $"), "{routed:?}");
+    let table = asking.run(&["export", "--format", "csv"]).await;
+    assert_eq!(table.output.lines().count(), 4, "a line for each request: {table:?}");
+    server.interrupt();
+    assert_eq!(server.finish().await.code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

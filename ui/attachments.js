@@ -1,6 +1,6 @@
 // @ts-check
 // Texts and pictures that go with a message: what is taken, and what is said of what is not.
-/** @import {Attachment} from './types' */
+/** @import {Attachment, Enclosed} from './types' */
 import { size } from './money.js';
 
 export const MOST_FILES = 10;
@@ -44,6 +44,13 @@ export const base64Of = (url) => url.slice(url.indexOf(',') + 1);
 
 /** Whether a text was no text after all. @param {string} text */
 export const isBinary = (text) => text.slice(0, 4000).includes('\u0000');
+
+/** What files cost as much as. @param {Attachment[]} files @returns {Enclosed} */
+export function enclosed(files) {
+  const pictures = files.filter((one) => pictureUrl(one) !== '');
+  const texts = files.filter((one) => !pictures.includes(one));
+  return { pictures: pictures.length, text_bytes: texts.reduce((sum, one) => sum + new Blob([one.data]).size, 0) };
+}
 
 /** Where a picture can be shown from. @param {Attachment} attachment */
 export const pictureUrl = ({ mime, data }) => (PICTURES.has(mime) ? `data:${mime};base64,${data}` : '');

@@ -137,20 +137,20 @@ function drawTrouble(slot, message, app) {
     return fill(slot, card('kept', 'You stopped this answer.', todo, '', button, () => app.send({ do: /** @type {'continue'} */ (command), message: message.id })));
   }
   const isStopped = message.failure?.kind === 'cancelled';
-  fill(slot, card(isStopped ? 'kept' : 'kept failed', words.what, words.todo, words.detail, words.button, () => words.act(app, message)));
+  fill(slot, card(isStopped ? 'kept' : 'kept failed', words.what, words.todo, words.detail, words.button, () => words.act(app, message), words.more && h('button', { type: 'button', class: 'button small', onclick: () => words.more?.[1](app) }, words.more[0])));
 }
 
-/** @param {string} tone @param {string} what @param {string} todo @param {string} detail @param {string} button @param {() => void} act */
-function card(tone, what, todo, detail, button, act) {
+/** @param {string} tone @param {string} what @param {string} todo @param {string} detail @param {string} button @param {() => void} act @param {HTMLElement | null} [more] */
+function card(tone, what, todo, detail, button, act, more) {
   return h('div', { class: tone }, h('p', {}, h('b', {}, what), ' ', todo, detail && h('span', { class: 'detail' }, detail)),
-    h('span', { class: 'actions' }, h('button', { type: 'button', class: 'button small', onclick: act }, button)));
+    h('span', { class: 'actions' }, h('button', { type: 'button', class: 'button small', onclick: act }, button), more));
 }
 
 /** @param {HTMLElement} slot @param {ChatMessage} message @param {App} app */
 function drawMeta(slot, message, app) {
   const { receipt, target, fell_back_from: from } = message;
   if (message.is_voice) return fill(slot, spokenMark(message));
-  const isNothing = message.state === 'failed' && receipt?.output_tokens === 0;
+  const isNothing = message.state !== 'done' && receipt?.output_tokens === 0;
   if (!target || isNothing || (!receipt && !from)) return fill(slot);
   const way = receipt && WAYS[receipt.way];
   const who = [providerName(app.snapshot, target.provider), way].filter(Boolean).join(' ');

@@ -1,10 +1,10 @@
 // @ts-check
 // Typing: always there, with or without a call or a microphone. In a call it is said to the voice, else it is written.
 /** @import {Attachment, Command, Shape, Snapshot} from './types' */
-import { MOST_FILES, faultOf, pictureUrl, read } from './attachments.js';
+import { MOST_FILES, enclosed, faultOf, pictureUrl, read } from './attachments.js';
 import { chosenModel, shortName } from './catalogue.js';
 import { announce, byId, fill, h, icon, say, ticker } from './dom.js';
-import { providerName } from './failures.js';
+import { happened, providerName } from './failures.js';
 import { about, budgetWords, size } from './money.js';
 import { WISH, beginsWish, shapePicker, wishOf } from './pictures.js';
 import { toast } from './problems.js';
@@ -17,13 +17,16 @@ const MAX_HEIGHT = 152;
 /** Time without a key press after which the draft is kept, ms. */
 const QUIET_MS = 600;
 
-/** What a limit holds up, and for how long; empty: nothing. @param {Snapshot} snapshot @param {number} now */
+/** What holds a request up, and for how long; empty: nothing. @param {Snapshot} snapshot @param {number} now */
 export function waitWords(snapshot, now) {
   const { chat: { waiting }, call: { limited_until: until } } = snapshot;
   const left = (/** @type {number} */ end) => Math.ceil((end - now) / 1000);
   if (waiting) {
-    const who = waiting.provider ? `${providerName(snapshot, waiting.provider)} limits requests.` : 'Your own limit of requests is reached.';
-    return left(waiting.until_ms) > 0 ? `${who} Asking in ${left(waiting.until_ms)} s.` : 'Asking now…';
+    const { provider, until_ms, retry } = waiting;
+    if (left(until_ms) <= 0) return 'Asking now…';
+    const name = providerName(snapshot, provider);
+    if (retry) return `${happened(retry.why, name)} Trying again in ${left(until_ms)} s (${retry.attempt} of ${retry.attempts}).`;
+    return `${provider ? `${name} limits requests.` : 'Your own limit of requests is reached.'} Asking in ${left(until_ms)} s.`;
   }
   return until !== null && left(until) > 0 ? `A limit of requests holds the call up for ${left(until)} s.` : '';
 }
@@ -50,6 +53,8 @@ export function composer(app) {
   let timer;
   /** What the engine was last told, so that its echo is told from a draft of another conversation. */
   let told = '';
+  /** The files that it was told of. */
+  let toldFiles = attached;
   /** Something was written or sent here: what is kept elsewhere comes too late. */
   let isTouched = false;
   let conversation = /** @type {number | null | undefined} */ (undefined);
@@ -98,10 +103,10 @@ export function composer(app) {
     const command = wish !== null ? { do: 'make_picture', prompt: wish, shape: shapes.shape() } : written ? { do: 'ask', text, attachments: files } : { do: 'say', text };
     clearTimeout(timer);
     isTouched = true;
-    if (!written && told) app.send({ do: 'save_draft', text: '' });
+    if (!written && told) app.send({ do: 'save_draft', text: '', files: enclosed(attached) });
     told = '';
     field.value = '';
-    if (written && wish === null) attached = [];
+    if (written && wish === null) attached = toldFiles = [];
     drawFiles();
     app.timeline.follow();
     if (await app.send(command)) return;
@@ -112,9 +117,10 @@ export function composer(app) {
 
   function keepDraft() {
     clearTimeout(timer);
-    if (field.value === told) return;
+    if (field.value === told && attached === toldFiles) return;
     told = field.value;
-    app.send({ do: 'save_draft', text: told });
+    toldFiles = attached;
+    app.send({ do: 'save_draft', text: told, files: enclosed(attached) });
   }
 
   /** @param {Iterable<File>} files */
@@ -131,6 +137,7 @@ export function composer(app) {
       drawFiles();
       if (attached.length >= MOST_FILES) break;
     }
+    keepDraft();
     field.focus();
   }
 
@@ -138,7 +145,7 @@ export function composer(app) {
     list.hidden = attached.length === 0;
     fill(list, ...attached.map((one) => {
       const url = pictureUrl(one);
-      const remove = () => { attached = attached.filter((other) => other !== one); drawFiles(); field.focus(); };
+      const remove = () => { attached = attached.filter((other) => other !== one); drawFiles(); keepDraft(); field.focus(); };
       return h('li', { class: 'file' }, url ? h('img', { src: url, alt: '' }) : icon('file'), h('span', {}, one.name),
         h('small', {}, size(url ? Math.round(one.data.length * 0.75) : one.data.length)),
         h('button', { type: 'button', class: 'tool', 'aria-label': `Remove ${one.name}`, title: 'Remove', onclick: remove }, icon('close')));
@@ -161,7 +168,7 @@ export function composer(app) {
     const takes = chosenModel(models, chat.target)?.takes_images ?? null;
     attach.title = takes === false ? 'Attach texts' : 'Attach texts and pictures';
     const { words, isNear } = budgetWords(chat.budget);
-    const guess = field.value.trim() && written ? about(chat.estimate_nano) : '';
+    const guess = (field.value.trim() || attached.length > 0) && written ? about(chat.estimate_nano) : '';
     say(cost, guess || (isNear ? words : ''));
     cost.classList.toggle('near', isNear);
     countDown();

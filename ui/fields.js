@@ -15,7 +15,7 @@ import { level } from './meters.js';
  */
 /**
  * A value that is not simply at its path.
- * @typedef {{read: (settings: Settings) => string, write: (settings: Settings, value: string) => Record<string, unknown>}} Elsewhere
+ * @typedef {{read: (settings: Settings) => any, write: (settings: Settings, value: any) => Record<string, unknown>}} Elsewhere
  */
 
 /** Time without a key press after which text is kept, ms. */
@@ -27,6 +27,12 @@ const read = (settings, path) => path.reduce((/** @type {any} */ part, key) => p
 
 /** @param {string[]} path @param {unknown} value @returns {Record<string, unknown>} */
 const patch = (path, value) => /** @type {any} */ (path.reduceRight((/** @type {unknown} */ inner, key) => ({ [key]: inner }), value));
+
+/** @param {App} app @param {Field & {at?: Elsewhere}} field @returns {any} */
+const keptOf = ({ snapshot: { settings } }, { at, path }) => (at ? at.read(settings) : read(settings, path));
+
+/** @param {App} app @param {Field & {at?: Elsewhere}} field @param {unknown} value */
+const change = (app, { at, path }, value) => app.configure(at ? at.write(app.snapshot.settings, value) : patch(path, value));
 
 /**
  * One row: words on the left, the control on the right or below.
@@ -62,15 +68,15 @@ export function choice(app, field) {
   return row(app, field, control, { draw: () => radios.forEach(({ input, value }) => { input.checked = read(app.snapshot.settings, field.path) === value; }) });
 }
 
-/** @param {App} app @param {Field & {options: [string, string][]}} field */
+/** @param {App} app @param {Field & {options: [string, string][], at?: Elsewhere}} field */
 export function select(app, field) {
   const id = `select-${++ids}`;
-  const control = h('select', { id, onchange: () => app.configure(patch(field.path, control.value)) },
+  const control = h('select', { id, onchange: () => change(app, field, control.value) },
     ...field.options.map(([value, words]) => h('option', { value }, words)));
   return row(app, field, h('span', { class: 'select' }, control, icon('chevron')), {
     labelFor: id,
     draw() {
-      const value = read(app.snapshot.settings, field.path);
+      const value = keptOf(app, field);
       if (![...control.options].some((option) => option.value === value)) control.append(h('option', { value }, value));
       control.value = value;
     },
@@ -97,10 +103,10 @@ export function text(app, field) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const value = () => (field.lines ? input.value : input.value.trim());
-  const shown = () => (field.at ? field.at.read(app.snapshot.settings) : read(app.snapshot.settings, field.path));
+  const shown = () => keptOf(app, field);
   const keep = () => {
     clearTimeout(timer);
-    if (value() !== shown()) app.configure(field.at ? field.at.write(app.snapshot.settings, value()) : patch(field.path, value()));
+    if (value() !== shown()) change(app, field, value());
   };
   const canWait = () => field.isCode && app.snapshot.call.link.state !== 'idle';
   input.addEventListener('input', () => {
@@ -139,7 +145,7 @@ export function text(app, field) {
 
 /**
  * A number within bounds; an empty field stands for `none`, where there is one.
- * @param {App} app @param {Field & {least: number, most: number, step: number, unit?: string, none?: number, placeholder?: string}} field
+ * @param {App} app @param {Field & {least: number, most: number, step: number, unit?: string, none?: number, placeholder?: string, at?: Elsewhere}} field
  */
 export function number(app, field) {
   const id = `number-${++ids}`;
@@ -151,16 +157,16 @@ export function number(app, field) {
     clearTimeout(timer);
     if (input.validity.badInput || (input.value === '' && field.none === undefined)) return;
     const value = input.value === '' ? /** @type {number} */ (field.none) : within(Number(input.value), field);
-    if (shown(value) !== shown(read(app.snapshot.settings, field.path))) app.configure(patch(field.path, value));
+    if (shown(value) !== shown(keptOf(app, field))) change(app, field, value);
   };
   input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(keep, QUIET_MS); });
   input.addEventListener('change', keep);
-  input.addEventListener('blur', () => { keep(); if (field.none === undefined || input.value !== '') input.value = shown(within(Number(input.value || read(app.snapshot.settings, field.path)), field)); });
+  input.addEventListener('blur', () => { keep(); if (field.none === undefined || input.value !== '') input.value = shown(within(Number(input.value || keptOf(app, field)), field)); });
   const control = h('span', { class: 'number-slot' }, field.unit === '$' && h('span', { class: 'note' }, '$'), input, field.unit && field.unit !== '$' && h('span', { class: 'note' }, field.unit));
   return row(app, field, control, {
     labelFor: id,
     draw() {
-      const kept = shown(read(app.snapshot.settings, field.path));
+      const kept = shown(keptOf(app, field));
       if (document.activeElement !== input && input.value !== kept) input.value = kept;
     },
   });

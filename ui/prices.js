@@ -18,8 +18,11 @@ const plain = (dollars) => (dollars < 0 ? '' : String(Math.round(dollars * 1e6) 
 /** @param {ModelPrice} price @returns {Draft} */
 const draftOf = ({ provider, model, input, cached, output }) => ({ provider, model, input: plain(input), cached: plain(cached), output: plain(output) });
 
-/** @param {Draft} draft @returns {ModelPrice} */
-export const priceOf = ({ provider, model, input, cached, output }) => ({ provider, model: model.trim(), input: Number(input), cached: cached.trim() ? Number(cached) : -1, output: Number(output) });
+/** Rates that only the settings file has a place for; below 0: none. */
+const OTHERS = { written: -1, input_audio: -1, output_audio: -1, input_second: -1, output_second: -1, character: -1 };
+
+/** @param {Draft} draft @param {ModelPrice} [old] the price that it takes the place of @returns {ModelPrice} */
+export const priceOf = ({ provider, model, input, cached, output }, old) => ({ ...OTHERS, ...old, provider, model: model.trim(), input: Number(input), cached: cached.trim() ? Number(cached) : -1, output: Number(output) });
 
 /** The list with a price in the place of an older one, or at its end. @param {ModelPrice[]} prices @param {ModelPrice} price @param {number | null} at */
 export const withPrice = (prices, price, at) => (at === null ? [...prices, price] : prices.map((known, place) => (place === at ? price : known)));
@@ -53,7 +56,7 @@ export function priceTable(app) {
     const close = () => { fill(slot); add.hidden = false; add.focus(); };
     const form = priceForm(app, at === null ? newDraft(app.snapshot) : draftOf(kept()[at]), {
       taken: () => kept().filter((_, place) => place !== at),
-      keep: (price) => { keep(withPrice(kept(), price, at)); close(); },
+      keep: (draft) => { keep(withPrice(kept(), priceOf(draft, at === null ? undefined : kept()[at]), at)); close(); },
       close,
     });
     fill(slot, form.element);
@@ -88,7 +91,7 @@ export function priceTable(app) {
 
 /**
  * @param {App} app @param {Draft} draft
- * @param {{taken: () => ModelPrice[], keep: (price: ModelPrice) => void, close: () => void}} acts
+ * @param {{taken: () => ModelPrice[], keep: (draft: Draft) => void, close: () => void}} acts
  */
 function priceForm(app, draft, { taken, keep, close }) {
   const known = app.snapshot.providers.filter(({ id, is_local }) => id !== 'practice' && (!is_local || id === draft.provider));
@@ -115,7 +118,7 @@ function priceForm(app, draft, { taken, keep, close }) {
       if (found?.field === name) field.setAttribute('aria-invalid', 'true'); else field.removeAttribute('aria-invalid');
     }
     say(fault, found?.words ?? '');
-    if (found) fields[found.field].focus(); else keep(priceOf(typed()));
+    if (found) fields[found.field].focus(); else keep(typed());
   }
 
   const labelled = (/** @type {string} */ name, /** @type {HTMLElement} */ control, slot = control) => h('div', {}, h('label', { for: control.id }, name), slot);

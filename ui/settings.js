@@ -10,6 +10,7 @@ import { keyCard } from './keycard.js';
 import { shortcutList } from './shortcuts.js';
 import { soundCheck } from './soundcheck.js';
 import { budgetParts, cacheParts, gatewayParts, localParts, textParts } from './textsettings.js';
+import { termsFold } from './terms.js';
 import { connectionWords } from './voices.js';
 import { serversRow, standInRow, voicePicker, voiceSettings } from './voicesettings.js';
 
@@ -90,6 +91,7 @@ function groups(app, keyCards) {
       text(app, { label: 'Voice on my server', about: 'Empty: the voice named under Voice.', path: ['endpoint', 'voice'], isCode: true }),
       ...gatewayParts(app),
       addressFold(app),
+      termsFold(app),
     ]],
     ['local', 'Local API', localParts(app)],
     ['appearance', 'Appearance', [

@@ -9,6 +9,7 @@ import { shortName } from './catalogue.js';
 import { providerName } from './failures.js';
 import { priceTable } from './prices.js';
 import { fallbackList } from './targets.js';
+import { usesGateway, usesStoredKeys } from './terms.js';
 
 /** @typedef {import('./main.js').App} App */
 /** @typedef {import('./fields.js').Part} Part */
@@ -24,7 +25,6 @@ const WAYS = {
   gateway: 'Through Cloudflare AI Gateway, with your key.',
   stored_key: 'Through Cloudflare AI Gateway, with the key that is stored there.',
 };
-const isGateway = (/** @type {Settings} */ s) => s.chat.way !== 'direct';
 const isAuto = (/** @type {Settings} */ s) => s.chat.model === 'cloudflare/auto';
 
 /** @param {App} app @returns {Part[]} */
@@ -74,24 +74,24 @@ export const cacheParts = (app) => [
 
 /** What the gateway is told with each text request. @param {App} app @returns {Part[]} */
 export const gatewayParts = (app) => [
-  number(app, { label: 'Gateway: cache for', about: 'Its own cache keeps an answer so long. Empty: as set at the gateway.', path: ['gateway', 'requests', 'cache_ttl_s'], least: 0, most: 2_592_000, step: 60, none: 0, unit: 's', placeholder: 'Its own', when: isGateway }),
-  toggle(app, { label: 'Gateway: no cache', about: 'Its cache is passed by.', path: ['gateway', 'requests', 'skip_cache'], when: isGateway }),
-  text(app, { label: 'Gateway: name of the cache entry', about: 'Equal names share an answer. Empty: by the request itself.', path: ['gateway', 'requests', 'cache_key'], isCode: true, when: isGateway }),
-  toggle(app, { label: 'Gateway: no log', about: 'It writes nothing down of your requests.', path: ['gateway', 'requests', 'skip_log'], when: isGateway }),
-  toggle(app, { label: 'Gateway: no words in its log', about: 'It keeps numbers only, nothing of what was said.', path: ['gateway', 'requests', 'skip_payload'], when: (s) => isGateway(s) && !s.gateway.requests.skip_log }),
-  text(app, { label: 'Gateway: which stored key', about: 'Its alias, where several are stored for a provider. Empty: the default one.', path: ['gateway', 'requests', 'key_alias'], isCode: true, when: (s) => s.chat.way === 'stored_key' }),
-  toggle(app, { label: 'Gateway: no Cloudflare credits', about: 'A request without a key is refused rather than paid with credits.', path: ['gateway', 'requests', 'no_wholesale'], when: isGateway }),
-  toggle(app, { label: 'Gateway: retain nothing', about: 'What is paid with Cloudflare credits goes only where nothing is retained.', path: ['gateway', 'requests', 'zero_retention'], when: isGateway }),
-  number(app, { label: 'Gateway: longest wait', about: 'For a provider, before it tries again.', path: ['gateway', 'requests', 'timeout_ms'], least: 0, most: 600_000, step: 1000, none: 0, unit: 'ms', placeholder: 'Its own', when: isGateway }),
-  number(app, { label: 'Gateway: tries', about: 'One to five.', path: ['gateway', 'requests', 'attempts'], least: 0, most: 5, step: 1, none: 0, placeholder: 'Its own', when: isGateway }),
-  number(app, { label: 'Gateway: between tries', about: 'The first wait.', path: ['gateway', 'requests', 'retry_delay_ms'], least: 0, most: 5000, step: 100, none: 0, unit: 'ms', placeholder: 'Its own', when: isGateway }),
-  select(app, { label: 'Gateway: waits grow', about: 'From try to try.', path: ['gateway', 'requests', 'backoff'], options: [['', 'Its own'], ['constant', 'Not at all'], ['linear', 'Evenly'], ['exponential', 'Doubling']], when: isGateway }),
-  toggle(app, { label: 'Gateway: falls back by itself', about: 'It gets the chosen model and the fallbacks at once, and asks the next when one fails.', path: ['gateway', 'requests', 'fallback'], when: isGateway }),
-  toggle(app, { label: 'Gateway: one connection', about: 'Requests share a WebSocket that stays open. Fallbacks of its own go over HTTP.', path: ['gateway', 'requests', 'websocket'], when: isGateway }),
+  number(app, { label: 'Gateway: cache for', about: 'Its own cache keeps an answer so long, a minute at least. Empty: as set at the gateway.', path: ['gateway', 'requests', 'cache_ttl_s'], least: 60, most: 2_592_000, step: 60, none: 0, unit: 's', placeholder: 'Its own', when: usesGateway }),
+  toggle(app, { label: 'Gateway: no cache', about: 'Its cache is passed by.', path: ['gateway', 'requests', 'skip_cache'], when: usesGateway }),
+  text(app, { label: 'Gateway: name of the cache entry', about: 'Equal names share an answer. Empty: by the request itself.', path: ['gateway', 'requests', 'cache_key'], isCode: true, when: usesGateway }),
+  toggle(app, { label: 'Gateway: no log', about: 'It writes nothing down of your requests.', path: ['gateway', 'requests', 'skip_log'], when: usesGateway }),
+  toggle(app, { label: 'Gateway: no words in its log', about: 'It keeps numbers only, nothing of what was said.', path: ['gateway', 'requests', 'skip_payload'], when: (s) => usesGateway(s) && !s.gateway.requests.skip_log }),
+  text(app, { label: 'Gateway: which stored key', about: 'Its alias, where several are stored for a provider. Empty: the default one.', path: ['gateway', 'requests', 'key_alias'], isCode: true, when: usesStoredKeys }),
+  toggle(app, { label: 'Gateway: no Cloudflare credits', about: 'A request without a key is refused rather than paid with credits.', path: ['gateway', 'requests', 'no_wholesale'], when: usesGateway }),
+  toggle(app, { label: 'Gateway: retain nothing', about: 'What is paid with Cloudflare credits goes only where nothing is retained.', path: ['gateway', 'requests', 'zero_retention'], when: usesGateway }),
+  number(app, { label: 'Gateway: longest wait', about: 'For a provider, before it tries again.', path: ['gateway', 'requests', 'timeout_ms'], least: 0, most: 600_000, step: 1000, none: 0, unit: 'ms', placeholder: 'Its own', when: usesGateway }),
+  number(app, { label: 'Gateway: tries', about: 'One to five.', path: ['gateway', 'requests', 'attempts'], least: 0, most: 5, step: 1, none: 0, placeholder: 'Its own', when: usesGateway }),
+  number(app, { label: 'Gateway: between tries', about: 'The first wait.', path: ['gateway', 'requests', 'retry_delay_ms'], least: 0, most: 60_000, step: 100, none: 0, unit: 'ms', placeholder: 'Its own', when: usesGateway }),
+  select(app, { label: 'Gateway: waits grow', about: 'From try to try.', path: ['gateway', 'requests', 'backoff'], options: [['', 'Its own'], ['constant', 'Not at all'], ['linear', 'Evenly'], ['exponential', 'Doubling']], when: usesGateway }),
+  toggle(app, { label: 'Gateway: falls back by itself', about: 'It gets the chosen model and the fallbacks at once, and asks the next when one fails.', path: ['gateway', 'requests', 'fallback'], when: usesGateway }),
+  toggle(app, { label: 'Gateway: one connection', about: 'Requests share a WebSocket that stays open. Fallbacks of its own go over HTTP.', path: ['gateway', 'requests', 'websocket'], when: usesGateway }),
   text(app, { label: 'Gateway: auto router chooses among', about: 'Models, with commas. Empty: all.', path: ['gateway', 'requests', 'auto_models'], placeholder: 'openai/gpt-6-luna, xai/grok-4.3', isCode: true, when: isAuto }),
   text(app, { label: 'Gateway: auto router asks', about: 'Providers, with commas. Empty: all.', path: ['gateway', 'requests', 'auto_providers'], placeholder: 'openai, anthropic', isCode: true, when: isAuto }),
   toggle(app, { label: 'Gateway: auto router chooses anew', about: 'For each question, rather than once for a conversation.', path: ['gateway', 'requests', 'auto_anew'], when: isAuto }),
-  text(app, { label: 'Gateway: marks for its log', about: 'Up to five, as a JSON object.', path: ['gateway', 'requests', 'metadata'], placeholder: '{"team": "kitchen"}', isCode: true, fault: jsonFault, when: isGateway }),
+  text(app, { label: 'Gateway: marks for its log', about: 'Up to five, as a JSON object.', path: ['gateway', 'requests', 'metadata'], placeholder: '{"team": "kitchen"}', isCode: true, fault: jsonFault, when: usesGateway }),
 ];
 
 /** @param {App} app @returns {Part[]} */

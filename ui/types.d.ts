@@ -687,7 +687,7 @@ branch: Array<number>,
  */
 is_answering: boolean, 
 /**
- * A limit keeps the request back.
+ * A limit keeps the request back, or the failure of its last try.
  */
 waiting: Waiting | null, 
 /**
@@ -723,13 +723,31 @@ model: string, };
 
 export type Waiting = { 
 /**
- * Whose.
+ * Whose limit, or who failed; empty: the limit is the user's own.
  */
 provider: string, 
 /**
  * It goes out at this time, unix ms.
  */
-until_ms: number, };
+until_ms: number, 
+/**
+ * The try that comes then; null: the first one.
+ */
+retry: Retry | null, };
+
+export type Retry = { 
+/**
+ * Which one, from 2.
+ */
+attempt: number, 
+/**
+ * As many are made.
+ */
+attempts: number, 
+/**
+ * What became of the last one.
+ */
+why: FailureKind, };
 
 export type Budget = { 
 /**
@@ -846,6 +864,16 @@ version: number,
 versions: Array<number>, };
 
 export type MessageState = "streaming" | "done" | "stopped" | "failed";
+
+export type Enclosed = { 
+/**
+ * So many pictures.
+ */
+pictures: number, 
+/**
+ * So many bytes of text.
+ */
+text_bytes: number, };
 
 export type Shape = "square" | "landscape" | "portrait";
 
@@ -1071,6 +1099,14 @@ is_local: boolean,
  */
 key_url: string, 
 /**
+ * Where credit is added; empty: nowhere.
+ */
+billing_url: string, 
+/**
+ * Where it tells of its troubles; empty: nowhere.
+ */
+status_url: string, 
+/**
  * Where it is reached, unless the user has another address for it; empty: it has none of its own.
  */
 usual_address: string, 
@@ -1263,7 +1299,11 @@ id: number, } | { "do": "save_draft",
 /**
  * The text.
  */
-text: string, } | { "do": "set_system_prompt", 
+text: string, 
+/**
+ * What is attached to it; it is only counted.
+ */
+files: Enclosed, } | { "do": "set_system_prompt", 
 /**
  * The text.
  */
@@ -1722,7 +1762,11 @@ stored_key: boolean,
 /**
  * What the gateway is told with each text request.
  */
-requests: GatewayRequests, };
+requests: GatewayRequests, 
+/**
+ * The same for single providers.
+ */
+providers: Array<ProviderRequests>, };
 
 export type EndpointSettings = { 
 /**
@@ -1790,7 +1834,11 @@ addresses: Array<Address>,
 /**
  * Prices in place of the listed ones.
  */
-prices: Array<ModelPrice>, };
+prices: Array<ModelPrice>, 
+/**
+ * What is different for single providers.
+ */
+terms: Array<ProviderTerms>, };
 
 export type Address = { 
 /**
@@ -1820,9 +1868,47 @@ input: number,
  */
 cached: number, 
 /**
+ * Of its part that goes into the provider's cache; below 0: as the rest.
+ */
+written: number, 
+/**
+ * Of its sound; below 0: as the rest.
+ */
+input_audio: number, 
+/**
  * Of the answer.
  */
-output: number, };
+output: number, 
+/**
+ * Of its sound; below 0: as the rest.
+ */
+output_audio: number, 
+/**
+ * Of a second of sound that is heard; below 0: nothing.
+ */
+input_second: number, 
+/**
+ * Of a second of sound that is made; below 0: nothing.
+ */
+output_second: number, 
+/**
+ * Of a million characters that are spoken; below 0: nothing.
+ */
+character: number, };
+
+export type ProviderTerms = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
+/**
+ * Which way its requests go; null: as those of the others.
+ */
+way: Way | null, 
+/**
+ * Most requests a minute to it; 0: as to the others.
+ */
+requests_per_minute: number, };
 
 export type CustomSettings = { 
 /**
@@ -1922,6 +2008,84 @@ export type ToolSettings = {
 pictures: boolean, };
 
 export type GatewayRequests = { 
+/**
+ * Its cache keeps an answer so long, seconds.
+ */
+cache_ttl_s: number, 
+/**
+ * Its cache is not used.
+ */
+skip_cache: boolean, 
+/**
+ * Name of the cache entry.
+ */
+cache_key: string, 
+/**
+ * It writes no log of the request.
+ */
+skip_log: boolean, 
+/**
+ * Its log has numbers only, nothing of what was said.
+ */
+skip_payload: boolean, 
+/**
+ * Which of several stored keys.
+ */
+key_alias: string, 
+/**
+ * It refuses what it would have to pay with Cloudflare credits.
+ */
+no_wholesale: boolean, 
+/**
+ * It asks, with Cloudflare credits, only where nothing is retained.
+ */
+zero_retention: boolean, 
+/**
+ * It gives a provider so long, ms.
+ */
+timeout_ms: number, 
+/**
+ * It tries so often, 1 to 5.
+ */
+attempts: number, 
+/**
+ * It waits so long before it tries again, ms.
+ */
+retry_delay_ms: number, 
+/**
+ * How the wait grows: `constant`, `linear`, `exponential`.
+ */
+backoff: string, 
+/**
+ * Up to five marks for its log, as a JSON object.
+ */
+metadata: string, 
+/**
+ * Among which models its auto router (`cloudflare/auto`) chooses, with commas.
+ */
+auto_models: string, 
+/**
+ * The same for providers.
+ */
+auto_providers: string, 
+/**
+ * The auto router chooses for each turn anew.
+ */
+auto_anew: boolean, 
+/**
+ * It gets all models at once and asks the next by itself when one fails.
+ */
+fallback: boolean, 
+/**
+ * Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.
+ */
+websocket: boolean, };
+
+export type ProviderRequests = { 
+/**
+ * Id of the provider.
+ */
+provider: string, 
 /**
  * Its cache keeps an answer so long, seconds.
  */

@@ -155,7 +155,7 @@ mod tests {
     fn help_names_every_fault() {
         let mut command = Arguments::command();
         let help = command.find_subcommand_mut("emulate").unwrap().render_long_help().to_string();
-        for name in emulator::Fault::names() {
+        for name in emulator::Fault::names().chain(emulator::chat::Fault::names()) {
             assert!(help.contains(name), "{name}");
         }
     }

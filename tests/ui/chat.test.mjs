@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { announcer } from './page.mjs';
-import { MOST_FILES, MOST_PICTURE, base64Of, faultOf, isBinary, kindOf, pictureUrl } from '../../ui/attachments.js';
+import { MOST_FILES, MOST_PICTURE, base64Of, enclosed, faultOf, isBinary, kindOf, pictureUrl } from '../../ui/attachments.js';
 import { MOST_ROWS, choices, chosenModel, keyless, shortName } from '../../ui/catalogue.js';
 import { groups, titleOf, when } from '../../ui/days.js';
 import { jsonFault } from '../../ui/faults.js';
@@ -123,6 +123,12 @@ test('a picture is shown from its own data, anything else never', () => {
   assert.equal(isBinary('a\u0000b'), true);
 });
 
+test('files are counted by what they cost: pictures by their number, texts by their bytes', () => {
+  const file = (mime, data) => ({ name: 'a', mime, data });
+  assert.deepEqual(enclosed([file('image/png', 'AAAA'), file('text/plain', 'héé'), file('text/plain', 'x')]), { pictures: 1, text_bytes: 6 });
+  assert.deepEqual(enclosed([]), { pictures: 0, text_bytes: 0 });
+});
+
 test('a growing answer is read out sentence by sentence', () => {
   const text = 'One. Two 1.5 is half. Thr';
   assert.equal(text.slice(0, finished(text, 0, false)), 'One. Two 1.5 is half. ');
@@ -180,6 +186,16 @@ test('a refused key leads to the field of that key; what the provider said stand
   assert.equal(wordsFor({ ...failed('quota'), failure: null }, app.snapshot), null);
 });
 
+test('beside the button a page of the provider’s or a check of the gateway, where that helps', () => {
+  const providers = [provider('openai', { billing_url: 'https://pay.test', status_url: 'https://up.test' }), provider('groq', { billing_url: '', status_url: '' })];
+  const app = { ...spy(), openAddress: (address) => app.done.push(address) };
+  const more = (kind, code = null, id = 'openai') => wordsFor({ ...failed(kind), target: { provider: id, model: 'm' }, failure: { kind, message: '', code, status: null } }, { providers }).more;
+  const press = ([label, act]) => { act(app); return label; };
+  assert.deepEqual([more('quota'), more('unavailable'), more('gateway', '2009')].map(press), ['Add credit', 'Status page', 'Check the gateway']);
+  assert.deepEqual(app.done, ['https://pay.test', 'https://up.test', ['keys', 'gateway'], { do: 'test_key', holder: 'gateway' }]);
+  assert.deepEqual([more('quota', null, 'groq'), more('unavailable', null, 'groq'), more('gateway', '2008'), more('credential'), more('quota', null, 'nobody')], [null, null, null, null, null]);
+});
+
 test('under an answer stand its tokens, cost, cache and time', () => {
   const receipt = { way: 'direct', cache: 'hit', attempts: 2, input_tokens: 10, cached_tokens: 0, output_tokens: 5, reasoning_tokens: 0, cost_nano: 4_123_000, first_ms: 640, total_ms: 900, gateway: null, is_cut: true };
   assert.deepEqual(facts(receipt), ['15 tokens', '$0.00412', 'from the cache', '0.6 s to first word', '2 tries', 'cut short by the limit of tokens']);
@@ -192,6 +208,13 @@ test('under an answer stand its tokens, cost, cache and time', () => {
   assert.equal(speakerOf({ role: 'assistant', target }), 'gpt');
   assert.equal(speakerOf({ role: 'user', target: null }), 'You');
   assert.equal(speakerOf({ role: 'assistant', target: null, is_voice: true }), 'Voice');
+});
+
+test('another try is told with what became of the last one and which try it is', () => {
+  const words = (why) => waitWords({ providers: [{ id: 'groq', name: 'Groq' }], chat: { waiting: { provider: 'groq', until_ms: 2_500, retry: { attempt: 2, attempts: 6, why } } }, call: { limited_until: null } }, 1_000);
+  assert.equal(words('unavailable'), 'Groq had a problem. Trying again in 2 s (2 of 6).');
+  assert.equal(words('rate_limited'), 'Groq is limiting requests. Trying again in 2 s (2 of 6).');
+  assert.equal(words('timed_out'), 'Groq did not answer in time. Trying again in 2 s (2 of 6).');
 });
 
 test('a limit that holds something up is told with the time that is left', () => {

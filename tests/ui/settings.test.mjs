@@ -5,6 +5,7 @@ import './page.mjs';
 globalThis.window ??= { __TAURI__: { core: {} } };
 const { newDraft, priceOf, withPrice } = await import('../../ui/prices.js');
 const { addressOf, withAddress } = await import('../../ui/addresses.js');
+const { termsOf, usesGateway, usesStoredKeys, withTerms } = await import('../../ui/terms.js');
 
 const price = (model, more) => ({ provider: 'groq', model, input: 1, cached: -1, output: 2, ...more });
 
@@ -17,7 +18,9 @@ test('a price is added at the end or put in the place of an older one', () => {
 
 test('what was typed becomes a price; without one of its own, what is cached costs as the rest', () => {
   const typed = { provider: 'groq', model: ' m ', input: '.5', cached: ' ', output: '3.' };
-  assert.deepEqual(priceOf(typed), { provider: 'groq', model: 'm', input: 0.5, cached: -1, output: 3 });
+  const none = { written: -1, input_audio: -1, output_audio: -1, input_second: -1, output_second: -1, character: -1 };
+  assert.deepEqual(priceOf(typed), { ...none, provider: 'groq', model: 'm', input: 0.5, cached: -1, output: 3 });
+  assert.equal(priceOf(typed, { ...priceOf(typed), written: 0.7 }).written, 0.7, 'what the form has no place for stays');
   assert.equal(priceOf({ ...typed, cached: '0' }).cached, 0);
 });
 
@@ -33,4 +36,15 @@ test('an own address is kept for its provider alone, and taken out when it is em
   assert.equal(addressOf(settings, 'mistral'), '');
   assert.deepEqual(withAddress(settings, 'groq', ''), [{ provider: 'xai', url: 'https://b.test' }]);
   assert.deepEqual(withAddress(settings, 'groq', 'https://c.test'), [{ provider: 'xai', url: 'https://b.test' }, { provider: 'groq', url: 'https://c.test' }]);
+});
+
+test('a provider has terms of its own as long as they say something', () => {
+  const of = (terms, way = 'direct') => ({ chat: { way, terms } });
+  const groq = { provider: 'groq', way: 'gateway', requests_per_minute: 0 };
+  assert.deepEqual(termsOf(of([groq]), 'xai'), { provider: 'xai', way: null, requests_per_minute: 0 });
+  assert.deepEqual(withTerms(of([groq]), 'xai', { requests_per_minute: 5 }), [groq, { provider: 'xai', way: null, requests_per_minute: 5 }]);
+  assert.deepEqual(withTerms(of([groq]), 'groq', { requests_per_minute: 5 }), [{ ...groq, requests_per_minute: 5 }]);
+  assert.deepEqual(withTerms(of([groq]), 'groq', { way: null }), []);
+  assert.deepEqual([of([]), of([], 'gateway'), of([groq]), of([{ ...groq, way: 'direct' }])].map(usesGateway), [false, true, true, false]);
+  assert.deepEqual([of([groq]), of([], 'stored_key'), of([{ ...groq, way: 'stored_key' }])].map(usesStoredKeys), [false, true, true]);
 });

@@ -121,6 +121,20 @@ async fn stored_keys_are_put_in_only_where_none_is_sent() {
 }
 
 #[tokio::test]
+async fn the_practice_gateway_has_a_key_of_everybody_a_route_and_the_auto_router() {
+    let script = Script { pace: Pace::default(), ..Script::practice() };
+    let fakes = Fakes::start(script.key("openai", "stored-key")).await.unwrap();
+    let route = format!("dynamic/{}", Gateway::ROUTE);
+    for (path, model) in [
+        ("openai/chat/completions", "m"),
+        ("compat/chat/completions", route.as_str()),
+        ("compat/chat/completions", "cloudflare/auto"),
+    ] {
+        assert_eq!(code(&fakes, path, &[TOKEN], model).await, (200, 0), "{path} {model}");
+    }
+}
+
+#[tokio::test]
 async fn a_strict_gateway_wants_credentials() {
     let fakes = fakes(Gateway { wants_credentials: true, ..profile() }).await;
     assert_eq!(code(&fakes, "openai/chat/completions", &[TOKEN], "m").await, (400, 2044));

@@ -18,9 +18,9 @@ use crate::config::Settings;
 
 pub use call::{Call, Connections, Link, MinuteCost, Mode, Provider, Route, Talk, VoiceServer};
 pub use chat::{
-    Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, ExportFormat,
-    FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset, ProviderHealth,
-    Receipt, Shape, Target, Transfer, Waiting, Way,
+    Attachment, Budget, CacheMark, Chat, ChatFailure, ChatMessage, ChatPolicy, ChatProvider, Citation, Enclosed,
+    ExportFormat, FailureKind, Fragment, GatewayEcho, HistoryEntry, LocalApi, MessageState, ModelChoice, Preset,
+    ProviderHealth, Receipt, Retry, Shape, Target, Transfer, Waiting, Way,
 };
 pub use credential::{Credential, Holder, KeyTest, Place};
 pub use item::{Delivery, Item, Kind, Role, Usage};
@@ -326,6 +326,9 @@ pub enum Command {
     SaveDraft {
         /// The text.
         text: String,
+        /// What is attached to it; it is only counted.
+        #[serde(default)]
+        files: Enclosed,
     },
     /// What the model is told about itself and the user, in this conversation.
     SetSystemPrompt {

@@ -8,6 +8,8 @@ mod history;
 mod open;
 mod picture;
 mod question;
+mod receipt;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod voice;
@@ -19,7 +21,7 @@ use protocol::chat::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::api::{self, Attachment, Change, Chat, Code, Command, Item, Problem};
+use crate::api::{self, Attachment, Change, Chat, Code, Command, Enclosed, Item, Problem};
 use crate::config::Settings;
 use crate::picture::Studio;
 use crate::text::{Keyring, Text};
@@ -31,6 +33,7 @@ pub(crate) use choices::find;
 use open::Open;
 use picture::Making;
 pub(crate) use question::{order, spares, spoken_ask, usual};
+use retention::Retention;
 use voice::Voice;
 
 /// Commands that may wait.
@@ -85,6 +88,8 @@ pub(crate) struct Desk {
     tell: mpsc::Sender<Change>,
     chat: Chat,
     open: Open,
+    /// What is attached to the draft.
+    enclosed: Enclosed,
     answer: Option<Answer>,
     studio: Studio,
     making: Option<Making>,
@@ -92,6 +97,7 @@ pub(crate) struct Desk {
     /// The last search of the history; `None`: nobody looked at it yet.
     query: Option<String>,
     is_set_up: bool,
+    retention: Retention,
     jobs: JoinSet<Done>,
 }
 
@@ -115,12 +121,14 @@ impl Desk {
             tell,
             chat,
             open: Open::default(),
+            enclosed: Enclosed::default(),
             answer: None,
             studio,
             making: None,
             voice: Voice::default(),
             query: None,
             is_set_up: false,
+            retention: Retention::default(),
             jobs: JoinSet::new(),
         };
         tokio::spawn(desk.run(inbox));
@@ -219,7 +227,7 @@ impl Desk {
             Command::RenameConversation { id, title } => self.rename(id, title).await,
             Command::PinConversation { id, is_pinned } => self.pin(id, is_pinned).await,
             Command::DeleteConversation { id } => self.delete(id).await,
-            Command::SaveDraft { text } => self.save_draft(text).await,
+            Command::SaveDraft { text, files } => self.save_draft(text, files).await,
             Command::SetSystemPrompt { text } => self.set_system(text).await,
             Command::SavePreset { name } => self.save_preset(name).await,
             Command::DeletePreset { name } => self.delete_preset(name).await,
@@ -247,10 +255,7 @@ impl Desk {
             let detail = format!("the history could not be read; it was set aside as {}", place.display());
             self.tell(Change::Problem(Some(Problem { code: Code::Internal, detail }))).await;
         }
-        let days = i64::from(self.settings.borrow().history.keep_days);
-        if days > 0 {
-            store.forget(crate::call::unix_ms() - days * 24 * 60 * 60 * 1000).await?;
-        }
+        self.forget_old().await?;
         self.chat.draft = store.draft(None).await?;
         self.tell_presets().await?;
         self.tell_budget().await
@@ -273,6 +278,8 @@ impl Desk {
         self.chat.budget.month_limit_nano = nano(budget.month);
         self.estimate();
         self.tell_chat().await;
+        let outcome = self.forget_old().await;
+        self.report(outcome).await;
     }
 
     async fn done(&mut self, done: Done) {
@@ -318,11 +325,14 @@ impl Desk {
 
     /// When something is to be shown or written.
     fn due(&self) -> Option<tokio::time::Instant> {
-        self.answer.as_ref().and_then(Answer::due).into_iter().chain(self.voice.due()).min()
+        let answer = self.answer.as_ref().and_then(Answer::due);
+        answer.into_iter().chain(self.voice.due()).chain(self.retention.next()).min()
     }
 
     async fn write_due(&mut self) {
         let outcome = self.flush_answer(false).await;
+        self.report(outcome).await;
+        let outcome = self.forget_old().await;
         self.report(outcome).await;
         if self.voice.is_due() {
             self.write_spoken().await;

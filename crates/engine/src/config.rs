@@ -16,7 +16,7 @@ pub(crate) use file::{read_table, write_private};
 pub use patch::merge;
 pub use text::{
     Address, BudgetSettings, CacheSettings, ChatSettings, CustomSettings, GatewayRequests, HistorySettings,
-    LimitSettings, LocalApiSettings, ModelPrice, VertexSettings,
+    LimitSettings, LocalApiSettings, ModelPrice, ProviderRequests, ProviderTerms, VertexSettings,
 };
 pub use voices::{
     CartesiaSettings, CascadeSettings, DeepgramSettings, Ear, ElevenlabsSettings, FalSettings, GoogleSettings,
@@ -78,6 +78,8 @@ impl Settings {
         self.audio.volume = if volume.is_nan() { 1.0 } else { volume.clamp(0.0, 1.0) };
         self.chat = self.chat.in_range();
         self.budget = self.budget.in_range();
+        self.gateway.requests = self.gateway.requests.in_range();
+        self.gateway.providers = self.gateway.providers.into_iter().map(ProviderRequests::in_range).collect();
         self.providers = self.providers.with_addresses();
         self
     }
@@ -283,6 +285,8 @@ pub struct GatewaySettings {
     pub stored_key: bool,
     /// What the gateway is told with each text request.
     pub requests: GatewayRequests,
+    /// The same for single providers.
+    pub providers: Vec<ProviderRequests>,
 }
 
 impl Default for GatewaySettings {
@@ -293,6 +297,7 @@ impl Default for GatewaySettings {
             gateway_id: String::new(),
             stored_key: false,
             requests: GatewayRequests::default(),
+            providers: Vec::new(),
         }
     }
 }

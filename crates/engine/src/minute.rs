@@ -225,9 +225,7 @@ mod tests {
         let endpoint = |settings: &mut Settings| settings.call.route = Route::Endpoint;
         assert!(is_free_with(Provider::Openai, &endpoint));
         let priced = |settings: &mut Settings| {
-            let model = settings.endpoint.model.clone();
-            let price =
-                crate::config::ModelPrice { provider: OWN.into(), model, input: 1.0, cached: -1.0, output: 2.0 };
+            let price = crate::config::ModelPrice::of_text(OWN, &settings.endpoint.model, 1.0, 2.0);
             settings.chat.prices.push(price);
         };
         assert!(!is_free_with(Provider::Openai, &priced));

@@ -11,7 +11,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use gateway::{Ask, Gateway, Order, Parts, Piece};
+use gateway::{Ask, Gateway, Line, Order, Parts, Piece};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Settings;
@@ -72,27 +72,43 @@ impl Text {
     }
 
     /// Asks; pieces come as they come, the last is [`Piece::Receipt`] or [`Piece::Failed`]. Dropping the receiver
-    /// cancels. The practice partner never stands in for another, nor another for it. Called inside the runtime.
+    /// cancels; so does closing it, and then the last piece still comes. The practice partner never stands in for another,
+    /// nor another for it. Called inside the runtime.
     #[must_use]
     pub fn ask(&self, ask: Ask) -> mpsc::Receiver<Piece> {
-        let is_practice = ask.order.targets().first().is_some_and(|target| target.provider.as_str() == PRACTICE);
-        if is_practice { self.practise(ask) } else { self.gateway.ask(ask) }
+        if is_practice(&ask) { self.practise(ask) } else { self.gateway.ask(ask) }
+    }
+
+    /// The same past the caches; what comes takes the place of what they keep.
+    pub(crate) fn ask_anew(&self, ask: Ask) -> mpsc::Receiver<Piece> {
+        if is_practice(&ask) { self.practise(ask) } else { self.gateway.ask_anew(ask) }
     }
 
     fn practise(&self, mut ask: Ask) -> mpsc::Receiver<Piece> {
         ask.order = Order::Chain(vec![settings::partner()]);
         ask.route = Some(gateway::Way::Direct);
         ask.cache = Some(false);
-        let (tell, pieces) = mpsc::channel(64);
+        let (line, pieces) = Line::new();
         let (partner, mut practice) = (self.partner.clone(), self.practice.clone());
         tokio::spawn(async move {
             // It starts with the app; its address may come a moment later.
-            let started = practice.wait_for(|url| !url.is_empty()).await.is_ok();
+            let started = tokio::select! {
+                () = line.closed() => return,
+                started = practice.wait_for(|url| !url.is_empty()) => started.is_ok(),
+            };
             let mut answer = partner.ask(ask);
-            while let Some(piece) = answer.recv().await {
-                if tell.send(settings::as_practice(piece)).await.is_err() {
-                    break;
-                }
+            let mut is_wanted = true;
+            loop {
+                let piece = tokio::select! {
+                    () = line.closed(), if is_wanted => {
+                        is_wanted = false;
+                        answer.close();
+                        continue;
+                    }
+                    piece = answer.recv() => piece,
+                };
+                let Some(piece) = piece else { break };
+                line.push(settings::as_practice(piece)).await;
             }
             tracing::debug!(started, "the practice partner answered");
         });
@@ -110,6 +126,10 @@ impl Text {
     pub fn shelf(&self) -> &Shelf {
         &self.shelf
     }
+}
+
+fn is_practice(ask: &Ask) -> bool {
+    ask.order.targets().first().is_some_and(|target| target.provider.as_str() == PRACTICE)
 }
 
 /// Everything that [`Text::new`] needs for these settings.

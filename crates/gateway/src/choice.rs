@@ -6,12 +6,15 @@ use tokio::time::Instant;
 use crate::exchange::{Exchange, Try};
 use crate::pipeline::Shared;
 use crate::universal::{self, Candidate, MOST_STEPS};
-use crate::{HttpRequest, Order, Piece, Target, Way, address, provider, route};
+use crate::{HttpRequest, Order, Piece, Policy, Target, Way, address, provider, route};
 
 impl Exchange {
     /// Who is asked, in this order. Spares are looked for where they are needed at once: that takes looks into the
     /// keychain.
     pub(crate) async fn order(&mut self) -> Result<Vec<Target>, Failure> {
+        if let Order::Policy(Policy::Fastest | Policy::MostReliable, _) = self.ask.order {
+            self.shared.board.recall(&*self.shared.parts.ledger).await;
+        }
         let falls_back = self.settings.gateway.as_ref().is_some_and(|gateway| gateway.falls_back);
         if falls_back || matches!(self.ask.order, Order::Policy(..)) {
             let spares = self.spares().await;

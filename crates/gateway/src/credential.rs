@@ -53,7 +53,7 @@ impl Office<'_> {
         let base = address::base(provider, target, way, self.settings, &place)?;
         if way != Way::Direct {
             self.gateway_token(way, &mut headers).await?;
-            let set = self.settings.gateway.as_ref().map(|gateway| options.over(&gateway.options));
+            let set = self.settings.gateway.as_ref().map(|gateway| options.over(&gateway.options(&target.provider)));
             let options = set.as_ref().unwrap_or(options);
             if let Some(fault) = options.fault() {
                 return Err(Failure::new(FailureKind::Gateway, fault));

@@ -21,8 +21,8 @@ use crate::transport::{self, Reply, first_byte};
 use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
-    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Settings, Target,
-    Transport, Way, address, auto, provider,
+    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Retry, Settings,
+    Target, Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -108,14 +108,19 @@ impl Exchange {
     }
 
     /// Waits with a word about it; refuses when that is too long.
-    pub(crate) async fn wait(&self, provider: Option<&ProviderId>, until: Instant) -> Result<(), Failure> {
+    pub(crate) async fn wait(
+        &self,
+        provider: Option<&ProviderId>,
+        until: Instant,
+        retry: Option<Retry>,
+    ) -> Result<(), Failure> {
         let wait = until.saturating_duration_since(Instant::now());
         if wait > self.settings.limits.longest_wait {
             let message = format!("The limit of requests is reached for another {} s.", wait.as_secs());
             return Err(Failure { retry_after: Some(wait), ..Failure::new(FailureKind::RateLimited, message) });
         }
         let until_ms = unix_ms() + milliseconds(wait);
-        self.outlet.push(Piece::Waiting { provider: provider.cloned(), until_ms }).await;
+        self.outlet.push(Piece::Waiting { provider: provider.cloned(), until_ms, retry }).await;
         sleep_until(until).await;
         Ok(())
     }
@@ -184,7 +189,8 @@ impl Exchange {
             }
             let proof = Proof { is_proven: self.is_proven(), hint: self.hint };
             let Some(wait) = schedule.next(&failure, first.way, proof) else { return Err(failure) };
-            self.wait(Some(id), Instant::now() + wait).await?;
+            let retry = Retry::after(attempt, self.settings.patience.attempts, &failure);
+            self.wait(Some(id), Instant::now() + wait, Some(retry)).await?;
         }
         Ok(())
     }
@@ -219,7 +225,7 @@ impl Exchange {
                 let failure = Failure::new(FailureKind::RateLimited, "The limit of requests is reached.");
                 return Err(Failure { retry_after: Some(wait), ..failure });
             }
-            self.wait(Some(id), until).await?;
+            self.wait(Some(id), until, None).await?;
         }
         Ok(())
     }

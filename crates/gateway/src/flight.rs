@@ -19,6 +19,8 @@ pub(crate) struct Flight {
     pieces: Mutex<Vec<Piece>>,
     /// Its receivers are the passengers.
     progress: watch::Sender<Progress>,
+    /// Whether it is over, for one who has left.
+    landed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,7 +46,8 @@ impl Flights {
         let mut open = self.open();
         let is_new = !open.contains_key(&key);
         let flight = Arc::clone(open.entry(key).or_insert_with(|| {
-            Arc::new(Flight { pieces: Mutex::default(), progress: watch::Sender::new(Progress::default()) })
+            let progress = watch::Sender::new(Progress::default());
+            Arc::new(Flight { pieces: Mutex::default(), progress, landed: watch::Sender::new(false) })
         }));
         let passenger = Passenger { progress: flight.progress.subscribe(), flight: Arc::clone(&flight), taken: 0 };
         (passenger, is_new.then_some(flight))
@@ -54,6 +57,7 @@ impl Flights {
     pub(crate) fn land(&self, key: &Key, flight: &Arc<Flight>) {
         remove(&mut self.open(), key, flight);
         flight.progress.send_modify(|progress| progress.is_over = true);
+        flight.landed.send_replace(true);
     }
 
     /// Waits until everybody has left. Then nobody can join any more.
@@ -103,5 +107,17 @@ impl Passenger {
                 return None;
             }
         }
+    }
+
+    /// Leaves. The last one to do so stops the flight, and gets its last piece.
+    pub(crate) async fn leave(self) -> Option<Piece> {
+        let Self { flight, progress, .. } = self;
+        let mut landed = flight.landed.subscribe();
+        drop(progress);
+        if flight.progress.receiver_count() > 0 {
+            return None;
+        }
+        landed.wait_for(|landed| *landed).await.ok()?;
+        flight.pieces.lock().unwrap_or_else(PoisonError::into_inner).last().cloned()
     }
 }

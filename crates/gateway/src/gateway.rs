@@ -9,11 +9,9 @@ use tokio::time::Instant;
 use crate::pipeline::{self, Shared, unix_ms};
 use crate::price::input_tokens;
 use crate::{
-    Ask, Health, HttpResponse, Model, Nanodollars, Parts, Passage, Piece, ProviderId, Reserve, models, passage, route,
+    Ask, Health, HttpResponse, Line, Model, Nanodollars, Parts, Passage, Piece, ProviderId, Reserve, models, passage,
+    route,
 };
-
-/// Pieces on their way; a reader that is slower makes the provider wait.
-const PIECES: usize = 64;
 
 /// The engine behind every text request. Cheap to clone; all clones share limits, cache and health.
 #[derive(Clone)]
@@ -28,10 +26,20 @@ impl Gateway {
     }
 
     /// Asks; pieces come as they come, the last is [`Piece::Receipt`] or [`Piece::Failed`]. Dropping the receiver
-    /// cancels: the connection is closed, the ledger says so. Must be called within a tokio runtime.
+    /// cancels: the connection is closed, the ledger says so. Closing it cancels too, and the last piece still comes. Must be
+    /// called within a tokio runtime.
     pub fn ask(&self, ask: Ask) -> mpsc::Receiver<Piece> {
-        let (sender, pieces) = mpsc::channel(PIECES);
-        tokio::spawn(pipeline::run(Arc::clone(&self.shared), ask, sender));
+        self.start(ask, false)
+    }
+
+    /// The same past the caches; what comes takes the place of what they keep.
+    pub fn ask_anew(&self, ask: Ask) -> mpsc::Receiver<Piece> {
+        self.start(ask, true)
+    }
+
+    fn start(&self, ask: Ask, is_anew: bool) -> mpsc::Receiver<Piece> {
+        let (line, pieces) = Line::new();
+        tokio::spawn(pipeline::run(Arc::clone(&self.shared), ask, is_anew, line));
         pieces
     }
 

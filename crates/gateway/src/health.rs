@@ -1,16 +1,18 @@
-//! How providers have been doing since the program began: their breakers, times and failures.
+//! How providers have been doing since the program began: their breakers, times and failures. Where the router compares
+//! them, what was before counts too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use protocol::chat::Failure;
+use protocol::chat::{Failure, FailureKind};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::ProviderId;
 use crate::breaker::{Breaker, is_fault};
+use crate::{Ledger, ProviderId};
 
 /// How a provider has been doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,6 +79,30 @@ impl Default for Score {
     }
 }
 
+impl Score {
+    fn answered(&mut self, first_ms: Option<f64>) {
+        self.success += WEIGHT * (1.0 - self.success);
+        if let Some(ms) = first_ms {
+            self.first_ms = Some(self.first_ms.map_or(ms, |average| average + WEIGHT * (ms - average)));
+        }
+    }
+
+    fn failed(&mut self) {
+        self.success -= WEIGHT * self.success;
+    }
+}
+
+/// How a request of an earlier run went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Who answered, or was tried last.
+    pub provider: ProviderId,
+    /// To the first token, ms.
+    pub first_ms: Option<u64>,
+    /// Why it failed.
+    pub failure: Option<FailureKind>,
+}
+
 struct Record {
     breaker: Breaker,
     score: Score,
@@ -88,11 +114,11 @@ struct Record {
 }
 
 impl Record {
-    fn new() -> Self {
+    fn new(score: Score) -> Self {
         let histogram = || Histogram::new_with_bounds(1, SLOWEST, 2).ok();
         Self {
             breaker: Breaker::default(),
-            score: Score::default(),
+            score,
             tries: 0,
             failures: 0,
             first: histogram(),
@@ -106,6 +132,8 @@ impl Record {
 #[derive(Default)]
 pub(crate) struct Board {
     records: Mutex<HashMap<ProviderId, Record>>,
+    /// Scores from before.
+    past: OnceCell<HashMap<ProviderId, Score>>,
 }
 
 impl Board {
@@ -113,9 +141,18 @@ impl Board {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads once how providers did before this program began.
+    pub(crate) async fn recall(&self, ledger: &dyn Ledger) {
+        self.past.get_or_init(async || scores(&ledger.tried().await)).await;
+    }
+
+    fn past(&self, provider: &ProviderId) -> Score {
+        self.past.get().and_then(|past| past.get(provider)).copied().unwrap_or_default()
+    }
+
     /// Lets a try pass. `Err`: the breaker is open until then.
     pub(crate) fn pass(self: &Arc<Self>, provider: &ProviderId, now: Instant) -> Result<Pass, Instant> {
-        self.records().entry(provider.clone()).or_insert_with(Record::new).breaker.pass(now)?;
+        self.records().entry(provider.clone()).or_insert_with(|| Record::new(self.past(provider))).breaker.pass(now)?;
         Ok(Pass { board: Arc::clone(self), provider: provider.clone(), is_settled: false })
     }
 
@@ -131,7 +168,7 @@ impl Board {
 
     /// What the router compares.
     pub(crate) fn score(&self, provider: &ProviderId) -> Score {
-        self.records().get(provider).map(|record| record.score).unwrap_or_default()
+        self.records().get(provider).map_or_else(|| self.past(provider), |record| record.score)
     }
 
     /// Every provider that was tried, by name.
@@ -172,11 +209,8 @@ impl Pass {
     pub(crate) fn answered(mut self, first: Option<Duration>, total: Duration) {
         self.settle(|record| {
             record.breaker.succeed();
-            record.score.success += WEIGHT * (1.0 - record.score.success);
+            record.score.answered(first.map(|first| first.as_secs_f64() * 1000.0));
             if let Some(first) = first {
-                let ms = first.as_secs_f64() * 1000.0;
-                record.score.first_ms =
-                    Some(record.score.first_ms.map_or(ms, |average| average + WEIGHT * (ms - average)));
                 count(record.first.as_mut(), first);
             }
             count(record.total.as_mut(), total);
@@ -189,7 +223,7 @@ impl Pass {
             record.last_failure = Some(failure.clone());
             if is_fault(failure.kind) {
                 record.failures += 1;
-                record.score.success -= WEIGHT * record.score.success;
+                record.score.failed();
                 record.breaker.fail(now);
             } else {
                 record.breaker.succeed();
@@ -214,6 +248,21 @@ impl Drop for Pass {
             record.breaker.abandon(Instant::now());
         }
     }
+}
+
+/// What requests say, oldest first.
+fn scores(tried: &[Tried]) -> HashMap<ProviderId, Score> {
+    let mut scores: HashMap<ProviderId, Score> = HashMap::new();
+    for Tried { provider, first_ms, failure } in tried {
+        let score = scores.entry(provider.clone()).or_default();
+        match failure {
+            Some(kind) if is_fault(*kind) => score.failed(),
+            Some(_) => {}
+            #[expect(clippy::cast_precision_loss, reason = "for comparing")]
+            None => score.answered(first_ms.map(|ms| ms as f64)),
+        }
+    }
+    scores
 }
 
 fn count(histogram: Option<&mut Histogram<u32>>, time: Duration) {

@@ -39,16 +39,17 @@ pub use address::behind_base;
 pub use ask::{Ask, Order, Policy, Purpose, Target, Way};
 pub use budget::{Left, Reserve};
 pub use gateway::Gateway;
-pub use health::{Circuit, Health, Percentiles};
+pub use health::{Circuit, Health, Percentiles, Tried};
 pub use ledger::{Outcome, Row};
 pub use models::Model;
 pub use money::Nanodollars;
 pub use options::{Backoff, GatewayOptions, Trace};
+pub use outlet::Line;
 pub use parts::{
     DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
 };
 pub use passage::Passage;
 pub use price::{Price, Quantity, Tier, price};
 pub use provider::{Auth, Provider, ProviderId, named, provider, provider_of, providers};
-pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Times};
+pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Retry, Times};
 pub use settings::{Budget, CacheLimits, CloudGateway, Limits, Override, Patience, Rate, Settings, Transport, Vertex};

@@ -11,7 +11,7 @@ use protocol::chat::Failure;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Nanodollars, ProviderId, Row, Settings};
+use crate::{Nanodollars, ProviderId, Row, Settings, Tried};
 
 /// All that the gateway needs from outside.
 #[derive(Clone)]
@@ -119,6 +119,10 @@ pub trait Ledger: Send + Sync {
     fn write(&self, row: Row);
     /// What was spent so far, rows already written included. Asked for only when there is a budget.
     fn spent(&self, conversation: Option<i64>) -> BoxFuture<'_, Result<Spent, Failure>>;
+    /// How requests of earlier runs went, oldest first. Asked for once, before somebody is first chosen by that.
+    fn tried(&self) -> BoxFuture<'_, Vec<Tried>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
 }
 
 /// What was spent so far.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::chat::{Failure, FailureKind};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::budget::Reserves;
@@ -18,7 +17,7 @@ use crate::limit::Limiter;
 use crate::models::Known;
 use crate::outlet::{Landing, Outlet};
 use crate::socket::Pool;
-use crate::{Ask, CacheState, Nanodollars, Parts, Piece, Settings, validate};
+use crate::{Ask, CacheState, Line, Nanodollars, Parts, Piece, Settings, validate};
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -64,18 +63,23 @@ pub(crate) fn unix_ms() -> u64 {
 }
 
 /// One request, from the first stage to the last.
-pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, sender: mpsc::Sender<Piece>) {
+pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, is_anew: bool, line: Line) {
     let settings = shared.settings();
-    let mut exchange = Exchange::new(Arc::clone(&shared), settings, ask, Outlet::Direct(sender.clone()));
+    let mut exchange = Exchange::new(Arc::clone(&shared), settings, ask, Outlet::Direct(line.clone()));
     if let Err(failure) = validate::check(&exchange.ask) {
         return exchange.finish(Err(failure)).await;
     }
-    if let Err(failure) = limit(&exchange, &sender).await {
+    if let Err(failure) = limit(&exchange, &line).await {
         return exchange.finish(Err(failure)).await;
     }
-    let Some(key) = cache::key(&exchange.ask, &exchange.settings) else { return exchange.run().await };
+    let key = cache::key(&exchange.ask, &exchange.settings);
+    if is_anew {
+        // Only now: it is no other request.
+        exchange.ask.options.skip_cache = Some(true);
+    }
+    let Some(key) = key else { return exchange.run().await };
     exchange.receipt.cache = CacheState::Miss;
-    if let Some(answer) = shared.cache.find(&key, &exchange.settings.cache, Instant::now()).await {
+    if !is_anew && let Some(answer) = shared.cache.find(&key, &exchange.settings.cache, Instant::now()).await {
         return exchange.replay(&answer).await;
     }
     let (passenger, flight) = shared.flights.join(key);
@@ -88,36 +92,40 @@ pub(crate) async fn run(shared: Arc<Shared>, ask: Ask, sender: mpsc::Sender<Piec
                 exchange.run().await;
                 drop(landing);
             });
-            forward(passenger, &sender).await;
+            forward(passenger, &line).await;
         }
         None => follow(exchange, passenger).await,
     }
 }
 
 /// Takes from the profile's bucket.
-async fn limit(exchange: &Exchange, sender: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+async fn limit(exchange: &Exchange, line: &Line) -> Result<(), Failure> {
     let (profile, rate) = (&exchange.ask.profile, exchange.settings.limits.profile);
     while let Err(until) = exchange.shared.limiter.profile(profile, rate, Instant::now()) {
         tokio::select! {
             biased;
-            () = sender.closed() => return Err(cancelled()),
-            waited = exchange.wait(None, until) => waited?,
+            () = line.closed() => return Err(cancelled()),
+            waited = exchange.wait(None, until, None) => waited?,
         }
     }
     Ok(())
 }
 
 /// For the one whose request it is: the pieces as they are.
-async fn forward(mut passenger: Passenger, sender: &mpsc::Sender<Piece>) {
+async fn forward(mut passenger: Passenger, line: &Line) {
     loop {
-        tokio::select! {
+        let piece = tokio::select! {
             biased;
-            () = sender.closed() => return,
-            piece = passenger.next() => match piece {
-                Some(piece) => drop(sender.send(piece).await),
-                None => return,
-            },
+            () = line.closed() => break,
+            piece = passenger.next() => piece,
+        };
+        match piece {
+            Some(piece) => line.push(piece).await,
+            None => return,
         }
+    }
+    if let Some(piece) = passenger.leave().await {
+        line.push(piece).await;
     }
 }
 

@@ -56,6 +56,10 @@ pub struct Provider {
     pub usual_model: &'static str,
     /// Where keys are made; empty: it needs none.
     pub key_url: &'static str,
+    /// Where credit is added; empty: nowhere.
+    pub billing_url: &'static str,
+    /// Where it tells of its troubles; empty: nowhere.
+    pub status_url: &'static str,
     /// Whether it runs on the user's own machines: answers cost nothing, and no key is needed.
     pub is_local: bool,
     /// A page at the root of the server that others on the same usual port do not have; empty: there is none.
@@ -99,6 +103,8 @@ const OPENAI_STYLE: Provider = Provider {
     models_path: "/models",
     usual_model: "",
     key_url: "",
+    billing_url: "",
+    status_url: "",
     is_local: false,
     own_page: "",
 };
@@ -115,6 +121,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "openai",
         usual_model: "gpt-6.1-terra",
         key_url: "https://platform.openai.com/api-keys",
+        billing_url: "https://platform.openai.com/settings/organization/billing",
+        status_url: "https://status.openai.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -128,6 +136,8 @@ const PROVIDERS: &[Provider] = &[
         models_path: "/models?limit=1000",
         usual_model: "claude-sonnet-5-5",
         key_url: "https://platform.claude.com/settings/keys",
+        billing_url: "https://platform.claude.com/settings/billing",
+        status_url: "https://status.claude.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -141,6 +151,8 @@ const PROVIDERS: &[Provider] = &[
         models_path: "/models?pageSize=1000",
         usual_model: "gemini-3.8-flash",
         key_url: "https://aistudio.google.com/apikey",
+        billing_url: "https://console.cloud.google.com/billing",
+        status_url: "https://aistudio.google.com/status",
         ..OPENAI_STYLE
     },
     Provider {
@@ -154,6 +166,8 @@ const PROVIDERS: &[Provider] = &[
         models_path: "",
         usual_model: "gemini-3.8-flash",
         key_url: "https://console.cloud.google.com/iam-admin/serviceaccounts",
+        billing_url: "https://console.cloud.google.com/billing",
+        status_url: "https://status.cloud.google.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -163,6 +177,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "huggingface/{model}/v1",
         usual_model: "openai/gpt-oss-120b",
         key_url: "https://huggingface.co/settings/tokens",
+        billing_url: "https://huggingface.co/settings/billing",
+        status_url: "https://status.huggingface.co",
         ..OPENAI_STYLE
     },
     Provider {
@@ -174,6 +190,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "perplexity-ai/v1",
         usual_model: "perplexity/sonar",
         key_url: "https://www.perplexity.ai/account/api/keys",
+        billing_url: "https://www.perplexity.ai/account/api/billing",
+        status_url: "https://status.perplexity.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -183,6 +201,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "deepseek",
         usual_model: "deepseek-v4-flash",
         key_url: "https://platform.deepseek.com/api_keys",
+        billing_url: "https://platform.deepseek.com/top_up",
+        status_url: "https://status.deepseek.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -193,6 +213,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "groq",
         usual_model: "openai/gpt-oss-120b",
         key_url: "https://console.groq.com/keys",
+        billing_url: "https://console.groq.com/settings/billing",
+        status_url: "https://groqstatus.com",
         ..OPENAI_STYLE
     },
     Provider {
@@ -202,6 +224,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "openrouter/v1",
         usual_model: "openai/gpt-oss-120b",
         key_url: "https://openrouter.ai/settings/keys",
+        billing_url: "https://openrouter.ai/settings/credits",
+        status_url: "https://status.openrouter.ai",
         ..OPENAI_STYLE
     },
     Provider {
@@ -213,6 +237,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "mistral/v1",
         usual_model: "mistral-medium-latest",
         key_url: "https://console.mistral.ai/api-keys",
+        billing_url: "https://admin.mistral.ai/organization/billing",
+        status_url: "https://status.mistral.ai",
         ..OPENAI_STYLE
     },
     Provider {
@@ -222,6 +248,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "grok/v1",
         usual_model: "grok-4.3",
         key_url: "https://console.x.ai",
+        billing_url: "https://console.x.ai",
+        status_url: "https://status.x.ai",
         ..OPENAI_STYLE
     },
     Provider {
@@ -232,6 +260,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "cerebras",
         usual_model: "gpt-oss-120b",
         key_url: "https://cloud.cerebras.ai",
+        billing_url: "https://cloud.cerebras.ai",
+        status_url: "https://status.cerebras.ai",
         ..OPENAI_STYLE
     },
     Provider {
@@ -242,6 +272,8 @@ const PROVIDERS: &[Provider] = &[
         models_path: "",
         usual_model: "@cf/openai/gpt-oss-120b",
         key_url: "https://dash.cloudflare.com/profile/api-tokens",
+        billing_url: "https://dash.cloudflare.com/?to=/:account/billing",
+        status_url: "https://www.cloudflarestatus.com",
         ..OPENAI_STYLE
     },
     // Models: `dynamic/{route}`, made by the user at the gateway, or `cloudflare/auto`. Only with keys stored there.
@@ -251,6 +283,8 @@ const PROVIDERS: &[Provider] = &[
         gateway_path: "compat",
         models_path: "/v1/models",
         key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
+        billing_url: "https://dash.cloudflare.com/?to=/:account/billing",
+        status_url: "https://www.cloudflarestatus.com",
         ..OPENAI_STYLE
     },
     // Local servers on their usual ports.
@@ -269,6 +303,8 @@ const AT_GATEWAY: Provider = Provider {
     name: "Custom provider of the gateway",
     gateway_path: "{provider}/v1",
     key_url: "https://dash.cloudflare.com/?to=/:account/ai/ai-gateway",
+    billing_url: "https://dash.cloudflare.com/?to=/:account/billing",
+    status_url: "https://www.cloudflarestatus.com",
     ..OPENAI_STYLE
 };
 
@@ -319,6 +355,15 @@ mod tests {
             let listed = listed(provider.id, provider.usual_model);
             assert!(listed.is_some_and(|listed| listed.text), "{}: {}", provider.id, provider.usual_model);
             assert!(listed.unwrap().price.input <= 5_000_000_000, "{}: a dear one", provider.id);
+        }
+    }
+
+    #[test]
+    fn whose_key_can_be_made_has_a_page_for_credit_and_one_for_its_troubles() {
+        for provider in providers() {
+            let has =
+                [provider.key_url, provider.billing_url, provider.status_url].map(|url| url.starts_with("https://"));
+            assert_eq!(has, [!provider.is_local; 3], "{}", provider.id);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What comes back, piece by piece, and what it took.
 
-use protocol::chat::{Delta, Failure, Finish, Tokens};
+use protocol::chat::{Delta, Failure, FailureKind, Finish, Tokens};
 use serde::{Deserialize, Serialize};
 
 use crate::transport::Reply;
@@ -10,12 +10,14 @@ use crate::{Nanodollars, ProviderId, Target, Way};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Piece {
-    /// A limit makes it wait.
+    /// A limit makes it wait, or a try that failed.
     Waiting {
-        /// Whose limit; `None`: the profile's.
+        /// Whose limit, or who failed; `None`: the limit is the profile's.
         provider: Option<ProviderId>,
         /// Until when, Unix time in milliseconds.
         until_ms: u64,
+        /// The try that comes then; `None`: the first one, which a limit of this program's holds up.
+        retry: Option<Retry>,
     },
     /// A try begins.
     Trying {
@@ -39,6 +41,25 @@ pub enum Piece {
     Receipt(Receipt),
     /// There is no (complete) answer. What came before stands.
     Failed(Failure, Receipt),
+}
+
+/// Another try at the same target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// Which one, from 2.
+    pub attempt: u32,
+    /// As many are made.
+    pub attempts: u32,
+    /// What became of the last one.
+    pub why: FailureKind,
+}
+
+impl Retry {
+    /// The try after this one, which failed.
+    pub(crate) fn after(attempt: u32, attempts: u32, failure: &Failure) -> Self {
+        // A second look is made beside them.
+        Self { attempt: attempt + 1, attempts: attempts.max(attempt + 1), why: failure.kind }
+    }
 }
 
 /// What a request took.

@@ -41,10 +41,19 @@ pub struct CloudGateway {
     pub gateway: String,
     /// For every request that goes through it.
     pub options: GatewayOptions,
+    /// The same for single providers, over those.
+    pub providers: BTreeMap<ProviderId, GatewayOptions>,
     /// Whether it gets all targets at once and asks the next by itself when one fails, instead of being asked again.
     pub falls_back: bool,
     /// How requests come to it.
     pub transport: Transport,
+}
+
+impl CloudGateway {
+    /// What it is told with the requests to a provider.
+    pub(crate) fn options(&self, provider: &ProviderId) -> GatewayOptions {
+        self.providers.get(provider).map_or_else(|| self.options.clone(), |own| own.over(&self.options))
+    }
 }
 
 /// How requests come to Cloudflare AI Gateway.

@@ -177,9 +177,13 @@ pub(crate) fn delete(connection: &mut Connection, ids: &[ConversationId]) -> Res
     wipe(connection, deleted)
 }
 
-pub(crate) fn forget(connection: &Connection, before_ms: i64) -> Result<usize, Error> {
-    let deleted =
-        connection.execute("DELETE FROM conversation WHERE updated_ms < ?1 AND NOT is_pinned", [before_ms])?;
+pub(crate) fn forget(connection: &Connection, before_ms: i64, except: &[ConversationId]) -> Result<usize, Error> {
+    let except = serde_json::to_string(except).map_err(|error| Error::Io(error.into()))?;
+    let deleted = connection.execute(
+        "DELETE FROM conversation
+         WHERE updated_ms < ?1 AND NOT is_pinned AND id NOT IN (SELECT value FROM json_each(?2))",
+        (before_ms, except),
+    )?;
     wipe(connection, deleted)?;
     Ok(deleted)
 }

@@ -71,7 +71,7 @@ where
                 let mut subtitles = Subtitles::begin(format == Format::Vtt, &mut sink)?;
                 each(&desk, selection, is_wanted, |desk, id| subtitles.write(desk, id, &mut sink))?;
             }
-            Format::Csv => csv::write(&desk, i64::MIN, Some(selection), is_wanted, &mut sink)?,
+            Format::Csv => csv::write(&desk, i64::MIN, selection, is_wanted, &mut sink)?,
         }
         Ok(sink.into_inner().map_err(io::IntoInnerError::into_error)?)
     })
@@ -84,7 +84,7 @@ where
 {
     desk::aside("store-export", move |is_wanted| {
         let mut sink = BufWriter::new(sink);
-        csv::write(&desk, since_ms, None, is_wanted, &mut sink)?;
+        csv::write(&desk, since_ms, Selection::All, is_wanted, &mut sink)?;
         Ok(sink.into_inner().map_err(io::IntoInnerError::into_error)?)
     })
     .await

@@ -167,6 +167,17 @@ pub struct Spent {
     pub month_nano: i64,
 }
 
+/// How a written request went, as far as it says something about its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Who answered, or was asked last.
+    pub provider: String,
+    /// From the request to the first token, ms.
+    pub first_ms: Option<u64>,
+    /// The kind of the failure; empty when there was none.
+    pub failure: String,
+}
+
 schema::words!(Outcome { Done: "done", Cancelled: "cancelled", Failed: "failed" });
 schema::words!(Cache { Off: "off", Miss: "miss", Hit: "hit", Coalesced: "coalesced", Remote: "remote" });
 
@@ -309,6 +320,23 @@ pub(crate) fn spent(
         .prepare_cached(&format!("SELECT coalesce(sum({COST}), 0) FROM ledger WHERE conversation = ?1"))?
         .query_row([conversation], |row| row.get(0))?;
     Ok(Spent { conversation_nano, day_nano: since("start of day")?, month_nano: since("start of month")? })
+}
+
+/// The newest requests from `since_ms` on, oldest first.
+pub(crate) fn tried(connection: &Connection, since_ms: i64, most: u32) -> Result<Vec<Tried>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT provider, first_ms, failure FROM (
+             SELECT id, provider, first_ms, failure FROM ledger
+             WHERE at_ms >= ?1 AND purpose IN ('chat', 'title', 'summary', 'api') AND outcome <> 'cancelled'
+                 AND attempts > 0 AND cache NOT IN ('hit', 'coalesced')
+             ORDER BY id DESC LIMIT ?2)
+         ORDER BY id",
+    )?;
+    let tried = statement.query_map((since_ms, most), |row| {
+        let first_ms: Option<i64> = row.get(1)?;
+        Ok(Tried { provider: row.get(0)?, first_ms: first_ms.map(unsigned), failure: row.get(2)? })
+    })?;
+    Ok(tried.collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn prune(connection: &Connection, before_ms: i64) -> Result<usize, Error> {

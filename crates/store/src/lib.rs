@@ -27,7 +27,7 @@ pub use conversation::{Conversation, ConversationId, Cursor, Entry, Filter, NewC
 pub use error::Error;
 pub use export::{Format, Selection};
 pub use import::{Imported, Progress};
-pub use ledger::{Cache, Group, Outcome, Row, Spent, Tokens, Usage};
+pub use ledger::{Cache, Group, Outcome, Row, Spent, Tokens, Tried, Usage};
 pub use message::{
     Attachment, AttachmentId, Citation, Failure, Kind, LARGEST_FILE, Message, MessageId, NewAttachment, NewMessage,
     Patch, Role, Span, State,
@@ -113,9 +113,9 @@ impl Store {
         self.desk.run(move |connection| conversation::delete(connection, &conversations)).await
     }
 
-    /// Deletes for good what was not touched since `before_ms` and is not pinned; gives their number.
-    pub async fn forget(&self, before_ms: i64) -> Result<usize, Error> {
-        self.desk.run(move |connection| conversation::forget(connection, before_ms)).await
+    /// Deletes for good what was not touched since `before_ms`, is not pinned and none of these; gives their number.
+    pub async fn forget(&self, before_ms: i64, except: Vec<ConversationId>) -> Result<usize, Error> {
+        self.desk.run(move |connection| conversation::forget(connection, before_ms, &except)).await
     }
 
     // Messages
@@ -212,6 +212,11 @@ impl Store {
         self.desk.run(move |connection| ledger::spent(connection, conversation, now_ms)).await
     }
 
+    /// How the newest `most` written requests went, of those from `since_ms` on; oldest first.
+    pub async fn tried(&self, since_ms: i64, most: u32) -> Result<Vec<Tried>, Error> {
+        self.desk.run(move |connection| ledger::tried(connection, since_ms, most)).await
+    }
+
     /// Deletes rows of the ledger from before `before_ms`; gives their number.
     pub async fn prune_ledger(&self, before_ms: i64) -> Result<usize, Error> {
         self.desk.run(move |connection| ledger::prune(connection, before_ms)).await
@@ -244,8 +249,8 @@ impl Store {
 
     // In and out
 
-    /// Writes conversations (or, as [`Format::Csv`], their rows of the ledger) to `sink`, one after the other, on a thread
-    /// of its own; gives the sink back. Ends early when the future is dropped.
+    /// Writes conversations to `sink`, one after the other, on a thread of its own; gives the sink back. As [`Format::Csv`]
+    /// it is the ledger: the rows of these conversations, or all. Ends early when the future is dropped.
     pub async fn export<W>(&self, selection: Selection, format: Format, sink: W) -> Result<W, Error>
     where
         W: Write + Send + 'static,

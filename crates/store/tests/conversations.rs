@@ -244,7 +244,7 @@ async fn what_is_old_and_not_pinned_is_forgotten() {
         let id = rig.store.create(new).await.unwrap();
         rig.store.pin(id, is_pinned).await.unwrap();
     }
-    assert_eq!(rig.store.forget(NOON + 5).await.unwrap(), 1);
+    assert_eq!(rig.store.forget(NOON + 5, Vec::new()).await.unwrap(), 1);
     let titles: Vec<_> =
         rig.store.list(Filter::default()).await.unwrap().into_iter().map(|entry| entry.title).collect();
     assert_eq!(titles, ["kept", "new"]);

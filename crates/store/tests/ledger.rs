@@ -125,4 +125,6 @@ async fn the_table_has_a_line_per_request_with_exact_money() {
     let these = store::Selection::These(vec![id]);
     let table = rig.store.export(these, store::Format::Csv, Vec::new()).await.unwrap();
     assert_eq!(String::from_utf8(table).unwrap().lines().count(), 2);
+    let all = rig.store.export(store::Selection::All, store::Format::Csv, Vec::new()).await.unwrap();
+    assert_eq!(String::from_utf8(all).unwrap().lines().count(), 3, "those of no conversation too");
 }

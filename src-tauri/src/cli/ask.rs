@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use engine::api::Snapshot;
-use engine::gateway::{Ask, Order, Piece, Policy, Receipt, Target, Way};
-use engine::wire::{Delta, Failure as Refusal, FailureKind};
+use engine::gateway::{Ask, CacheState, Order, Piece, Policy, ProviderId, Receipt, Retry, Target, Way};
+use engine::wire::{Delta, Failure as Refusal, FailureKind, Finish};
 use engine::{PRACTICE, Paths};
 use serde_json::{Value, json};
 
@@ -83,28 +83,29 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
     let store = engine.text().shelf().store().await.ok().cloned();
     let mut pieces = engine.text().ask(ask);
     let mut answer = Answer::default();
-    let outcome = loop {
+    let (failure, receipt) = loop {
         match pieces.recv().await {
-            Some(Piece::Receipt(receipt)) => break Ok(receipt),
-            Some(Piece::Failed(failure, _)) => break Err(failure),
+            Some(Piece::Receipt(receipt)) => break (None, Some(receipt)),
+            Some(Piece::Failed(failure, receipt)) => break (Some(failure), Some(receipt)),
             Some(one) => answer.take(one, arguments.json)?,
-            None => break Err(Refusal::new(FailureKind::Broken, "the answer broke off")),
+            None => break (Some(Refusal::new(FailureKind::Broken, "the answer broke off")), None),
         }
     };
     engine.stop(super::FAREWELL).await;
     if let Some(store) = store {
         store.close().await;
     }
-    match outcome {
-        Ok(receipt) if arguments.json => super::print::json(&answer.object(&receipt)),
-        Ok(_) => line(""),
-        Err(failure) => {
-            if !arguments.json && !answer.text.is_empty() {
-                line("")?;
-            }
-            Err(failed(&failure))
+    if arguments.json {
+        super::print::json(&answer.object(receipt.as_ref(), failure.as_ref()))?;
+    } else {
+        if failure.is_none() || !answer.text.is_empty() {
+            line("")?;
+        }
+        if let Some(words) = receipt.as_ref().and_then(summary) {
+            note(&words);
         }
     }
+    failure.map_or(Ok(()), |failure| Err(failed(&failure)))
 }
 
 fn read() -> Result<String, Failure> {
@@ -117,11 +118,7 @@ fn read() -> Result<String, Failure> {
 fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Failure> {
     let mut settings = snapshot.settings.clone();
     if let Some(provider) = &arguments.provider {
-        let is_known = provider == PRACTICE || engine::gateway::provider(&provider.as_str().into()).is_some();
-        if !is_known {
-            let known = engine::gateway::providers().iter().map(|provider| provider.id).collect::<Vec<_>>().join(", ");
-            return Err(Failure::usage(format!("There is no provider {provider:?}. Known are: {PRACTICE}, {known}")));
-        }
+        let provider = &own_name(provider)?;
         let is_chosen = settings.chat.provider == *provider;
         settings.chat.provider.clone_from(provider);
         settings.chat.fallback.clear();
@@ -168,6 +165,17 @@ fn ask(arguments: &Arguments, text: &str, snapshot: &Snapshot) -> Result<Ask, Fa
     Ok(ask)
 }
 
+/// The name of a provider, whichever of its names is given.
+fn own_name(provider: &str) -> Result<String, Failure> {
+    if provider == PRACTICE {
+        return Ok(PRACTICE.to_owned());
+    }
+    engine::gateway::named(provider).map(|id| id.0).ok_or_else(|| {
+        let known = engine::gateway::providers().iter().map(|provider| provider.id).collect::<Vec<_>>().join(", ");
+        Failure::usage(format!("There is no provider {provider:?}. Known are: {PRACTICE}, {known}"))
+    })
+}
+
 /// What has come of the answer.
 #[derive(Debug, Default)]
 struct Answer {
@@ -187,10 +195,10 @@ impl Answer {
             }
             Piece::Delta(Delta::Reasoning(text)) => self.reasoning.push_str(&text),
             Piece::Delta(Delta::Citation { url, title }) => self.citations.push(json!({ "url": url, "title": title })),
-            Piece::Waiting { until_ms, .. } => {
+            Piece::Waiting { provider, until_ms, retry } => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
                 let left = u128::from(until_ms).saturating_sub(now).div_ceil(1000);
-                note(&format!("A limit is reached; asking in {left} s."));
+                note(&wait(provider.as_ref(), retry, left));
             }
             Piece::FellBack { from, to, why } => {
                 note(&format!("{} {}: {why}. Asking {} {} instead.", from.provider, from.model, to.provider, to.model));
@@ -200,17 +208,65 @@ impl Answer {
         Ok(())
     }
 
-    fn object(&self, receipt: &Receipt) -> Value {
+    fn object(&self, receipt: Option<&Receipt>, failure: Option<&Refusal>) -> Value {
+        let model = |receipt: &Receipt| receipt.answered_by.clone().unwrap_or_else(|| receipt.target.model.clone());
         json!({
             "text": self.text,
             "reasoning": self.reasoning,
             "citations": self.citations,
-            "provider": receipt.target.provider,
-            "model": receipt.answered_by.as_deref().unwrap_or(&receipt.target.model),
-            "cost_nano": receipt.cost,
+            "provider": receipt.map(|receipt| &receipt.target.provider),
+            "model": receipt.map(model),
+            "cost_nano": receipt.map(|receipt| receipt.cost),
             "receipt": receipt,
+            "failure": failure,
         })
     }
+}
+
+/// What holds the request up, and for how long.
+fn wait(provider: Option<&ProviderId>, retry: Option<Retry>, left: u128) -> String {
+    let Some(Retry { attempt, attempts, why }) = retry else {
+        return format!("A limit is reached; asking in {left} s.");
+    };
+    let name = provider.map_or_else(|| "The provider".to_owned(), name);
+    let happened = match why {
+        FailureKind::RateLimited => "is limiting requests",
+        FailureKind::TimedOut => "did not answer in time",
+        FailureKind::Unreachable => "cannot be reached",
+        FailureKind::Gateway => "was not asked: the gateway refused the request",
+        FailureKind::Credential
+        | FailureKind::Quota
+        | FailureKind::Model
+        | FailureKind::TooLong
+        | FailureKind::Invalid
+        | FailureKind::Refused
+        | FailureKind::Unavailable
+        | FailureKind::Broken
+        | FailureKind::Budget
+        | FailureKind::Cancelled => "had a problem",
+    };
+    format!("{name} {happened}. Trying again in {left} s ({attempt} of {attempts}).")
+}
+
+fn name(id: &ProviderId) -> String {
+    engine::gateway::provider(id).map_or_else(|| id.to_string(), |provider| provider.name.to_owned())
+}
+
+/// What is worth knowing of an answer in one line: whether it is an old one, what it cost, whether the budget cut it short.
+fn summary(receipt: &Receipt) -> Option<String> {
+    let cost = match receipt.cache {
+        CacheState::Hit => Some("From the cache, for nothing.".to_owned()),
+        CacheState::Coalesced => Some("Answered together with an equal request, for nothing.".to_owned()),
+        CacheState::Off | CacheState::Miss | CacheState::Remote => {
+            let about = if receipt.is_estimate { "about " } else { "" };
+            receipt.cost.filter(|cost| cost.0 > 0).map(|cost| format!("It cost {about}{cost}."))
+        }
+    };
+    let remote = (receipt.cache == CacheState::Remote).then(|| "From the gateway's cache.".to_owned());
+    let is_cut = receipt.is_capped && receipt.finish == Some(Finish::Length);
+    let cut = is_cut.then(|| "Your budget cut it short.".to_owned());
+    let words: Vec<_> = remote.into_iter().chain(cost).chain(cut).collect();
+    Some(words.join(" ")).filter(|words| !words.is_empty())
 }
 
 /// A failure of a request in the words and exit codes of the command line.
@@ -236,6 +292,9 @@ fn failed(failure: &Refusal) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use engine::gateway::{Nanodollars, Times};
+    use engine::wire::Tokens;
+
     use super::*;
 
     #[test]
@@ -246,5 +305,46 @@ mod tests {
         assert_eq!(code(FailureKind::Quota), PROVIDER);
         assert_eq!(code(FailureKind::Invalid), USAGE);
         assert_eq!(code(FailureKind::Budget), OTHER);
+    }
+
+    #[test]
+    fn what_an_answer_cost_and_where_it_came_from_is_told_in_one_line() {
+        let receipt = Receipt {
+            target: Target { provider: "openai".into(), model: "m".into() },
+            answered_by: None,
+            way: Way::Direct,
+            cache: CacheState::Off,
+            attempts: 1,
+            tokens: Tokens::default(),
+            is_estimate: false,
+            cost: Some(Nanodollars(1_250_000_000)),
+            list_cost: None,
+            is_capped: true,
+            times: Times::default(),
+            gateway: None,
+            finish: Some(Finish::Length),
+        };
+        assert_eq!(summary(&receipt).as_deref(), Some("It cost $1.25. Your budget cut it short."));
+        let hit = Receipt { cache: CacheState::Hit, finish: Some(Finish::Stop), ..receipt.clone() };
+        assert_eq!(summary(&hit).as_deref(), Some("From the cache, for nothing."));
+        let free = Receipt { cost: Some(Nanodollars::ZERO), is_capped: false, ..receipt };
+        assert_eq!(summary(&free), None, "nothing to tell");
+    }
+
+    #[test]
+    fn a_provider_has_all_its_names_here_too() {
+        let name = |name| own_name(name).map_err(|failure| failure.status);
+        assert_eq!((name("grok"), name("openai")), (Ok("xai".to_owned()), Ok("openai".to_owned())));
+        assert_eq!((name("practice"), name("nobody")), (Ok("practice".to_owned()), Err(USAGE)));
+    }
+
+    #[test]
+    fn another_try_says_what_became_of_the_last_one() {
+        let retry = |why| Some(Retry { attempt: 2, attempts: 6, why });
+        let openai = "openai".into();
+        let words = |why| wait(Some(&openai), retry(why), 2);
+        assert_eq!(words(FailureKind::Unavailable), "OpenAI had a problem. Trying again in 2 s (2 of 6).");
+        assert_eq!(words(FailureKind::RateLimited), "OpenAI is limiting requests. Trying again in 2 s (2 of 6).");
+        assert_eq!(wait(Some(&openai), None, 2), "A limit is reached; asking in 2 s.");
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// What goes wrong with voice: NAME, NAME:3 for three times, NAME:always. Can be given again
     #[arg(long, value_name = "NAME", value_parser = fault, long_help = faults())]
     fault: Vec<Fault>,
+    /// What goes wrong with text: NAME, NAME@PROVIDER, NAME:3 for the first three requests. Can be given again
+    #[arg(long, value_name = "NAME", value_parser = text_fault, long_help = text_faults())]
+    text_fault: Vec<chat::Fault>,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -40,6 +43,18 @@ fn faults() -> String {
     )
 }
 
+fn text_fault(text: &str) -> Result<chat::Fault, String> {
+    chat::Fault::parse(text).map_err(|error| error.to_string())
+}
+
+fn text_faults() -> String {
+    let names: Vec<_> = chat::Fault::names().collect();
+    format!(
+        "What goes wrong with text: NAME, NAME@PROVIDER, NAME:3 for the first three requests. Can be given again. Names: {}",
+        names.join(", ")
+    )
+}
+
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let script =
         Script { port: arguments.port, seed: arguments.seed, faults: arguments.fault.clone(), ..Script::practice() };
@@ -47,7 +62,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     line(emulator.base_url())?;
     note(&format!("Try: sidetone call --endpoint {} --text hello", emulator.base_url().replacen("http", "ws", 1)));
     note(&format!("As a Cloudflare gateway: {}", emulator.gateway_url()));
-    let script = chat::Script { port: arguments.text_port, ..chat::Script::practice() };
+    let faults = arguments.text_fault.clone();
+    let script = chat::Script { port: arguments.text_port, faults, ..chat::Script::practice() };
     let texts = Fakes::start(script).await.map_err(|error| Failure::other(format!("{error:#}")))?;
     let openai = texts.base_url("openai");
     line(&openai)?;
@@ -59,6 +75,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         note(&format!("  {}", texts.base_url(provider)));
     }
     note(&format!("Text through a Cloudflare gateway: {}", texts.gateway_url()));
+    let route = chat::Gateway::ROUTE;
+    note(&format!("  It holds a key of each provider, and has the models dynamic/{route} and cloudflare/auto."));
     note("Ctrl+C ends it.");
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| Failure::other(error.to_string())),

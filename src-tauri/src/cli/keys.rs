@@ -66,18 +66,20 @@ impl ValueEnum for Provider {
             Holder::Elevenlabs => value.help("ElevenLabs, for voice"),
             Holder::Cartesia => value.help("Cartesia, for voice"),
             Holder::Fal => value.help("fal, for images"),
-            Holder::Vertex => value.help("Google Vertex AI: the JSON of a service account"),
+            Holder::Vertex => value
+                .aliases(["google-vertex", "google-vertex-ai"])
+                .help("Google Vertex AI: the JSON of a service account"),
+            Holder::Google => value.alias("google-ai-studio"),
+            Holder::Perplexity => value.alias("perplexity-ai"),
+            Holder::Xai => value.alias("grok"),
+            Holder::WorkersAi => value.alias("workers-ai"),
             Holder::Anthropic
-            | Holder::Google
             | Holder::Huggingface
-            | Holder::Perplexity
             | Holder::Deepseek
             | Holder::Groq
             | Holder::Openrouter
             | Holder::Mistral
-            | Holder::Xai
-            | Holder::Cerebras
-            | Holder::WorkersAi => value,
+            | Holder::Cerebras => value,
         })
     }
 }

@@ -296,6 +296,11 @@ static PROVIDERS: &[Provider] = &[
     Provider { bases: &[""], gateway_bases: &["", "/v1"], ..PLAIN },
 ];
 
+/// What the gateway calls the providers that it knows.
+pub(super) fn slugs() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().map(|provider| provider.slug).filter(|slug| !slug.is_empty())
+}
+
 impl Provider {
     /// By id or slug; names that are not known are plain servers of OpenAI's shape.
     pub(super) fn named(name: &str) -> &'static Self {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::provider::slugs;
 
 /// The whole behaviour. `Script::default()` takes any key and answers like the practice partner, at once.
 #[derive(Debug, Clone)]
@@ -51,10 +52,10 @@ impl Default for Script {
 }
 
 impl Script {
-    /// The practice partner's: at a pace to read along, and the newest requests are kept.
+    /// The practice partner's: at a pace to read along, the newest requests are kept, and the gateway has of everything.
     pub fn practice() -> Self {
         let pace = Pace { between: Duration::from_millis(30), words: 1, ..Pace::default() };
-        Self { pace, keep: 100, ..Self::default() }
+        Self { pace, keep: 100, gateway: Gateway::practice(), ..Self::default() }
     }
 
     /// The same script with one more answer.
@@ -229,6 +230,23 @@ pub struct Gateway {
     pub shape: Shape,
     /// `cf-aig-step` is always 0, as one operator saw.
     pub is_step_stuck: bool,
+}
+
+impl Gateway {
+    /// A dynamic route of [`Gateway::practice`].
+    pub const ROUTE: &str = "demo";
+
+    /// With a key stored for each provider, a dynamic route, and models to choose from.
+    pub fn practice() -> Self {
+        let key = |slug: &str| (slug.to_owned(), "default".to_owned(), "stored-key".to_owned());
+        let (slug, model) = ("groq".to_owned(), "openai/gpt-oss-120b".to_owned());
+        Self {
+            stored: slugs().map(key).collect(),
+            routes: vec![(Self::ROUTE.to_owned(), slug.clone(), model.clone())],
+            auto: vec![(slug, model)],
+            ..Self::default()
+        }
+    }
 }
 
 /// Shapes of the gateway's own errors.

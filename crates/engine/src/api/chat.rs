@@ -18,7 +18,7 @@ pub struct Chat {
     pub branch: Vec<i64>,
     /// An answer is being made.
     pub is_answering: bool,
-    /// A limit keeps the request back.
+    /// A limit keeps the request back, or the failure of its last try.
     pub waiting: Option<Waiting>,
     /// Who is asked next.
     pub target: Target,
@@ -42,14 +42,28 @@ pub struct Target {
     pub model: String,
 }
 
-/// A limit keeps a request back.
+/// A limit keeps a request back, or the failure of its last try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Waiting {
-    /// Whose.
+    /// Whose limit, or who failed; empty: the limit is the user's own.
     pub provider: String,
     /// It goes out at this time, unix ms.
     pub until_ms: i64,
+    /// The try that comes then; null: the first one.
+    pub retry: Option<Retry>,
+}
+
+/// Another try at the same provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Retry {
+    /// Which one, from 2.
+    pub attempt: u32,
+    /// As many are made.
+    pub attempts: u32,
+    /// What became of the last one.
+    pub why: FailureKind,
 }
 
 /// Money, nano-dollars (a billion is one US dollar).
@@ -159,6 +173,17 @@ pub struct Attachment {
     pub mime: String,
     /// Of a picture: the file in base64. Of a text: the text.
     pub data: String,
+}
+
+/// What goes with a message that is being written, as far as it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Enclosed {
+    /// So many pictures.
+    pub pictures: u32,
+    /// So many bytes of text.
+    pub text_bytes: u32,
 }
 
 /// Shape of a picture.
@@ -386,6 +411,10 @@ pub struct ChatProvider {
     pub is_local: bool,
     /// Where keys are made; empty: nowhere.
     pub key_url: String,
+    /// Where credit is added; empty: nowhere.
+    pub billing_url: String,
+    /// Where it tells of its troubles; empty: nowhere.
+    pub status_url: String,
     /// Where it is reached, unless the user has another address for it; empty: it has none of its own.
     pub usual_address: String,
     /// How it did lately.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use gateway::Piece;
+use gateway::{Piece, Retry};
 use protocol::chat::{Delta, Failure, FailureKind, ToolCall};
 use protocol::{Cause, Errand, Fault, Post, Question};
 use tokio::sync::mpsc;
@@ -103,8 +103,8 @@ impl Errands {
                     Piece::Delta(Delta::Call(call)) => News::Call(call),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
-                    Piece::Waiting { until_ms, .. } => News::Waiting { until_ms },
-                    Piece::Delta(_) | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                    Piece::Waiting { until_ms, retry, .. } if is_limit(retry) => News::Waiting { until_ms },
+                    Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;
@@ -206,6 +206,11 @@ async fn fetch(
     }
 }
 
+/// Whether a limit holds the request up, and not the failure of its last try.
+fn is_limit(retry: Option<Retry>) -> bool {
+    retry.is_none_or(|retry| retry.why == FailureKind::RateLimited)
+}
+
 /// A failure of text, as a call sees it.
 fn fault(failure: &Failure) -> Fault {
     let cause = match failure.kind {
@@ -226,4 +231,16 @@ fn fault(failure: &Failure) -> Fault {
     let code = if is_budget { Some(OWN_BUDGET.to_owned()) } else { failure.code.clone() };
     let retry_after = failure.retry_after.filter(|_| cause == Cause::RateLimited);
     Fault { retry_after, ..Fault::new(cause, code, failure.message.clone()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_limit_holds_a_call_up_as_a_limit() {
+        let retry = |why| Some(Retry { attempt: 2, attempts: 3, why });
+        assert!(is_limit(None) && is_limit(retry(FailureKind::RateLimited)));
+        assert!(!is_limit(retry(FailureKind::Unavailable)));
+    }
 }

@@ -322,13 +322,7 @@ mod tests {
         toll.forget_items();
         let mut priced = settings(Provider::Openai);
         let model = priced.providers.openai.model.clone();
-        priced.chat.prices.push(crate::config::ModelPrice {
-            provider: "openai".into(),
-            model,
-            input: 0.0,
-            cached: -1.0,
-            output: 1.0,
-        });
+        priced.chat.prices.push(crate::config::ModelPrice::of_text("openai", &model, 0.0, 1.0));
         toll.item(&answer, &priced);
         assert_eq!(toll.take()[0].custom_nano, Some(1_000_000));
     }

@@ -4,29 +4,32 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::{CacheState, Piece};
-use protocol::chat::{Delta, Failure, FailureKind, Finish, Part, Speaker};
+use gateway::{Ask, Piece};
+use protocol::chat::{Delta, Failure, FailureKind, Part, Speaker};
 use store::{MessageId, NewAttachment, NewConversation, NewMessage, Patch, Role, State, Tokens, title_from};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::aside::Aside;
 use super::open::Kept;
+use super::receipt::{receipt_view, retry_view, target_view};
 use super::{Desk, is_too_large, millis, question};
-use crate::api::{
-    self, Attachment, CacheMark, Change, ChatMessage, Citation, GatewayEcho, MessageState, Receipt, Target, Waiting,
-    Way,
-};
+use crate::api::{self, Attachment, Change, ChatMessage, Citation, Enclosed, MessageState, Receipt, Waiting};
 use crate::call::unix_ms;
-use crate::text::{kept_tokens, kind_name};
+use crate::text::{Text, kept_tokens, kind_name};
 
 /// Least time between two looks of the shells at an answer: 15 a second.
 const SHOW: Duration = millis(67);
 /// Least time between two writes of an answer: a crash loses no more than this.
 const WRITE: Duration = millis(1000);
+/// A stopped answer's receipt comes within this time, or not at all.
+const LAST_PIECE: Duration = millis(1000);
 /// How an answer that broke off is continued; models refuse to have their own words put into their mouth.
 const GO_ON: &str =
     "Your last message broke off. Continue it exactly where it ends, without repeating anything and without a comment.";
+
+/// How an answer is asked for.
+type Asking = fn(&Text, Ask) -> mpsc::Receiver<Piece>;
 
 /// An answer that is being made.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(super) struct Answer {
     pieces: mpsc::Receiver<Piece>,
     tokens: Option<Tokens>,
     cost_nano: Option<i64>,
+    /// What its beginning took, when it is continued.
+    before: Option<Receipt>,
     /// When it may be shown and written again; `None`: there is nothing new.
     show_at: Option<Instant>,
     write_at: Option<Instant>,
@@ -76,9 +81,10 @@ impl Desk {
         let question = self.question(conversation, parent, text, &attachments);
         let question = self.store()?.append(question).await?;
         self.chat.draft.clear();
+        self.enclosed = Enclosed::default();
         self.store()?.set_draft(Some(store::ConversationId(conversation)), String::new()).await?;
         self.store()?.set_draft(None, String::new()).await?;
-        self.answer(conversation, question.0).await
+        self.answer(conversation, question.0, Text::ask).await
     }
 
     fn question(&self, conversation: i64, parent: Option<i64>, text: String, files: &[Attachment]) -> NewMessage {
@@ -116,7 +122,7 @@ impl Desk {
         let known = self.open.messages.iter().find(|known| known.id == message);
         let question = known.filter(|known| known.role == api::Role::Assistant).and_then(|known| known.parent);
         let (Some(question), Some(conversation)) = (question, self.chat.conversation) else { return Ok(()) };
-        self.answer(conversation, question).await
+        self.answer(conversation, question, Text::ask_anew).await
     }
 
     pub(super) async fn edit(&mut self, message: i64, text: String) -> Result<(), store::Error> {
@@ -125,7 +131,7 @@ impl Desk {
         let (Some(known), Some(conversation)) = (known, self.chat.conversation) else { return Ok(()) };
         let question = self.question(conversation, known.parent, text, &known.attachments.clone());
         let question = self.store()?.append(question).await?;
-        self.answer(conversation, question.0).await
+        self.answer(conversation, question.0, Text::ask).await
     }
 
     pub(super) async fn go_on(&mut self, message: i64) -> Result<(), store::Error> {
@@ -140,12 +146,14 @@ impl Desk {
         if !last.text.is_empty() {
             messages.push(question::message(Speaker::User, vec![Part::Text { text: GO_ON.into() }]));
         }
+        let before = last.receipt;
         let view = ChatMessage { state: MessageState::Streaming, failure: None, receipt: None, ..last };
-        self.begin(conversation, view, messages).await
+        let ask = self.request(conversation, messages);
+        self.begin(conversation, view, before, self.text.ask(ask)).await
     }
 
     /// Appends an answer to this message and asks for it.
-    async fn answer(&mut self, conversation: i64, question: i64) -> Result<(), store::Error> {
+    async fn answer(&mut self, conversation: i64, question: i64, ask: Asking) -> Result<(), store::Error> {
         let target = question::target(&self.settings.borrow());
         let new = NewMessage {
             provider: target.provider.clone(),
@@ -163,17 +171,21 @@ impl Desk {
         self.reload().await?;
         let Some(view) = self.open.messages.iter().find(|known| known.id == id).cloned() else { return Ok(()) };
         let messages = self.up_to(question).map(question::messages).unwrap_or_default();
-        self.begin(conversation, view, messages).await
+        let pieces = ask(&self.text, self.request(conversation, messages));
+        self.begin(conversation, view, None, pieces).await
+    }
+
+    fn request(&self, conversation: i64, messages: Vec<protocol::chat::Message>) -> Ask {
+        question::ask(&self.settings.borrow(), &self.chat.system, messages, Some(conversation))
     }
 
     async fn begin(
         &mut self,
         conversation: i64,
         view: ChatMessage,
-        messages: Vec<protocol::chat::Message>,
+        before: Option<Receipt>,
+        pieces: mpsc::Receiver<Piece>,
     ) -> Result<(), store::Error> {
-        let ask = question::ask(&self.settings.borrow(), &self.chat.system, messages, Some(conversation));
-        let pieces = self.text.ask(ask);
         let now = Instant::now();
         let mut answer = Answer {
             view,
@@ -181,6 +193,7 @@ impl Desk {
             pieces,
             tokens: None,
             cost_nano: None,
+            before,
             show_at: Some(now),
             write_at: None,
             shown: now,
@@ -206,10 +219,10 @@ impl Desk {
     async fn take_in(&mut self, piece: Piece) -> Result<(), store::Error> {
         let Some(answer) = &mut self.answer else { return Ok(()) };
         match piece {
-            Piece::Waiting { provider, until_ms } => {
+            Piece::Waiting { provider, until_ms, retry } => {
                 let provider = provider.map(|provider| provider.0).unwrap_or_default();
                 let until_ms = i64::try_from(until_ms).unwrap_or(i64::MAX);
-                self.chat.waiting = Some(Waiting { provider, until_ms });
+                self.chat.waiting = Some(Waiting { provider, until_ms, retry: retry.map(retry_view) });
                 self.tell_chat().await;
             }
             Piece::Trying { target, .. } => {
@@ -241,17 +254,36 @@ impl Desk {
 
     fn take_receipt(&mut self, receipt: gateway::Receipt) {
         let Some(answer) = &mut self.answer else { return };
-        answer.tokens = Some(kept_tokens(receipt.tokens));
-        answer.cost_nano = receipt.cost.map(|cost| cost.0);
+        let tokens = kept_tokens(receipt.tokens);
         answer.view.target = Some(target_view(receipt.target.clone()));
-        answer.view.receipt = Some(receipt_view(receipt));
+        let whole = receipt_view(receipt).after(answer.before.as_ref());
+        answer.tokens = Some(Tokens {
+            input: whole.input_tokens,
+            cached: whole.cached_tokens,
+            output: whole.output_tokens,
+            reasoning: whole.reasoning_tokens,
+            ..tokens
+        });
+        answer.cost_nano = whole.cost_nano;
+        answer.view.receipt = Some(whole);
     }
 
+    /// Stops the answer; what it took until then is the last to come.
     pub(super) async fn stop_answer(&mut self) -> Result<(), store::Error> {
-        if self.answer.is_none() {
-            return Ok(());
+        if let Some(answer) = &mut self.answer {
+            answer.pieces.close();
         }
-        self.end(MessageState::Stopped, None).await
+        while let Some(answer) = &mut self.answer {
+            match timeout(LAST_PIECE, answer.pieces.recv()).await.ok().flatten() {
+                Some(Piece::Failed(failure, receipt)) if failure.kind == FailureKind::Cancelled => {
+                    self.take_receipt(receipt);
+                    self.end(MessageState::Stopped, None).await?;
+                }
+                Some(piece) => self.take_in(piece).await?,
+                None => self.end(MessageState::Stopped, None).await?,
+            }
+        }
+        Ok(())
     }
 
     /// The answer is over: dropping its pieces closes the connection.
@@ -370,58 +402,5 @@ fn patch(answer: &Answer) -> Patch {
         failure: Some(failure),
         receipt: serde_json::to_value(kept).ok(),
         span: None,
-    }
-}
-
-fn target_view(target: gateway::Target) -> Target {
-    Target { provider: target.provider.0, model: target.model }
-}
-
-impl From<gateway::GatewayEcho> for GatewayEcho {
-    fn from(echo: gateway::GatewayEcho) -> Self {
-        let of_route = |provider: Option<String>, model: Option<String>| match (provider, model) {
-            (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
-            (None, model) => model,
-            (Some(_), None) => None,
-        };
-        let request_id = echo.request_id.filter(|id| echo.log_id.as_ref() != Some(id));
-        Self {
-            cache_status: echo.cache_status.unwrap_or_default(),
-            log_id: echo.log_id.unwrap_or_default(),
-            step: echo.step.map(|step| step.to_string()).unwrap_or_default(),
-            routed: echo.routed_model.or_else(|| of_route(echo.provider, echo.model)).unwrap_or_default(),
-            reason: echo.routing_reason.unwrap_or_default(),
-            decision_id: echo.decision_id.unwrap_or_default(),
-            request_id: request_id.unwrap_or_default(),
-        }
-    }
-}
-
-/// A receipt as shells see it.
-pub(crate) fn receipt_view(receipt: gateway::Receipt) -> Receipt {
-    let ms = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
-    Receipt {
-        way: match receipt.way {
-            gateway::Way::Direct => Way::Direct,
-            gateway::Way::Gateway => Way::Gateway,
-            gateway::Way::StoredKey => Way::StoredKey,
-        },
-        cache: match receipt.cache {
-            CacheState::Off => CacheMark::Off,
-            CacheState::Miss => CacheMark::Miss,
-            CacheState::Hit => CacheMark::Hit,
-            CacheState::Coalesced => CacheMark::Coalesced,
-            CacheState::Remote => CacheMark::Remote,
-        },
-        attempts: receipt.attempts,
-        input_tokens: receipt.tokens.input,
-        cached_tokens: receipt.tokens.cached,
-        output_tokens: receipt.tokens.output,
-        reasoning_tokens: receipt.tokens.reasoning,
-        cost_nano: receipt.cost.map(|cost| cost.0),
-        first_ms: Some(ms(receipt.times.first_ms)).filter(|ms| *ms > 0),
-        total_ms: ms(receipt.times.total_ms),
-        gateway: receipt.gateway.map(GatewayEcho::from),
-        is_cut: receipt.finish == Some(Finish::Length),
     }
 }

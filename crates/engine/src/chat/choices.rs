@@ -116,6 +116,8 @@ fn row(provider: &Provider, health: Option<Health>) -> ChatProvider {
         is_ready: false,
         is_local: provider.is_local,
         key_url: provider.key_url.into(),
+        billing_url: provider.billing_url.into(),
+        status_url: provider.status_url.into(),
         usual_address: provider.base_url.into(),
         health: health.map(|health| ProviderHealth {
             is_paused: matches!(health.circuit, Circuit::Open { .. }),
@@ -152,6 +154,8 @@ fn practice() -> ChatProvider {
         is_ready: true,
         is_local: true,
         key_url: String::new(),
+        billing_url: String::new(),
+        status_url: String::new(),
         usual_address: String::new(),
         health: None,
         failure: None,

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::{ConversationId, Entry, Filter, Format, Selection, Store, title_from};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::aside::Aside;
 use super::{Desk, Done};
-use crate::api::{Change, ChatMessage, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
+use crate::api::{Change, ChatMessage, Enclosed, ExportFormat, Fragment, HistoryEntry, Preset, Transfer};
 use crate::call::unix_ms;
 use crate::config::Settings;
 use crate::net;
@@ -31,6 +32,21 @@ impl Desk {
         let entries = self.store()?.list(Filter { query, limit: LISTED, ..Filter::default() }).await?;
         self.tell(Change::History(entries.into_iter().map(entry).collect())).await;
         Ok(())
+    }
+
+    /// Deletes what is too old, if it is time to; what is in use stays.
+    pub(super) async fn forget_old(&mut self) -> Result<(), store::Error> {
+        if !self.is_set_up {
+            return Ok(());
+        }
+        let keep_days = self.settings.borrow().history.keep_days;
+        let Some(before_ms) = self.retention.before(keep_days, Instant::now(), unix_ms()) else { return Ok(()) };
+        let answering = self.answer.as_ref().map(|answer| answer.conversation);
+        let drawing = self.making.as_ref().map(|making| making.conversation());
+        let speaking = self.voice.conversation().map(|(conversation, _)| conversation);
+        let in_use = [self.chat.conversation, answering, drawing, speaking].into_iter().flatten();
+        let forgotten = self.store()?.forget(before_ms, in_use.map(ConversationId).collect()).await?;
+        if forgotten > 0 { self.tell_history().await } else { Ok(()) }
     }
 
     pub(super) async fn rename(&mut self, id: i64, title: String) -> Result<(), store::Error> {
@@ -62,8 +78,9 @@ impl Desk {
         self.tell_history().await
     }
 
-    pub(super) async fn save_draft(&mut self, text: String) -> Result<(), store::Error> {
+    pub(super) async fn save_draft(&mut self, text: String, files: Enclosed) -> Result<(), store::Error> {
         self.chat.draft.clone_from(&text);
+        self.enclosed = files;
         self.estimate();
         self.tell_chat().await;
         self.store()?.set_draft(self.chat.conversation.map(ConversationId), text).await
@@ -218,11 +235,7 @@ async fn write(store: &Store, ids: &[i64], format: ExportFormat, path: &Path) ->
         [] => Selection::All,
         ids => Selection::These(ids.iter().copied().map(ConversationId).collect()),
     };
-    let written = if format == ExportFormat::UsageCsv && ids.is_empty() {
-        store.export_usage(0, sink).await
-    } else {
-        store.export(selection, store_format(format), sink).await
-    };
+    let written = store.export(selection, store_format(format), sink).await;
     let finished = written.and_then(|mut sink| Ok(sink.flush()?));
     if finished.is_err() {
         let _ = std::fs::remove_file(path);

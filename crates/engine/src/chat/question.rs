@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use gateway::{Ask, GatewayOptions, Order, Policy, ProviderId, Purpose};
 use protocol::chat::{Effort, Message, Part, Request, Speaker};
 
-use super::Desk;
-use crate::api::{Attachment, ChatMessage, ChatPolicy, Role, Target};
+use super::{Desk, LONGEST};
+use crate::api::{Attachment, ChatMessage, ChatPolicy, Enclosed, Role, Target};
 use crate::config::Settings;
-use crate::text::{PRACTICE, gateway_way};
+use crate::text::PRACTICE;
+
+/// More pictures than any message takes.
+const MOST_PICTURES: u32 = 100;
 
 /// Who is asked by these settings.
 pub(super) fn target(settings: &Settings) -> Target {
@@ -67,7 +70,8 @@ pub(super) fn ask(settings: &Settings, system: &str, messages: Vec<Message>, con
         conversation,
         is_stream: true,
         cache: if settings.cache.even_random { Some(true) } else { None },
-        route: Some(gateway_way(chat.way)),
+        // As the settings say, for each provider.
+        route: None,
         options: GatewayOptions { metadata: BTreeMap::new(), ..GatewayOptions::default() },
     }
 }
@@ -151,6 +155,14 @@ pub(super) fn parts(text: &str, attachments: &[Attachment]) -> Vec<Part> {
     parts
 }
 
+/// As much as these, to be counted.
+fn enclosed(Enclosed { pictures, text_bytes }: Enclosed) -> Vec<Part> {
+    let picture = || Part::Image { mime: "image/png".to_owned(), data: String::new() };
+    let text = "x".repeat((text_bytes as usize).min(LONGEST));
+    let pictures = (0..pictures.min(MOST_PICTURES)).map(|_| picture());
+    pictures.chain((!text.is_empty()).then_some(Part::Text { text })).collect()
+}
+
 pub(super) fn message(role: Speaker, parts: Vec<Part>) -> Message {
     Message { role, parts }
 }
@@ -159,12 +171,15 @@ impl Desk {
     /// What sending the draft would cost about.
     pub(super) fn estimate(&mut self) {
         let draft = self.chat.draft.trim();
-        if draft.is_empty() || self.chat.target.provider == PRACTICE {
+        let is_nothing = draft.is_empty() && self.enclosed == Enclosed::default();
+        if is_nothing || self.chat.target.provider == PRACTICE {
             self.chat.estimate_nano = None;
             return;
         }
         let mut messages = messages(&self.open.messages);
-        messages.push(message(Speaker::User, parts(draft, &[])));
+        let mut all = enclosed(self.enclosed);
+        all.extend(parts(draft, &[]));
+        messages.push(message(Speaker::User, all));
         let settings = self.settings.borrow();
         let ask = ask(&settings, &self.chat.system, messages, self.chat.conversation);
         self.chat.estimate_nano = self.text.gateway().estimate(&ask).map(|cost| cost.0);

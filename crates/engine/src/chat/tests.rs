@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod pictures;
+mod receipts;
+mod retention;
 
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Aside, Desk, Order};
 use crate::api::{
-    About, Change, ChatMessage, Command, Delivery, Event, ExportFormat, FailureKind, Item, Kind, MessageState, Role,
-    Snapshot, Target,
+    About, Change, ChatMessage, Command, Delivery, Enclosed, Event, ExportFormat, FailureKind, Item, Kind,
+    MessageState, Role, Snapshot, Target,
 };
 use crate::board::Board;
 use crate::config::{self, Settings};
@@ -433,7 +435,7 @@ async fn drafts_presets_and_exports_are_kept() {
     let mut rig = Rig::new(&fakes, &json!({}));
     rig.send(Command::SetSystemPrompt { text: "Be brief.".into() }).await;
     rig.send(Command::SavePreset { name: "Brief".into() }).await;
-    rig.send(Command::SaveDraft { text: "half a que".into() }).await;
+    rig.send(Command::SaveDraft { text: "half a que".into(), files: Enclosed::default() }).await;
     let now = rig.until("all kept", |now| now.chat.draft == "half a que" && now.chat.presets.len() == 1).await;
     assert_eq!(now.chat.presets[0].system, "Be brief.");
     rig.ask("a question").await;

@@ -35,6 +35,22 @@ pub struct ChatSettings {
     pub addresses: Vec<Address>,
     /// Prices in place of the listed ones.
     pub prices: Vec<ModelPrice>,
+    /// What is different for single providers.
+    pub terms: Vec<ProviderTerms>,
+}
+
+/// `[[chat.terms]]`: what is different for one provider of text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ProviderTerms {
+    /// Id of the provider.
+    pub provider: String,
+    /// Which way its requests go; null: as those of the others.
+    #[serde(default)]
+    pub way: Option<Way>,
+    /// Most requests a minute to it; 0: as to the others.
+    #[serde(default)]
+    pub requests_per_minute: u32,
 }
 
 /// A base URL in place of a provider's usual one.
@@ -47,7 +63,7 @@ pub struct Address {
     pub url: String,
 }
 
-/// The user's own price of a model, US dollars for a million tokens.
+/// The user's own price of a model, US dollars for a million tokens. A rate below 0 is none of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ModelPrice {
@@ -58,13 +74,69 @@ pub struct ModelPrice {
     /// Of the prompt.
     pub input: f32,
     /// Of its part out of the provider's cache; below 0: as the rest.
+    #[serde(default = "unset")]
     pub cached: f32,
+    /// Of its part that goes into the provider's cache; below 0: as the rest.
+    #[serde(default = "unset")]
+    pub written: f32,
+    /// Of its sound; below 0: as the rest.
+    #[serde(default = "unset")]
+    pub input_audio: f32,
     /// Of the answer.
     pub output: f32,
+    /// Of its sound; below 0: as the rest.
+    #[serde(default = "unset")]
+    pub output_audio: f32,
+    /// Of a second of sound that is heard; below 0: nothing.
+    #[serde(default = "unset")]
+    pub input_second: f32,
+    /// Of a second of sound that is made; below 0: nothing.
+    #[serde(default = "unset")]
+    pub output_second: f32,
+    /// Of a million characters that are spoken; below 0: nothing.
+    #[serde(default = "unset")]
+    pub character: f32,
+}
+
+/// A provider's own name in the place of the gateway's for it.
+fn to_own_name(provider: &mut String) {
+    if let Some(known) = gateway::named(provider.trim()) {
+        *provider = known.0;
+    }
+}
+
+fn unset() -> f32 {
+    -1.0
+}
+
+impl ModelPrice {
+    /// A price of text.
+    #[must_use]
+    pub fn of_text(provider: &str, model: &str, input: f32, output: f32) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            input,
+            cached: unset(),
+            written: unset(),
+            input_audio: unset(),
+            output,
+            output_audio: unset(),
+            input_second: unset(),
+            output_second: unset(),
+            character: unset(),
+        }
+    }
 }
 
 impl ChatSettings {
     pub(super) fn in_range(mut self) -> Self {
+        let others = self.fallback.iter_mut().map(|other| &mut other.provider);
+        let addresses = self.addresses.iter_mut().map(|address| &mut address.provider);
+        let prices = self.prices.iter_mut().map(|price| &mut price.provider);
+        let terms = self.terms.iter_mut().map(|terms| &mut terms.provider);
+        let all = others.chain(addresses).chain(prices).chain(terms);
+        all.chain([&mut self.provider]).for_each(to_own_name);
         self.temperature = if self.temperature >= 0.0 { self.temperature.min(2.0) } else { -1.0 };
         for price in &mut self.prices {
             (price.input, price.output) = (price.input.max(0.0), price.output.max(0.0));
@@ -89,6 +161,7 @@ impl Default for ChatSettings {
             titles: false,
             addresses: Vec::new(),
             prices: Vec::new(),
+            terms: Vec::new(),
         }
     }
 }
@@ -248,4 +321,35 @@ pub struct GatewayRequests {
     pub fallback: bool,
     /// Requests go over one WebSocket that stays open; those with `fallback` go over HTTP all the same.
     pub websocket: bool,
+}
+
+impl ProviderRequests {
+    pub(super) fn in_range(mut self) -> Self {
+        to_own_name(&mut self.provider);
+        Self { requests: self.requests.in_range(), ..self }
+    }
+}
+
+impl GatewayRequests {
+    /// As the gateway takes them.
+    pub(super) fn in_range(mut self) -> Self {
+        if self.cache_ttl_s > 0 {
+            self.cache_ttl_s = self.cache_ttl_s.clamp(60, 2_592_000);
+        }
+        self.retry_delay_ms = self.retry_delay_ms.min(60_000);
+        self.attempts = self.attempts.min(5);
+        self
+    }
+}
+
+/// `[[gateway.providers]]`: what it is told with the requests to one provider; where this is silent, `[gateway.requests]`
+/// counts, and for `fallback` and `websocket` always.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ProviderRequests {
+    /// Id of the provider.
+    pub provider: String,
+    /// The same fields.
+    #[serde(flatten)]
+    pub requests: GatewayRequests,
 }

@@ -1,13 +1,18 @@
 //! The gateway's ledger in the store.
 
 use futures_util::future::BoxFuture;
-use gateway::{CacheState, Ledger, Nanodollars, Outcome, Purpose, Row, Spent, Way};
+use gateway::{CacheState, Ledger, Nanodollars, Outcome, Purpose, Row, Spent, Tried, Way};
 use protocol::chat::{Failure, FailureKind, Finish, Tokens};
 use serde::Serialize;
 use store::{Cache, ConversationId};
 
 use super::{PRACTICE, Shelf};
 use crate::call::unix_ms;
+
+/// What is older says nothing of a provider any more, ms.
+const LATELY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Nor does what so many newer requests come after.
+const MOST_TRIED: u32 = 500;
 
 /// Writes rows into the store.
 pub(super) struct Book {
@@ -41,6 +46,29 @@ impl Ledger for Book {
     fn spent(&self, conversation: Option<i64>) -> BoxFuture<'_, Result<Spent, Failure>> {
         Box::pin(spent(&self.shelf, conversation))
     }
+
+    fn tried(&self) -> BoxFuture<'_, Vec<Tried>> {
+        Box::pin(async {
+            match tried(&self.shelf).await {
+                Ok(tried) => tried,
+                Err(error) => {
+                    tracing::warn!(%error, "how requests went before is not known");
+                    Vec::new()
+                }
+            }
+        })
+    }
+}
+
+/// How requests went lately.
+async fn tried(shelf: &Shelf) -> Result<Vec<Tried>, store::Error> {
+    let rows = shelf.store().await?.tried(unix_ms() - LATELY_MS, MOST_TRIED).await?;
+    let of = |row: store::Tried| Tried {
+        provider: row.provider.as_str().into(),
+        first_ms: row.first_ms,
+        failure: (!row.failure.is_empty()).then(|| kind_of(&row.failure)),
+    };
+    Ok(rows.into_iter().map(of).collect())
 }
 
 /// What was spent so far.
@@ -130,6 +158,11 @@ pub(crate) fn way_name(way: Way) -> &'static str {
 /// The kind of a failure in one word, as in JSON.
 pub(crate) fn kind_name(kind: impl Serialize) -> String {
     serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The kind of that name; one of another version is nobody's fault.
+fn kind_of(name: &str) -> FailureKind {
+    serde_json::from_value(name.into()).unwrap_or(FailureKind::Invalid)
 }
 
 fn finish_name(finish: Finish) -> &'static str {

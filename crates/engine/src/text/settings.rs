@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::PRACTICE;
 use crate::api;
 use crate::config::{
-    BudgetSettings, ChatSettings, GatewayRequests, GatewaySettings, LimitSettings, OpenaiSettings, Settings,
+    BudgetSettings, ChatSettings, GatewayRequests, GatewaySettings, ModelPrice, OpenaiSettings, ProviderTerms, Settings,
 };
 
 /// The gateway's settings for these.
@@ -22,11 +22,11 @@ pub(crate) fn of(settings: &Settings) -> Terms {
     let cache = &settings.cache;
     Terms {
         way: way(settings.chat.way),
-        ways: BTreeMap::new(),
+        ways: ways(&settings.chat),
         base_urls: base_urls(settings),
         gateway: cloud_gateway(&settings.gateway),
         vertex: Vertex { project: settings.vertex.project.clone(), region: settings.vertex.location.clone() },
-        limits: limits(&settings.limits),
+        limits: limits(settings),
         budget: budget(&settings.budget),
         cache: CacheLimits {
             is_on: cache.is_on,
@@ -40,6 +40,11 @@ pub(crate) fn of(settings: &Settings) -> Terms {
         },
         prices: prices(&settings.chat),
     }
+}
+
+/// The ways that single providers have of their own.
+fn ways(chat: &ChatSettings) -> BTreeMap<ProviderId, Way> {
+    chat.terms.iter().filter_map(|terms| Some((terms.provider.as_str().into(), way(terms.way?)))).collect()
 }
 
 pub(crate) fn way(way: api::Way) -> Way {
@@ -76,6 +81,7 @@ fn cloud_gateway(gateway: &GatewaySettings) -> Option<CloudGateway> {
         account: gateway.account_id.trim().to_owned(),
         gateway: gateway.gateway_id.trim().to_owned(),
         options: options(&gateway.requests),
+        providers: gateway.providers.iter().map(|one| (one.provider.as_str().into(), options(&one.requests))).collect(),
         falls_back: gateway.requests.fallback,
         transport: if gateway.requests.websocket { Transport::WebSocket } else { Transport::Http },
     })
@@ -129,15 +135,18 @@ fn metadata(text: &str) -> BTreeMap<String, String> {
     fields.into_iter().filter_map(|(name, value)| Some((name, plain(value)?))).collect()
 }
 
-fn limits(limits: &LimitSettings) -> Limits {
+fn limits(Settings { limits, chat, .. }: &Settings) -> Limits {
     let hourly = Rate { requests: limits.requests_per_hour, ..Rate::default() };
-    let usual = Limits { provider: hourly, profile: hourly, ..Limits::default() };
-    if limits.requests_per_minute == 0 {
-        return usual;
+    let a_minute = |requests: u32| {
+        (requests > 0).then(|| Rate { requests, window: Duration::from_secs(60), burst: limits.burst.max(1) })
+    };
+    let own = |terms: &ProviderTerms| Some((terms.provider.as_str().into(), a_minute(terms.requests_per_minute)?));
+    Limits {
+        provider: a_minute(limits.requests_per_minute).unwrap_or(hourly),
+        providers: chat.terms.iter().filter_map(own).collect(),
+        profile: hourly,
+        ..Limits::default()
     }
-    let window = Duration::from_secs(60);
-    let provider = Rate { requests: limits.requests_per_minute, window, burst: limits.burst.max(1) };
-    Limits { provider, ..usual }
 }
 
 /// The user's budgets.
@@ -157,14 +166,27 @@ fn exact(number: f32) -> f64 {
 
 /// The user's own prices.
 pub(crate) fn prices(chat: &ChatSettings) -> Vec<Override> {
-    let price = |price: &crate::config::ModelPrice| {
-        let cached = (price.cached >= 0.0).then(|| exact(price.cached));
-        Override {
-            target: Target { provider: ProviderId::from(price.provider.as_str()), model: price.model.clone() },
-            price: Price::dollars(exact(price.input), cached, exact(price.output)),
-        }
+    let of = |price: &ModelPrice| Override {
+        target: Target { provider: price.provider.as_str().into(), model: price.model.clone() },
+        price: own_price(price),
     };
-    chat.prices.iter().map(price).collect()
+    chat.prices.iter().map(of).collect()
+}
+
+fn own_price(price: &ModelPrice) -> Price {
+    let rate = |dollars: f64| Nanodollars::from_dollars(dollars).0.unsigned_abs();
+    let million = |dollars: f32| (dollars >= 0.0).then(|| rate(exact(dollars)));
+    let second = |dollars: f32| (dollars >= 0.0).then(|| rate(exact(dollars) * 1e6));
+    Price {
+        cached: million(price.cached),
+        written: million(price.written),
+        input_audio: million(price.input_audio),
+        output_audio: million(price.output_audio),
+        input_second: second(price.input_second),
+        output_second: second(price.output_second),
+        character: million(price.character),
+        ..Price::dollars(exact(price.input), None, exact(price.output))
+    }
 }
 
 /// How the practice partner is known to its own gateway.
@@ -256,6 +278,53 @@ mod tests {
         assert_eq!(gateway.options.key_alias.as_deref(), Some("second"));
         assert_eq!((terms.limits.provider.requests, terms.limits.provider.burst), (7, 2));
         assert_eq!(terms.budget.day, Some(Nanodollars(1_500_000_000)));
+    }
+
+    #[test]
+    fn what_is_different_for_one_provider_counts_for_it_alone() {
+        let patch = json!({
+            "chat": { "way": "gateway", "provider": "grok", "terms": [
+                { "provider": "groq", "way": "direct", "requests_per_minute": 3 },
+                { "provider": "grok", "way": "stored_key" },
+                { "provider": "openai", "requests_per_minute": 0 },
+            ] },
+            "limits": { "requests_per_minute": 7, "burst": 2 },
+            "gateway": { "account_id": "a", "requests": { "cache_ttl_s": 5, "retry_delay_ms": 90_000 },
+                "providers": [{ "provider": "groq", "cache_ttl_s": 900, "skip_log": true }] },
+        });
+        let settings = merge(&Settings::default(), &patch).unwrap();
+        assert_eq!(settings.chat.provider, "xai", "by its own name");
+        assert_eq!(settings.gateway.requests.cache_ttl_s, 60, "the gateway takes no less");
+        assert_eq!(settings.gateway.requests.retry_delay_ms, 60_000, "nor more");
+        let terms = of(&settings);
+        assert_eq!(terms.ways, BTreeMap::from([("groq".into(), Way::Direct), ("xai".into(), Way::StoredKey)]));
+        let own: Vec<_> =
+            terms.limits.providers.iter().map(|(id, rate)| (id.as_str(), rate.requests, rate.burst)).collect();
+        assert_eq!(own, [("groq", 3, 2)]);
+        let gateway = terms.gateway.unwrap();
+        let groq = &gateway.providers[&ProviderId::from("groq")];
+        assert_eq!((groq.cache_ttl, groq.collect_log, gateway.options.cache_ttl), (Some(900), Some(false), Some(60)));
+        let ask = crate::chat::question(&settings, "", "Hello");
+        assert_eq!(ask.route, None, "as the settings say");
+    }
+
+    #[test]
+    fn an_own_price_has_every_rate_that_the_list_has() {
+        let price = json!({ "provider": "groq", "model": "m", "input": 1.0, "output": 4.5, "written": 1.25, "input_audio": 32.0,
+            "output_audio": 64.0, "input_second": 0.0001, "output_second": 0.00025, "character": 15.0 });
+        let settings = merge(&Settings::default(), &json!({ "chat": { "prices": [price] } })).unwrap();
+        let expected = Price {
+            input: 1_000_000_000,
+            written: Some(1_250_000_000),
+            input_audio: Some(32_000_000_000),
+            output: 4_500_000_000,
+            output_audio: Some(64_000_000_000),
+            input_second: Some(100_000_000_000),
+            output_second: Some(250_000_000_000),
+            character: Some(15_000_000_000),
+            ..Price::default()
+        };
+        assert_eq!(prices(&settings.chat)[0].price, expected);
     }
 
     #[test]

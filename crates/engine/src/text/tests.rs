@@ -207,3 +207,34 @@ async fn without_a_list_of_others_everybody_with_a_key_may_stand_in() {
     assert_eq!((text.as_str(), fell_back), ("Me.", vec!["anthropic".to_owned()]), "{receipt:?}");
     assert_eq!(receipt.unwrap().target.model, "claude-sonnet-5-5", "its usual model");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_faster_or_failed_less_in_earlier_runs_is_asked_first() {
+    let done = |provider: &str, first_ms| store::Row {
+        at_ms: crate::call::unix_ms(),
+        purpose: "chat".into(),
+        provider: provider.into(),
+        attempts: 1,
+        first_ms: Some(first_ms),
+        ..store::Row::default()
+    };
+    let failed = |provider: &str| store::Row {
+        outcome: store::Outcome::Failed,
+        failure: "unavailable".into(),
+        first_ms: None,
+        ..done(provider, 0)
+    };
+    let old = |row: store::Row| store::Row { at_ms: 1000, ..row };
+    let cached = |row: store::Row| store::Row { cache: store::Cache::Hit, ..row };
+    let fast = [done("openai", 900), done("anthropic", 100), cached(done("openai", 1)), old(done("openai", 1))];
+    let reliable = [failed("openai"), done("openai", 100), done("anthropic", 900), old(failed("anthropic"))];
+    for (policy, rows) in [("fastest", fast), ("most_reliable", reliable)] {
+        let others = others(&[("anthropic", "claude-sonnet-5-5")]);
+        let patch = json!({ "chat": { "policy": policy, "fallback": others } });
+        let rig = Rig::new(Script::default().answer(Answer::say("Me.")), &patch).await;
+        let store = rig.text.shelf().store().await.unwrap();
+        rows.into_iter().for_each(|row| store.record(row).unwrap());
+        let (_, receipt, _) = rig.ask().await;
+        assert_eq!(receipt.unwrap().target.provider.as_str(), "anthropic", "{policy}");
+    }
+}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::{CacheState, Nanodollars, Outcome, Piece, Settings};
+use gateway::{CacheState, CloudGateway, Nanodollars, Outcome, Piece, Settings};
 use protocol::chat::{Delta, FailureKind};
 
-use crate::rig::{Disk, Reply, Rig, Ring, Step, ask, collect, openai_hello};
+use crate::rig::{Disk, Reply, Rig, Ring, Step, ask, collect, header, openai_hello};
 
 const TARGET: (&str, &str) = ("openai", "gpt-6.1-sol");
 
@@ -193,6 +193,21 @@ async fn a_failure_is_told_to_all_and_not_kept() {
     let both = futures_util::future::join(rig.ask(cached()), rig.ask(cached())).await;
     assert_eq!((both.0.kind(), both.1.kind()), (Some(FailureKind::Credential), Some(FailureKind::Credential)));
     assert_eq!(rig.ask(cached()).await.text, "Hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_anew_passes_the_caches_by_and_takes_the_place_of_what_is_kept() {
+    let cloud = CloudGateway { base_url: "https://gateway.test".to_owned(), ..CloudGateway::default() };
+    let rig = Rig::new(Settings { way: gateway::Way::Gateway, gateway: Some(cloud), ..Settings::default() });
+    let event = r#"{"choices":[{"index":0,"delta":{"content":"Hi again"},"finish_reason":"stop"}]}"#;
+    rig.script([openai_hello(), Reply::stream(format!("data: {event}\n\ndata: [DONE]\n\n"))]);
+    rig.ask(cached()).await;
+    let anew = collect(rig.gateway.ask_anew(cached())).await;
+    assert_eq!((anew.text.as_str(), anew.receipt.cache), ("Hi again", CacheState::Miss));
+    let skipped = header(rig.server.seen.lock().unwrap().last().unwrap(), "cf-aig-skip-cache");
+    assert_eq!(skipped.as_deref(), Some("true"), "the gateway's too");
+    let kept = rig.ask(cached()).await;
+    assert_eq!((kept.text.as_str(), kept.receipt.cache), ("Hi again", CacheState::Hit));
 }
 
 #[tokio::test(start_paused = true)]

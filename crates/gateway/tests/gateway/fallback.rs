@@ -29,6 +29,20 @@ async fn a_passing_failure_is_tried_again_at_the_same_target() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_before_another_try_says_which_it_is_and_what_became_of_the_last_one() {
+    let rig = Rig::new(Settings::default());
+    let limited = Reply::error(429).with("retry-after", "2");
+    rig.script([Reply::error(503), limited, openai_hello()]);
+    let outcome = rig.ask(ask(&[FIRST])).await;
+    let retries = outcome.pieces.iter().filter_map(|piece| match piece {
+        Piece::Waiting { retry: Some(retry), .. } => Some((retry.attempt, retry.attempts, retry.why)),
+        _ => None,
+    });
+    let expected = [(2, 3, FailureKind::Unavailable), (3, 3, FailureKind::RateLimited)];
+    assert_eq!(retries.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_trying_again_does_not_mend_goes_to_the_next_at_once() {
     for (status, kind) in [(401, FailureKind::Credential), (402, FailureKind::Quota), (404, FailureKind::Model)] {
         let rig = Rig::new(Settings::default());

@@ -30,7 +30,9 @@ async fn beyond_the_burst_requests_wait_and_the_end_of_the_wait_is_told() {
     let outcome = rig.ask(ask(&[OPENAI])).await;
     assert_eq!((outcome.text.as_str(), before.elapsed().as_secs()), ("Hello", 10));
     assert!(outcome.receipt.times.queue_ms >= 10_000);
-    let Some(Piece::Waiting { provider, until_ms }) = outcome.pieces.first() else { panic!("{:?}", outcome.pieces) };
+    let Some(Piece::Waiting { provider, until_ms, retry: None }) = outcome.pieces.first() else {
+        panic!("{:?}", outcome.pieces)
+    };
     assert_eq!(provider.as_ref().unwrap().as_str(), "openai");
     let ahead = u128::from(*until_ms) - unix;
     assert!((9_000..=20_000).contains(&ahead), "{ahead}");

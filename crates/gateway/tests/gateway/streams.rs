@@ -125,6 +125,22 @@ async fn stopping_closes_the_connection_and_says_so_in_the_ledger() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stops_by_closing_still_gets_the_receipt() {
+    for cache in [None, Some(true)] {
+        let rig = Rig::new(Settings::default());
+        let steps = vec![bytes(chunk("a long story")), Step::Pause(Duration::from_secs(30)), bytes(END)];
+        rig.script([Reply::steps(steps)]);
+        let mut pieces = rig.gateway.ask(gateway::Ask { cache, ..ask(&[TARGET]) });
+        while !matches!(pieces.recv().await, Some(Piece::Delta(Delta::Text(_)))) {}
+        pieces.close();
+        let outcome = crate::rig::collect(pieces).await;
+        assert_eq!(outcome.kind(), Some(FailureKind::Cancelled), "{cache:?}");
+        assert_eq!((outcome.receipt.tokens.output, outcome.receipt.cost), (4, rig.last_row().cost));
+        assert_eq!((rig.open_connections(), rig.last_row().outcome), (0, Outcome::Cancelled));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_that_is_slow_loses_nothing() {
     let rig = Rig::new(Settings::default());
     let mut steps: Vec<_> = (0..500).map(|index| bytes(chunk(&format!("{index} ")))).collect();

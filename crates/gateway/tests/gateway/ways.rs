@@ -82,6 +82,26 @@ async fn every_provider_answers_on_every_way_with_the_right_keys_and_no_others()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_provider_has_a_way_and_options_of_its_own() {
+    let mut settings = Settings { way: Way::Direct, ..settings() };
+    settings.ways.insert("groq".into(), Way::StoredKey);
+    let gateway = settings.gateway.as_mut().unwrap();
+    let for_all = GatewayOptions { cache_ttl: Some(60), collect_log: Some(false), ..GatewayOptions::default() };
+    gateway.options = for_all;
+    gateway.providers.insert("groq".into(), GatewayOptions { cache_ttl: Some(900), ..GatewayOptions::default() });
+    let rig = Rig::new(settings);
+    rig.script([openai_hello()]);
+    for (provider, way) in [("groq", Way::StoredKey), ("openai", Way::Direct)] {
+        assert_eq!(rig.ask(ask(&[(provider, "some-model")])).await.receipt.way, way, "{provider}");
+    }
+    let seen = rig.server.seen.lock().unwrap();
+    let told = |at: usize, name| header(&seen[at], name);
+    assert_eq!(told(0, "cf-aig-cache-ttl").as_deref(), Some("900"));
+    assert_eq!(told(0, "cf-aig-collect-log").as_deref(), Some("false"), "where it is silent, as for all");
+    assert_eq!((told(0, "authorization"), told(1, "cf-aig-cache-ttl")), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_gateway_s_options_travel_as_headers_and_its_echo_comes_back() {
     let mut settings = settings();
     let general = GatewayOptions { cache_ttl: Some(60), collect_log: Some(false), ..GatewayOptions::default() };

@@ -24,27 +24,25 @@ const PAGE: &str = "SELECT id, strftime('%Y-%m-%dT%H:%M:%fZ', at_ms / 1000.0, 'u
         cost_nano IS NOT NULL, custom_nano IS NOT NULL
     FROM ledger
     WHERE id > ?1 AND at_ms >= ?2 AND (?3 IS NULL OR conversation IN (SELECT value FROM json_each(?3)))
-        AND (NOT ?4 OR conversation IS NOT NULL)
     ORDER BY id LIMIT 1000";
 
-/// Rows from `since_ms` on; with a selection only those of these conversations.
+/// Rows from `since_ms` on; all of them, also those of no conversation, unless conversations are named.
 pub(super) fn write(
     desk: &Desk,
     since_ms: i64,
-    selection: Option<Selection>,
+    selection: Selection,
     is_wanted: &dyn Fn() -> bool,
     sink: &mut impl Write,
 ) -> Result<(), Error> {
     sink.write_all(HEAD.as_bytes())?;
-    let is_selected = selection.is_some();
     let these = match selection {
-        Some(Selection::These(ids)) => Some(serde_json::to_string(&ids).map_err(|error| Error::Io(error.into()))?),
-        Some(Selection::All) | None => None,
+        Selection::These(ids) => Some(serde_json::to_string(&ids).map_err(|error| Error::Io(error.into()))?),
+        Selection::All => None,
     };
     let mut last = 0;
     while is_wanted() {
         let these = these.clone();
-        let page = desk.run_blocking(move |connection| page(connection, last, since_ms, these, is_selected))?;
+        let page = desk.run_blocking(move |connection| page(connection, last, since_ms, these))?;
         let Some((id, _)) = page.last() else {
             return Ok(());
         };
@@ -61,10 +59,9 @@ fn page(
     after: i64,
     since_ms: i64,
     these: Option<String>,
-    is_selected: bool,
 ) -> Result<Vec<(i64, String)>, Error> {
     let mut statement = connection.prepare_cached(PAGE)?;
-    let lines = statement.query_map((after, since_ms, these, is_selected), |row| {
+    let lines = statement.query_map((after, since_ms, these), |row| {
         let mut line = String::new();
         for column in 1..=26 {
             line.push_str(&field(row.get_ref(column)?));

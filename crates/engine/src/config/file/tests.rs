@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::api::Way;
 use crate::api::{Mode, Provider, Route};
-use crate::config::{ModelPrice, Theme};
+use crate::config::{ModelPrice, ProviderRequests, ProviderTerms, Theme};
 
 fn changed() -> Settings {
     let mut settings = Settings::default();
@@ -36,8 +37,11 @@ fn prices_are_written_as_people_write_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("settings.toml");
     let mut settings = Settings::default();
-    let (provider, model) = ("groq".into(), "m".into());
-    settings.chat.prices = vec![ModelPrice { provider, model, input: 0.3, cached: -1.0, output: 2.5 }];
+    settings.chat.prices = vec![ModelPrice::of_text("groq", "m", 0.3, 2.5)];
+    settings.chat.terms = [Some(Way::Gateway), None]
+        .map(|way| ProviderTerms { provider: "groq".into(), way, requests_per_minute: 5 })
+        .into();
+    settings.gateway.providers = vec![ProviderRequests { provider: "groq".into(), ..ProviderRequests::default() }];
     save(&path, &settings).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("[[chat.prices]]\n") && text.contains("input = 0.3\n"), "{text}");
