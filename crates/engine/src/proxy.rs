@@ -9,6 +9,7 @@ mod models;
 mod outcome;
 mod passage;
 mod realtime;
+mod tab;
 mod target;
 #[cfg(test)]
 mod tests;
