@@ -104,7 +104,7 @@ impl Errands {
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
                     Piece::Waiting { until_ms, .. } => News::Waiting { until_ms },
-                    Piece::Delta(_) | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                    Piece::Delta(_) | Piece::Trying { .. } | Piece::FellBack { .. } | Piece::Answers { .. } => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;
@@ -212,7 +212,7 @@ fn fault(failure: &Failure) -> Fault {
         FailureKind::Credential => Cause::Credential,
         FailureKind::Quota | FailureKind::Budget => Cause::Quota,
         FailureKind::RateLimited => Cause::RateLimited,
-        FailureKind::Model | FailureKind::Gateway => Cause::Refused,
+        FailureKind::Model | FailureKind::Address | FailureKind::Gateway => Cause::Refused,
         FailureKind::TooLong
         | FailureKind::Invalid
         | FailureKind::Refused

@@ -20,6 +20,7 @@ use crate::text::{self, Shelf};
 
 mod raw;
 mod relay;
+mod shapes;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const KEY: &str = "gsk-test-behind-the-door";

@@ -171,6 +171,20 @@ async fn equal_requests_at_the_same_time_are_sent_once_and_all_get_the_stream() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_answers_is_told_once_and_first() {
+    let rig = Rig::new(Settings::default());
+    rig.script([slowly()]);
+    let both = futures_util::future::join(rig.ask(cached()), rig.ask(cached())).await;
+    let kept = rig.ask(cached()).await;
+    for (outcome, from) in [(both.0, CacheState::Miss), (both.1, CacheState::Coalesced), (kept, CacheState::Hit)] {
+        let mut told = outcome.pieces.iter().skip_while(|piece| matches!(piece, Piece::Trying { .. }));
+        let first = Piece::Answers { target: crate::rig::target(TARGET.0, TARGET.1), cache: from };
+        assert_eq!(told.next(), Some(&first));
+        assert!(!told.any(|piece| matches!(piece, Piece::Answers { .. })), "{from:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leaves_does_not_take_the_answer_from_the_others_and_the_last_one_stops_it() {
     let rig = Rig::new(Settings::default());
     rig.script([slowly()]);
