@@ -30,6 +30,7 @@ const TABLE = {
   quota: (name) => [`This ${name} account has no credit left.`, 'Add credit there, or choose a model of another provider.', 'Choose a model', otherModel],
   rate_limited: (name) => [`${name} is limiting requests.`, 'Wait a moment, then ask again.', 'Ask again', again],
   model: (name, model) => [`${name} has no model ${model} for this key.`, 'Choose another one.', 'Choose a model', otherModel],
+  address: (name, model) => [`There is nothing at the address of ${name}, or no model ${model}.`, 'Check its address in the settings, or choose another model.', 'Open settings', (app) => app.openSettings('text')],
   too_long: (_, model) => [`This conversation is longer than ${model} takes.`, 'Choose a model with more room, or begin a new chat.', 'Choose a model', otherModel],
   invalid: (name) => [`${name} could not read this request.`, 'Another model may take it.', 'Choose a model', otherModel],
   refused: (name) => [`${name} will not answer this.`, 'Edit your message, or choose another model.', 'Choose a model', otherModel],

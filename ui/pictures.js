@@ -46,6 +46,7 @@ const TABLE = {
   quota: ['This fal account has no credit left.', 'Add credit at fal, then try again.', 'Try again', again],
   rate_limited: ['fal is limiting requests.', 'Wait a moment, then try again.', 'Try again', again],
   model: ['fal does not have the app that should make pictures.', 'Correct its id in the settings, then try again.', 'Open settings', (app) => app.openSettings('text')],
+  address: ['There is nothing at the address of fal.', 'Correct it in the settings, then try again.', 'Open settings', (app) => app.openSettings('text')],
   too_long: ['The description is too long.', 'Say it in fewer words.', 'Change the words', otherwise],
   invalid: ['fal could not read this request.', 'Other words, or another app, may help.', 'Change the words', otherwise],
   refused: ['fal will not make this picture.', 'Describe it in another way.', 'Change the words', otherwise],

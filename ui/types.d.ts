@@ -919,7 +919,7 @@ code: string | null,
  */
 status: number | null, };
 
-export type FailureKind = "credential" | "quota" | "rate_limited" | "model" | "too_long" | "invalid" | "refused" | "unavailable" | "timed_out" | "unreachable" | "broken" | "gateway" | "budget" | "cancelled";
+export type FailureKind = "credential" | "quota" | "rate_limited" | "model" | "address" | "too_long" | "invalid" | "refused" | "unavailable" | "timed_out" | "unreachable" | "broken" | "gateway" | "budget" | "cancelled";
 
 export type Receipt = { 
 /**

@@ -20,7 +20,7 @@ mod spare;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod toll;
+pub(crate) mod toll;
 mod tools;
 mod turn;
 mod view;

@@ -371,6 +371,7 @@ fn kind(kind: FailureKind) -> api::FailureKind {
         FailureKind::Quota => api::FailureKind::Quota,
         FailureKind::RateLimited => api::FailureKind::RateLimited,
         FailureKind::Model => api::FailureKind::Model,
+        FailureKind::Address => api::FailureKind::Address,
         FailureKind::TooLong => api::FailureKind::TooLong,
         FailureKind::Invalid => api::FailureKind::Invalid,
         FailureKind::Refused => api::FailureKind::Refused,

@@ -9,6 +9,7 @@ mod models;
 mod outcome;
 mod passage;
 mod realtime;
+mod tab;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -159,7 +160,7 @@ fn router(hall: Arc<Hall>) -> Router {
         .route("/v1/chat/completions", post(chat::completions))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
-        .route("/v1/ask", post(ask::ask))
+        .route(ask::PATH, post(ask::ask))
         .route("/v1/embeddings", post(passage::embeddings))
         .route("/v1/responses", post(passage::responses))
         .route("/v1/realtime", get(realtime::relay))

@@ -151,7 +151,8 @@ mod tests {
     fn neither_a_limit_nor_a_wrong_key_is_the_provider_s_fault() {
         use FailureKind::*;
         let faults = [Unavailable, TimedOut, Unreachable, Broken];
-        let others = [Credential, Quota, RateLimited, Model, TooLong, Invalid, Refused, Gateway, Budget, Cancelled];
+        let others =
+            [Credential, Quota, RateLimited, Model, Address, TooLong, Invalid, Refused, Gateway, Budget, Cancelled];
         assert!(faults.into_iter().all(is_fault));
         assert!(!others.into_iter().any(is_fault));
     }

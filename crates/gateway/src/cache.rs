@@ -88,10 +88,11 @@ impl Cache {
         if let Some(entry) = memory.get(key).await.filter(|entry| entry.until > now) {
             return Some(entry.answer);
         }
-        let bytes = self.disk.as_ref()?.load(*key).await?;
+        let (bytes, left) = self.disk.as_ref()?.load(*key).await?;
         // One that cannot be read is of another version.
         let answer = Arc::new(serde_json::from_slice::<Answer>(&bytes).ok()?);
-        self.remember(*key, Arc::clone(&answer), limits, now).await;
+        let limits = CacheLimits { keep: left.min(limits.keep), ..*limits };
+        self.remember(*key, Arc::clone(&answer), &limits, now).await;
         Some(answer)
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::exchange::{Exchange, Try};
 use crate::pipeline::Shared;
 use crate::universal::{self, Candidate, MOST_STEPS};
-use crate::{HttpRequest, Order, Piece, Policy, Target, Way, address, provider, route};
+use crate::{HttpRequest, Order, Piece, Policy, Provider, Target, Way, address, provider, route};
 
 impl Exchange {
     /// Who is asked, in this order. Spares are looked for where they are needed at once: that takes looks into the
@@ -66,12 +66,28 @@ impl Exchange {
         for spare in std::mem::take(&mut self.ask.spares) {
             let is_asked = self.ask.order.targets().iter().any(|target| target.provider == spare.provider);
             let Some(provider) = provider(&spare.provider).filter(|_| !is_asked) else { continue };
+            if self.is_cut_off(provider) {
+                continue;
+            }
             let is_seen = address::way(provider, self.ask.route, &self.settings) != Way::StoredKey;
             if is_seen && matches!(self.shared.parts.keys.key(&spare.provider).await, Ok(Some(_))) {
                 found.push(spare);
             }
         }
         found
+    }
+
+    /// Leaves those out that cannot be reached either.
+    pub(crate) fn leave_cut_off(&mut self) {
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.retain(|target| provider(&target.provider).is_none_or(|provider| !self.is_cut_off(provider)));
+        self.rest = rest;
+    }
+
+    /// Whether a provider's way goes through a gateway that is not set.
+    fn is_cut_off(&self, provider: &Provider) -> bool {
+        let is_direct = address::way(provider, self.ask.route, &self.settings) == Way::Direct;
+        !is_direct && address::gateway(self.settings.gateway.as_ref()).is_err()
     }
 
     /// Who is asked next: one, or as many as the gateway may try by itself.

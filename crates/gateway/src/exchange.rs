@@ -21,8 +21,8 @@ use crate::transport::{self, Reply, first_byte};
 use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
-    Ask, CacheState, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Retry, Settings,
-    Target, Transport, Way, address, auto, provider,
+    Ask, CacheState, GatewayEcho, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Retry,
+    Settings, Target, Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -43,6 +43,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Vec<Delta>,
     /// Something was said that cannot be taken back.
     pub(crate) is_begun: bool,
+    /// Who answers was told.
+    is_told: bool,
     /// The provider took the last try, so it will be paid for.
     pub(crate) is_taken: bool,
     /// Bytes of the answer.
@@ -82,6 +84,7 @@ impl Exchange {
             key: None,
             answer: Vec::new(),
             is_begun: false,
+            is_told: false,
             is_taken: false,
             said: 0,
             charged: None,
@@ -135,6 +138,7 @@ impl Exchange {
             // Those that could not be asked together with the first still have their turn.
             let left = before.into_iter().skip(candidates.len()).map(|one| one.target);
             self.rest.splice(..0, left);
+            self.leave_cut_off();
             if self.is_begun || !may_fall_back(why.kind) || !self.has_next().await {
                 return Err(why);
             }
@@ -296,11 +300,6 @@ impl Exchange {
         self.shared.limiter.observe(&target.provider, &reply.headers, Instant::now());
         match reply.status {
             200..300 => {}
-            300..400 => {
-                // Following it would take the keys to a place that nobody chose.
-                let failure = Failure::new(FailureKind::Broken, "The server points to another address.");
-                return Err(Failure { status: Some(reply.status), ..failure });
-            }
             status => {
                 let headers = reply.headers;
                 self.hint = hint(&headers);
@@ -381,10 +380,21 @@ impl Exchange {
     }
 
     async fn say(&mut self, delta: Delta) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.outlet.push(self.answers_from(self.receipt.cache)).await;
+        }
         if self.key.is_some() {
             cache::append(&mut self.answer, &delta);
         }
         self.outlet.push(Piece::Delta(delta)).await;
+    }
+
+    fn answers_from(&self, cache: CacheState) -> Piece {
+        let is_remote = self.receipt.gateway.as_ref().is_some_and(GatewayEcho::is_kept);
+        Piece::Answers {
+            target: self.receipt.target.clone(),
+            cache: if is_remote { CacheState::Remote } else { cache },
+        }
     }
 
     /// An answer that is kept already, piece by piece.
@@ -397,6 +407,7 @@ impl Exchange {
             finish: kept.finish,
             ..Receipt::new(kept.target.clone(), kept.way)
         };
+        self.outlet.push(self.answers_from(CacheState::Hit)).await;
         for delta in &kept.deltas {
             self.outlet.push(Piece::Delta(delta.clone())).await;
         }

@@ -81,6 +81,15 @@ impl Gateway {
         reserves.set_aside(&budget, &*self.shared.parts.ledger, conversation, amount).await.map(Some)
     }
 
+    /// Takes its turn within the limits of a profile and a provider for what is asked past this gateway, waiting as long as
+    /// may be.
+    ///
+    /// # Errors
+    /// [`FailureKind::RateLimited`](protocol::chat::FailureKind::RateLimited): that would take too long.
+    pub async fn take_turn(&self, profile: &str, provider: &ProviderId) -> Result<(), Failure> {
+        self.shared.limiter.turn(&self.shared.settings().limits, profile, provider).await
+    }
+
     /// Every provider that was tried since the start, by name.
     pub fn health(&self) -> Vec<Health> {
         self.shared.board.health(Instant::now(), unix_ms())

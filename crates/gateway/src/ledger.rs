@@ -115,7 +115,7 @@ impl Exchange {
             };
             receipt.tokens.output = receipt.tokens.output.max(text_tokens(self.said));
         }
-        let is_free = receipt.gateway.as_ref().and_then(|echo| echo.cache_status.as_deref()) == Some("HIT");
+        let is_free = receipt.gateway.as_ref().is_some_and(GatewayEcho::is_kept);
         let quantity = Quantity::from(if is_free { Tokens::default() } else { receipt.tokens });
         let cost = |price: &Price| price.cost(&quantity);
         // Nothing costs nothing, whatever the price.

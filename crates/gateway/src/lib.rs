@@ -49,7 +49,7 @@ pub use parts::{
     DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
 };
 pub use passage::Passage;
-pub use price::{Price, Quantity, Tier, price};
+pub use price::{Price, Quantity, Tier, assumed, price};
 pub use provider::{Auth, Provider, ProviderId, named, provider, provider_of, providers};
 pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Retry, Times};
 pub use settings::{Budget, CacheLimits, CloudGateway, Limits, Override, Patience, Rate, Settings, Transport, Vertex};

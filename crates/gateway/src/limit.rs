@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use protocol::chat;
-use tokio::time::Instant;
+use protocol::chat::{self, Failure, FailureKind};
+use tokio::time::{Instant, sleep_until};
 
-use crate::{ProviderId, Rate};
+use crate::{Limits, ProviderId, Rate};
 
 /// A provider that names no end is left alone this long.
 const UNTOLD: Duration = Duration::from_secs(1);
@@ -73,6 +73,13 @@ impl Limiter {
         }
     }
 
+    /// Takes one request of a profile, then one to a provider, waiting as long as may be.
+    pub(crate) async fn turn(&self, limits: &Limits, profile: &str, provider: &ProviderId) -> Result<(), Failure> {
+        let rate = limits.providers.get(provider).copied().unwrap_or(limits.provider);
+        turn(limits.longest_wait, |now| self.profile(profile, limits.profile, now)).await?;
+        turn(limits.longest_wait, |now| self.provider(provider, rate, now)).await
+    }
+
     /// Obeys the headers of an answer.
     pub(crate) fn observe(&self, provider: &ProviderId, headers: &[(String, String)], now: Instant) {
         let Some(limit) = chat::rate_limit(headers).filter(chat::RateLimit::is_used_up) else { return };
@@ -92,6 +99,18 @@ impl State {
     fn gate(&mut self, provider: &ProviderId) -> &mut Gate {
         self.providers.entry(provider.clone()).or_default()
     }
+}
+
+async fn turn(longest: Duration, take: impl Fn(Instant) -> Result<(), Instant>) -> Result<(), Failure> {
+    while let Err(until) = take(Instant::now()) {
+        let wait = until.saturating_duration_since(Instant::now());
+        if wait > longest {
+            let message = format!("The limit of requests is reached for another {} s.", wait.as_secs());
+            return Err(Failure { retry_after: Some(wait), ..Failure::new(FailureKind::RateLimited, message) });
+        }
+        sleep_until(until).await;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@ use protocol::chat::{self, Decoder, Delta, Failure, Finish, Tokens, Wire};
 use serde_json::Value;
 
 use crate::Nanodollars;
-use crate::price::text_tokens;
+use crate::price::{text_tokens, tokens_of};
 use crate::transport::{LARGEST_ANSWER, LONGEST_LINE};
 
 /// As much of a refusal is looked at, bytes.
 const LARGEST_REFUSAL: usize = 64 << 10;
-/// A text without a space that is longer than this is a file, bytes.
-const LONGEST_WORD: usize = 4096;
 /// Tokens of a file: what the dearest providers count for a large picture.
 const FILE_TOKENS: u64 = 1600;
+/// Fields that hold a file in base64, or as a `data:` URL.
+const FILES: [&str; 8] = ["data", "url", "image_url", "video_url", "file_data", "b64_json", "image", "audio"];
+/// Fields that refer to something at the provider: it is paid for, and not seen here.
+const KEPT: [&str; 6] =
+    ["background", "previous_response_id", "conversation", "prompt", "cachedContent", "cached_content"];
 
 /// Reads along.
 #[derive(Default)]
@@ -209,21 +212,53 @@ pub(crate) fn limit_of(path: &str, fields: &Value) -> Option<u64> {
     if path.split('?').next().is_some_and(|path| path.ends_with("/embeddings")) {
         return Some(0);
     }
-    let names = ["/max_completion_tokens", "/max_output_tokens", "/max_tokens", "/generationConfig/maxOutputTokens"];
-    names.iter().find_map(|name| fields.pointer(name)?.as_u64())
+    let names = [
+        "/max_completion_tokens",
+        "/max_output_tokens",
+        "/max_tokens",
+        "/generationConfig/maxOutputTokens",
+        "/generation_config/max_output_tokens",
+    ];
+    names.iter().filter_map(|name| fields.pointer(name)?.as_u64()).max()
+}
+
+/// How many answers the request asks for at once.
+pub(crate) fn answers_of(fields: &Value) -> u64 {
+    let names = ["/n", "/best_of", "/generationConfig/candidateCount", "/generation_config/candidate_count"];
+    names.iter().filter_map(|name| fields.pointer(name)?.as_u64()).max().unwrap_or(1).max(1)
+}
+
+/// The field that makes it cost what nobody can tell beforehand, if there is one.
+pub(crate) fn unbounded(fields: &Value) -> Option<&'static str> {
+    let says = |name: &&&str| match &fields[**name] {
+        Value::Null | Value::Bool(false) => false,
+        // Of old completions it is the text itself.
+        Value::String(_) | Value::Array(_) => **name != "prompt",
+        Value::Bool(true) | Value::Number(_) | Value::Object(_) => true,
+    };
+    KEPT.iter().find(says).copied()
 }
 
 /// Tokens of a request's texts, rather too many; files are counted by the piece.
 pub(crate) fn prompt_tokens(fields: &Value) -> u64 {
     match fields {
-        Value::String(text) if text.len() > LONGEST_WORD && !text.contains(' ') => FILE_TOKENS,
-        Value::String(text) => text_tokens(text.len()),
+        Value::String(text) => tokens_of(text),
         Value::Array(list) => list.iter().map(prompt_tokens).sum(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| text_tokens(name.len()) + prompt_tokens(value)).sum()
-        }
+        Value::Object(fields) => fields.iter().map(|(name, value)| tokens_of(name) + field_tokens(name, value)).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
+}
+
+fn field_tokens(name: &str, value: &Value) -> u64 {
+    let file = value.as_str().filter(|text| FILES.contains(&name) && is_file(text));
+    // A short one is no dearer as a text.
+    file.map_or_else(|| prompt_tokens(value), |text| tokens_of(text).min(FILE_TOKENS))
+}
+
+/// Base64, or a `data:` URL of it: everywhere else it is read as the text it is.
+fn is_file(text: &str) -> bool {
+    let data = text.strip_prefix("data:").and_then(|url| url.split_once(";base64,")).map_or(text, |(_, data)| data);
+    data.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_\r\n".contains(&byte))
 }
 
 #[cfg(test)]
@@ -289,11 +324,62 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_spaces_is_still_a_text() {
+        let (chinese, japanese) = ("你好世界，今天天气很好。".repeat(1000), "こんにちは世界".repeat(1000));
+        let minified = "function(a,b){return a+b};".repeat(1000);
+        for text in [&chinese, &japanese, &minified, &"A".repeat(30_000)] {
+            let least = if text.is_ascii() { text.len() / 3 } else { text.chars().count() } as u64;
+            for field in ["input", "text", "content", "data"] {
+                let told = prompt_tokens(&json!({ field: text }));
+                let is_file = field == "data" && text.starts_with('A');
+                assert!(told >= least || is_file, "{field} {}: {told} < {least}", &text[..9]);
+            }
+        }
+        assert!(prompt_tokens(&json!({ "text": format!("data:text/plain;base64,{}", "A".repeat(30_000)) })) > 10_000);
+        assert_eq!(prompt_tokens(&json!("🎈🎈")), 4);
+    }
+
+    #[test]
+    fn answers_at_once_are_counted() {
+        let table = [
+            (json!({ "n": 4 }), 4),
+            (json!({ "n": 2, "best_of": 5 }), 5),
+            (json!({ "generationConfig": { "candidateCount": 8 } }), 8),
+            (json!({ "generation_config": { "candidate_count": 3 } }), 3),
+            (json!({ "n": 0 }), 1),
+            (json!({}), 1),
+        ];
+        for (fields, answers) in table {
+            assert_eq!(answers_of(&fields), answers, "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_at_the_provider_is_known_as_that() {
+        let table = [
+            (json!({ "background": true }), Some("background")),
+            (json!({ "background": false, "conversation": null }), None),
+            (json!({ "previous_response_id": "r_1" }), Some("previous_response_id")),
+            (json!({ "conversation": { "id": "c_1" } }), Some("conversation")),
+            (json!({ "prompt": { "id": "p_1" } }), Some("prompt")),
+            (json!({ "prompt": "Once upon a time" }), None),
+            (json!({ "cachedContent": "cachedContents/1" }), Some("cachedContent")),
+            (Value::Null, None),
+        ];
+        for (fields, found) in table {
+            assert_eq!(unbounded(&fields), found, "{fields}");
+        }
+    }
+
+    #[test]
     fn prompts_are_counted_and_files_by_the_piece() {
         let text = json!({ "input": "word ".repeat(600) });
         assert!((1000..1100).contains(&prompt_tokens(&text)), "{}", prompt_tokens(&text));
         let file = json!({ "image": "A".repeat(1 << 20) });
         assert!(prompt_tokens(&file) < 1700);
+        let source = json!({ "source": { "media_type": "image/png", "data": "iVBORw0KGgo".repeat(1 << 16) } });
+        let linked = json!({ "image_url": { "url": format!("data:image/png;base64,{}", "A".repeat(1 << 20)) } });
+        assert!(prompt_tokens(&source) < 1700 && prompt_tokens(&linked) < 1700);
         assert_eq!(limit_of("/embeddings?x=1", &text), Some(0));
         assert_eq!(limit_of("/responses", &json!({ "max_output_tokens": 9 })), Some(9));
         assert_eq!(limit_of("/x:generateContent", &json!({ "generationConfig": { "maxOutputTokens": 8 } })), Some(8));

@@ -138,8 +138,8 @@ pub struct Spent {
 
 /// Answers on the disk.
 pub trait DiskCache: Send + Sync {
-    /// The value, unless it is not there or too old.
-    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<Vec<u8>>>;
+    /// The value with the time that it may still be kept, unless it is not there or too old.
+    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<(Vec<u8>, Duration)>>;
     /// Keeps a value for a time. Must not block.
     fn store(&self, key: [u8; 32], value: Vec<u8>, keep: Duration);
 }

@@ -10,21 +10,24 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use protocol::chat::{self, Failure, FailureKind};
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 
 use crate::budget::{Reserve, Wish};
 use crate::credential::{Office, Passport};
 use crate::exchange::{cancelled, closed};
 use crate::health::{Pass, milliseconds};
-use crate::meter::{Meter, limit_of, prompt_tokens};
+use crate::meter::{Meter, answers_of, limit_of, prompt_tokens, unbounded};
 use crate::pipeline::{Shared, unix_ms};
 use crate::price::{assumed, effective, listed, own, price};
 use crate::receipt::echo_of;
-use crate::transport::{first_byte, late};
+use crate::transport::{self, Body, Reply, first_byte};
 use crate::{
     Auth, CacheState, GatewayOptions, Header, HttpRequest, HttpResponse, Method, Nanodollars, Outcome, Provider,
     Purpose, Quantity, Row, Settings, Target, Times, Trace, Way, address, provider,
 };
+
+/// The largest answer, bytes: sound, pictures and files come here too.
+const LARGEST: usize = 256 << 20;
 
 /// A request that goes to a provider as it is. Its `Debug` does not show what is said.
 #[derive(Clone)]
@@ -63,8 +66,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, passage: Passage) -> Result<HttpRe
     let settings = shared.settings();
     let mut account = Account::new(shared, settings, provider, &passage);
     match account.send(provider, passage).await {
-        Ok(response) => {
-            let HttpResponse { status, headers, body } = response;
+        Ok(Reply { status, headers, body }) => {
             account.head(status, &headers);
             Ok(HttpResponse { status, headers, body: account.watch(body) })
         }
@@ -135,9 +137,10 @@ impl Account {
         }
     }
 
-    async fn send(&mut self, provider: &Provider, passage: Passage) -> Result<HttpResponse, Failure> {
+    async fn send(&mut self, provider: &Provider, passage: Passage) -> Result<Reply, Failure> {
         if self.is_paid_for {
-            self.limit(&passage).await?;
+            let (limits, id) = (&self.settings.limits, &passage.target.provider);
+            self.shared.limiter.turn(limits, &passage.profile, id).await?;
             self.allow(&passage).await?;
         }
         let request = self.request(provider, passage).await?;
@@ -147,18 +150,14 @@ impl Account {
         self.row.attempts = 1;
         self.begun = Instant::now();
         self.row.times.queue_ms = milliseconds(self.begun - self.started);
-        let patience = first_byte(&self.settings.patience, provider.is_local);
-        timeout(patience, self.shared.parts.http.send(request)).await.map_err(|_| late(patience))?
-    }
-
-    /// Waits for its turn: the profile's, then the provider's, which may have closed itself.
-    async fn limit(&self, passage: &Passage) -> Result<(), Failure> {
-        let limits = &self.settings.limits;
-        let id = &passage.target.provider;
-        let rate = limits.providers.get(id).copied().unwrap_or(limits.provider);
-        let limiter = &self.shared.limiter;
-        turn(limits.longest_wait, |now| limiter.profile(&passage.profile, limits.profile, now)).await?;
-        turn(limits.longest_wait, |now| limiter.provider(id, rate, now)).await
+        let patience = &self.settings.patience;
+        let first_byte = first_byte(patience, provider.is_local);
+        let reply = transport::send(&*self.shared.parts.http, request, first_byte, patience.idle).await?;
+        match reply.status {
+            // Whoever followed it would take the request to a place that nobody chose.
+            300..400 => Err(chat::refusal(reply.status, &reply.headers, &[])),
+            _ => Ok(reply),
+        }
     }
 
     /// Sets aside what it can cost at most. The request cannot be shortened, so it must be allowed as it is. Of one that
@@ -172,6 +171,13 @@ impl Account {
         }
         let (reserves, ledger) = (&self.shared.reserves, &*self.shared.parts.ledger);
         let is_local = provider(&target.provider).is_some_and(|provider| provider.is_local);
+        if let Some(name) = unbounded(&fields).filter(|_| !is_local) {
+            let words = format!(
+                "What {name} costs is known to the provider alone, so a request with it could pass your budget. Send all \
+                 that is to be read with the request, and wait for its answer."
+            );
+            return Err(Failure::new(FailureKind::Budget, words));
+        }
         if target.model.is_empty() && !is_local {
             self.reserve = Some(reserves.set_aside(&budget, ledger, None, Nanodollars::ZERO).await?);
             return Ok(());
@@ -183,7 +189,7 @@ impl Account {
             input,
             max_output: limit_of(&passage.path, &fields),
             most: listed(target.provider.as_str(), &target.model).and_then(|listed| listed.most),
-            answers: 1,
+            answers: answers_of(&fields),
         };
         let (allowance, reserve) = reserves.reserve(&budget, ledger, &price, wish).await?;
         if allowance.is_capped {
@@ -227,11 +233,11 @@ impl Account {
         self.row.is_stream = self.meter.head(status, headers);
     }
 
-    /// The body, with an eye on it.
-    fn watch(self, body: BoxStream<'static, Result<Bytes, Failure>>) -> BoxStream<'static, Result<Bytes, Failure>> {
-        let watched = stream::unfold(Some((body, self)), |state| async move {
+    /// The body within its bounds, with an eye on it.
+    fn watch(self, body: Body) -> BoxStream<'static, Result<Bytes, Failure>> {
+        let watched = stream::unfold(Some((body.up_to(LARGEST), self)), |state| async move {
             let (mut body, mut account) = state?;
-            match body.next().await {
+            match body.chunk().await {
                 Some(Ok(bytes)) => {
                     account.piece(&bytes);
                     Some((Ok(bytes), Some((body, account))))
@@ -328,17 +334,4 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.close(Err(cancelled()));
     }
-}
-
-/// Takes its turn, waiting as long as may be.
-async fn turn(longest: Duration, take: impl Fn(Instant) -> Result<(), Instant>) -> Result<(), Failure> {
-    while let Err(until) = take(Instant::now()) {
-        let wait = until.saturating_duration_since(Instant::now());
-        if wait > longest {
-            let message = format!("The limit of requests is reached for another {} s.", wait.as_secs());
-            return Err(Failure { retry_after: Some(wait), ..Failure::new(FailureKind::RateLimited, message) });
-        }
-        sleep_until(until).await;
-    }
-    Ok(())
 }

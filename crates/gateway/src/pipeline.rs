@@ -141,6 +141,10 @@ async fn follow(mut exchange: Exchange, mut passenger: Passenger) {
         let (result, receipt) = match piece {
             Some(Piece::Receipt(receipt)) => (Ok(()), receipt),
             Some(Piece::Failed(failure, receipt)) => (Err(failure), receipt),
+            Some(Piece::Answers { target, .. }) => {
+                outlet.push(Piece::Answers { target, cache: CacheState::Coalesced }).await;
+                continue;
+            }
             Some(piece) => {
                 outlet.push(piece).await;
                 continue;

@@ -187,7 +187,7 @@ pub(crate) fn effective(settings: &Settings, target: &Target) -> Option<Price> {
 
 /// What is assumed of a model whose price nobody knows, for the budget: as dear as the dearest listed one of the
 /// provider, for a prompt of so many tokens.
-pub(crate) fn assumed(target: &Target, input: u64) -> Price {
+pub fn assumed(target: &Target, input: u64) -> Price {
     let text = listed_models(target.provider.as_str()).filter(|(_, listed)| listed.text);
     let dearest = text.map(|(_, listed)| listed.price).reduce(|one, other| one.dearest(&other, input));
     dearest.unwrap_or_else(|| Price::dollars(15.0, None, 75.0))
@@ -196,22 +196,29 @@ pub(crate) fn assumed(target: &Target, input: u64) -> Price {
 /// Tokens of a picture: what the dearest providers count for a large one.
 const IMAGE_TOKENS: u64 = 1600;
 
-/// Tokens of a prompt, before anybody counts them: three bytes each, so that other languages than English and code
-/// are not counted too low.
+/// Tokens of a prompt, before anybody counts them.
 pub(crate) fn input_tokens(request: &chat::Request) -> u64 {
     if let Some(raw) = &request.raw {
         return prompt_tokens(&raw.body);
     }
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let tokens = parts.map(|part| match part {
-        Part::Text { text } => text_tokens(text.len()),
+        Part::Text { text } => tokens_of(text),
         Part::Image { .. } => IMAGE_TOKENS,
-        Part::Call(call) => text_tokens(call.name.len() + call.arguments.len()),
-        Part::Output { output, .. } => text_tokens(output.len()),
+        Part::Call(call) => tokens_of(&call.name) + tokens_of(&call.arguments),
+        Part::Output { output, .. } => tokens_of(output),
     });
-    let tools =
-        request.tools.iter().map(|tool| text_tokens(tool.description.len() + tool.parameters.to_string().len()));
+    let tools = request.tools.iter().map(|tool| tokens_of(&tool.description) + tokens_of(&tool.parameters.to_string()));
     tokens.chain(tools).sum::<u64>() + 4 * request.messages.len() as u64
+}
+
+/// Tokens of a text, rather too many: three characters of ASCII each, so that code is not counted too low; of any other
+/// script each character is one, and what is rarer still two.
+pub(crate) fn tokens_of(text: &str) -> u64 {
+    let ascii = text.bytes().filter(u8::is_ascii).count();
+    let begins = text.bytes().filter(|byte| *byte >= 0xC0).count();
+    let is_rare = text.bytes().filter(|byte| *byte >= 0xF0).count();
+    text_tokens(ascii) + (begins + is_rare) as u64
 }
 
 /// Tokens of so many bytes of text.

@@ -35,6 +35,13 @@ pub enum Piece {
         /// Why.
         why: Failure,
     },
+    /// Who answers. Once, before the first [`Piece::Delta`]; from then on nobody else is tried.
+    Answers {
+        /// Who.
+        target: Target,
+        /// Where the answer comes from.
+        cache: CacheState,
+    },
     /// A piece of the answer.
     Delta(Delta),
     /// The answer is complete.
@@ -147,6 +154,13 @@ pub struct GatewayEcho {
     pub request_id: Option<String>,
     /// `cf-ray`: the edge request and its place.
     pub ray: Option<String>,
+}
+
+impl GatewayEcho {
+    /// Whether the answer comes from its cache.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.cache_status.as_deref() == Some("HIT")
+    }
 }
 
 impl Receipt {

@@ -80,6 +80,7 @@ pub(crate) fn may_fall_back(kind: FailureKind) -> bool {
         | FailureKind::Quota
         | FailureKind::RateLimited
         | FailureKind::Model
+        | FailureKind::Address
         | FailureKind::TooLong
         | FailureKind::Unavailable
         | FailureKind::TimedOut

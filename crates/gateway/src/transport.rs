@@ -31,6 +31,8 @@ pub(crate) struct Reply {
 pub(crate) struct Body {
     chunks: BoxStream<'static, Result<Bytes, Failure>>,
     size: usize,
+    /// It may be as large as this, bytes.
+    most: usize,
     idle: Duration,
     /// The next chunk must be there by then.
     due: Instant,
@@ -66,12 +68,17 @@ impl Reply {
 impl Body {
     /// `due`: the first chunk must be there by then.
     pub(crate) fn new(chunks: BoxStream<'static, Result<Bytes, Failure>>, due: Instant, idle: Duration) -> Self {
-        Self { chunks, size: 0, idle, due, end: Instant::now() + WHOLE }
+        Self { chunks, size: 0, most: LARGEST_ANSWER, idle, due, end: Instant::now() + WHOLE }
+    }
+
+    /// The same, which may be as large as this.
+    pub(crate) fn up_to(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// The next chunk. Fails with [`FailureKind::TimedOut`] when nothing comes in time, and with
     /// [`FailureKind::Broken`] when too much comes.
-    async fn chunk(&mut self) -> Option<Result<Bytes, Failure>> {
+    pub(crate) async fn chunk(&mut self) -> Option<Result<Bytes, Failure>> {
         let due = self.due.min(self.end);
         let chunk = match timeout_at(due, self.chunks.next()).await {
             Ok(chunk) => chunk?,
@@ -80,8 +87,9 @@ impl Body {
         };
         self.due = Instant::now() + self.idle;
         self.size += chunk.as_ref().map_or(0, Bytes::len);
-        if self.size > LARGEST_ANSWER {
-            return Some(Err(Failure::new(FailureKind::Broken, "The answer is larger than 20 MB.")));
+        if self.size > self.most {
+            let words = format!("The answer is larger than {} MB.", self.most >> 20);
+            return Some(Err(Failure::new(FailureKind::Broken, words)));
         }
         Some(chunk)
     }

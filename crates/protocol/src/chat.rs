@@ -228,6 +228,8 @@ pub enum FailureKind {
     RateLimited,
     /// The provider has no such model.
     Model,
+    /// The server knows nothing at this address, or points to another one.
+    Address,
     /// The conversation is longer than the model takes.
     TooLong,
     /// The request is wrong in another way.
@@ -275,6 +277,7 @@ impl FailureKind {
             Self::Credential
             | Self::Quota
             | Self::Model
+            | Self::Address
             | Self::TooLong
             | Self::Invalid
             | Self::Refused

@@ -30,6 +30,7 @@ mod voice;
 pub use conversation::{Delivery, Item, ItemId, Kind, Role};
 pub use fault::{Cause, Fault};
 pub use openai::config::{Config, Detector, NoiseReduction, Transcription, TurnTaking, Wire};
+pub use openai::passing::Passing;
 pub use session::{Event, Input, Output, Said, Session};
 pub use tool::Tool;
 pub use usage::Usage;

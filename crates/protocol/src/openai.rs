@@ -13,6 +13,7 @@ pub(crate) mod limit;
 mod link;
 mod microphone;
 mod own_ear;
+pub(crate) mod passing;
 pub(crate) mod realtime;
 pub(crate) mod refusal;
 pub(crate) mod replay;

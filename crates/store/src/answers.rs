@@ -4,9 +4,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Error, schema};
 
-pub(crate) fn find(connection: &Connection, key: &[u8; 32], now_ms: i64) -> Result<Option<Vec<u8>>, Error> {
-    let mut statement = connection.prepare_cached("SELECT value FROM answer WHERE key = ?1 AND expires_ms > ?2")?;
-    Ok(statement.query_row((key.as_slice(), now_ms), |row| row.get(0)).optional()?)
+/// The value, and when its time is over.
+pub(crate) fn find(connection: &Connection, key: &[u8; 32], now_ms: i64) -> Result<Option<(Vec<u8>, i64)>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT value, expires_ms FROM answer WHERE key = ?1 AND expires_ms > ?2")?;
+    Ok(statement.query_row((key.as_slice(), now_ms), |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 pub(crate) fn keep(

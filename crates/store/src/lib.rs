@@ -224,8 +224,8 @@ impl Store {
 
     // Kept answers
 
-    /// A kept answer that is still good at `now_ms`.
-    pub async fn cache_get(&self, key: [u8; 32], now_ms: i64) -> Result<Option<Vec<u8>>, Error> {
+    /// A kept answer that is still good at `now_ms`, and until when it is.
+    pub async fn cache_get(&self, key: [u8; 32], now_ms: i64) -> Result<Option<(Vec<u8>, i64)>, Error> {
         self.desk.run(move |connection| answers::find(connection, &key, now_ms)).await
     }
 

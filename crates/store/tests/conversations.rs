@@ -285,22 +285,22 @@ async fn kept_answers_expire_and_stay_within_their_limit() {
         |key: u8, size: usize, expires: i64| store.cache_put([key; 32], vec![key; size], NOON + expires, NOON, 100);
     put(1, 40, 10).await.unwrap();
     put(2, 40, 30).await.unwrap();
-    assert_eq!(store.cache_get([1; 32], NOON + 9).await.unwrap(), Some(vec![1; 40]));
+    assert_eq!(store.cache_get([1; 32], NOON + 9).await.unwrap(), Some((vec![1; 40], NOON + 10)));
     assert_eq!(store.cache_get([1; 32], NOON + 10).await.unwrap(), None);
     // The first to expire makes room.
     put(3, 40, 20).await.unwrap();
     assert_eq!(store.cache_get([1; 32], NOON).await.unwrap(), None);
-    assert_eq!(store.cache_get([2; 32], NOON).await.unwrap(), Some(vec![2; 40]));
+    assert_eq!(store.cache_get([2; 32], NOON).await.unwrap(), Some((vec![2; 40], NOON + 30)));
     // Replacing counts once.
     put(3, 60, 20).await.unwrap();
-    assert_eq!(store.cache_get([2; 32], NOON).await.unwrap(), Some(vec![2; 40]));
-    assert_eq!(store.cache_get([3; 32], NOON).await.unwrap(), Some(vec![3; 60]));
+    assert_eq!(store.cache_get([2; 32], NOON).await.unwrap(), Some((vec![2; 40], NOON + 30)));
+    assert_eq!(store.cache_get([3; 32], NOON).await.unwrap(), Some((vec![3; 60], NOON + 20)));
     put(4, 101, 20).await.unwrap();
     assert_eq!(store.cache_get([4; 32], NOON).await.unwrap(), None);
     store.cache_clear().await.unwrap();
     assert_eq!(store.cache_get([2; 32], NOON).await.unwrap(), None);
     put(5, 100, 20).await.unwrap();
-    assert_eq!(store.cache_get([5; 32], NOON).await.unwrap(), Some(vec![5; 100]));
+    assert_eq!(store.cache_get([5; 32], NOON).await.unwrap(), Some((vec![5; 100], NOON + 20)));
 }
 
 #[tokio::test]

@@ -201,9 +201,10 @@ impl Answer {
                 note(&wait(provider.as_ref(), retry, left));
             }
             Piece::FellBack { from, to, why } => {
+                let why = why.message.trim_end_matches('.');
                 note(&format!("{} {}: {why}. Asking {} {} instead.", from.provider, from.model, to.provider, to.model));
             }
-            Piece::Delta(_) | Piece::Trying { .. } | Piece::Receipt(_) | Piece::Failed(..) => {}
+            Piece::Delta(_) | Piece::Trying { .. } | Piece::Answers { .. } | Piece::Receipt(_) | Piece::Failed(..) => {}
         }
         Ok(())
     }
@@ -277,6 +278,9 @@ fn failed(failure: &Refusal) -> Failure {
         FailureKind::Quota => (PROVIDER, "This account has no credit left."),
         FailureKind::RateLimited => (PROVIDER, "Too many requests. Wait a moment and try again."),
         FailureKind::Model => (PROVIDER, "There is no such model; sidetone models lists them."),
+        FailureKind::Address => {
+            (PROVIDER, "Nothing is there. Look at the server's address in the settings, and at the model.")
+        }
         FailureKind::TooLong => (PROVIDER, "This is longer than the model takes."),
         FailureKind::Invalid => (USAGE, "The request makes no sense."),
         FailureKind::Refused => (PROVIDER, "The provider will not answer this."),

@@ -104,7 +104,11 @@ impl Errands {
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
                     Piece::Waiting { until_ms, retry, .. } if is_limit(retry) => News::Waiting { until_ms },
-                    Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => continue,
+                    Piece::Delta(_)
+                    | Piece::Waiting { .. }
+                    | Piece::Trying { .. }
+                    | Piece::FellBack { .. }
+                    | Piece::Answers { .. } => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;
@@ -217,7 +221,7 @@ fn fault(failure: &Failure) -> Fault {
         FailureKind::Credential => Cause::Credential,
         FailureKind::Quota | FailureKind::Budget => Cause::Quota,
         FailureKind::RateLimited => Cause::RateLimited,
-        FailureKind::Model | FailureKind::Gateway => Cause::Refused,
+        FailureKind::Model | FailureKind::Address | FailureKind::Gateway => Cause::Refused,
         FailureKind::TooLong
         | FailureKind::Invalid
         | FailureKind::Refused

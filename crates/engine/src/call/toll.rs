@@ -13,7 +13,7 @@ use super::unix_ms;
 use crate::api::{Provider, Route};
 use crate::config::{Ear, Settings};
 use crate::minute::{self, OWN, ear, mouth, target};
-use crate::text::{PRACTICE, kept_tokens, prices, way_name};
+use crate::text::{PRACTICE, budget, kept_tokens, prices, way_name};
 
 /// A connection that is paid by time has a row at least so often: budgets see it while the call goes on.
 const EVERY: Duration = Duration::from_secs(60);
@@ -134,12 +134,30 @@ fn heard(item: &Item, settings: &Settings) -> Option<(Target, Quantity, bool)> {
     Some((scribe, Quantity { input_ms: millis(item.duration), ..Quantity::default() }, true))
 }
 
+/// Who answers over OpenAI's Realtime protocol.
+pub(crate) fn realtime(settings: &Settings) -> Target {
+    match settings.call.route {
+        Route::Endpoint => target(OWN, &settings.endpoint.model),
+        Route::Direct | Route::Gateway => target("openai", &settings.providers.openai.model),
+    }
+}
+
+/// A response over that protocol that was no part of a call.
+pub(crate) fn response(settings: &Settings, usage: &Usage) -> Row {
+    row(settings, &realtime(settings), &Quantity::from(tokens(usage)), false)
+}
+
+/// What was taken down beside it.
+pub(crate) fn transcript(settings: &Settings, model: &str, heard: Duration) -> Row {
+    let scribe = Target { model: model.to_owned(), ..realtime(settings) };
+    row(settings, &scribe, &Quantity { input_ms: millis(heard), ..Quantity::default() }, true)
+}
+
 fn answered(item: &Item, settings: &Settings) -> Option<(Target, Quantity, bool)> {
     let providers = &settings.providers;
     let by_tokens = |target| item.usage.as_ref().map(|usage| (target, Quantity::from(tokens(usage)), false));
     match (settings.call.provider, settings.call.route) {
-        (Provider::Openai, Route::Endpoint) => by_tokens(target(OWN, &settings.endpoint.model)),
-        (Provider::Openai, _) => by_tokens(target("openai", &providers.openai.model)),
+        (Provider::Openai, _) => by_tokens(realtime(settings)),
         (Provider::Google, _) => by_tokens(target("google-ai-studio", &providers.google.model)),
         (Provider::Practice, _) => by_tokens(target(PRACTICE, PRACTICE)),
         (Provider::Cascade, _) if is_said(item) => {
@@ -173,6 +191,9 @@ fn row(settings: &Settings, target: &Target, quantity: &Quantity, is_estimate: b
     let list = minute::price(target, quantity);
     let own = prices(&settings.chat).into_iter().find(|own| own.target == *target);
     let own = own.map(|own| own.price.cost(quantity));
+    // A budget that did not count it would be none.
+    let is_assumed = list.or(own).is_none() && budget(&settings.budget).is_set();
+    let own = own.or_else(|| is_assumed.then(|| gateway::assumed(target, quantity.tokens.input).cost(quantity)));
     Row {
         at_ms: unix_ms(),
         purpose: "voice".into(),
@@ -192,7 +213,7 @@ fn row(settings: &Settings, target: &Target, quantity: &Quantity, is_estimate: b
         characters: quantity.characters,
         cost_nano: list.map(|cost| cost.0),
         custom_nano: own.filter(|own| Some(*own) != list).map(|cost| cost.0),
-        is_estimate,
+        is_estimate: is_estimate || is_assumed,
         ..Row::default()
     }
 }
@@ -303,6 +324,18 @@ mod tests {
         let rows = toll.take();
         assert_eq!(rows.iter().map(|row| row.audio_ms).collect::<Vec<_>>(), [60_000, 15_000]);
         assert_eq!(rows[0].cost_nano.unwrap(), 4 * rows[1].cost_nano.unwrap());
+    }
+
+    #[test]
+    fn what_nobody_knows_the_price_of_counts_for_a_budget() {
+        let mut settings = settings(Provider::Openai);
+        settings.providers.openai.model = "brand-new".into();
+        let usage = Usage { output_audio: 1_000, ..Usage::default() };
+        let unknown = response(&settings, &usage);
+        assert_eq!((unknown.cost_nano, unknown.custom_nano, unknown.is_estimate), (None, None, false));
+        settings.budget.day = 1.0;
+        let assumed = response(&settings, &usage);
+        assert!(assumed.custom_nano.unwrap() > 0 && assumed.is_estimate, "{assumed:?}");
     }
 
     #[test]

@@ -236,6 +236,10 @@ impl Desk {
                 answer.view.fell_back_from.get_or_insert_with(|| target_view(from));
                 answer.changed();
             }
+            Piece::Answers { target, .. } => {
+                answer.view.target = Some(target_view(target));
+                answer.changed();
+            }
             Piece::Delta(delta) => {
                 take_delta(&mut answer.view, delta);
                 answer.changed();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use gateway::{Ask, GatewayOptions, Order, Piece, Policy, Purpose, Receipt};
@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{Hall, asked, chat, outcome, target};
+
+/// Where it is.
+pub(super) const PATH: &str = "/v1/ask";
 
 /// What is asked. Names as the documents of the API have them.
 #[derive(Debug, Deserialize)]
@@ -51,12 +54,13 @@ pub(super) async fn ask(State(hall): State<Arc<Hall>>, headers: HeaderMap, body:
         return failed(&Failure::new(FailureKind::Invalid, format!("there is no provider {unknown:?}")));
     }
     let is_stream = asked.stream;
-    let pieces = hall.text.ask(Ask { options: asked::options(&headers), ..request(&hall, asked) });
+    let cache = asked.cache.or_else(|| asked::cache(&hall, &headers, false));
+    let pieces = hall.text.ask(Ask { options: asked::options(&headers), cache, ..request(&hall, asked) });
     if is_stream {
-        return streamed(pieces);
+        return streamed(pieces).await;
     }
     match chat::gather(pieces).await {
-        Ok(whole) => Json(success(&whole.text, &whole.receipt)).into_response(),
+        Ok(whole) => (chat::told_by(&whole.receipt), Json(success(&whole.text, &whole.receipt))).into_response(),
         Err(failure) => failed(&failure),
     }
 }
@@ -88,30 +92,42 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
         profile: "local-api".into(),
         conversation: None,
         is_stream: asked.stream,
-        cache: asked.cache,
+        cache: None,
         route: None,
         options: GatewayOptions::default(),
     }
 }
 
 /// Events `{"data": "more text"}`, then the envelope without its data.
-fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
-    let stream = stream::unfold(Some(pieces), |pieces| async move {
-        let mut pieces = pieces?;
+async fn streamed(mut pieces: mpsc::Receiver<Piece>) -> Response {
+    let (told, first) = match chat::begin(&mut pieces).await {
+        Ok(begun) => begun,
+        Err(failure) => return failed(&failure),
+    };
+    let stream = stream::unfold(Some((first, pieces)), |state| async move {
+        let (mut first, mut pieces) = state?;
         loop {
-            let (text, rest) = match pieces.recv().await {
-                Some(Piece::Delta(Delta::Text(text))) => (chat::event(&json!({ "data": text })), Some(pieces)),
+            let piece = match first.take() {
+                Some(first) => Some(first),
+                None => pieces.recv().await,
+            };
+            let (text, rest) = match piece {
+                Some(Piece::Delta(Delta::Text(text))) => (chat::event(&json!({ "data": text })), Some((None, pieces))),
                 Some(Piece::Receipt(receipt)) => (chat::event(&success("", &receipt)), None),
                 Some(Piece::Failed(failure, _)) => (chat::event(&error(&failure)), None),
-                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
-                    continue;
-                }
+                Some(
+                    Piece::Delta(_)
+                    | Piece::Waiting { .. }
+                    | Piece::Trying { .. }
+                    | Piece::FellBack { .. }
+                    | Piece::Answers { .. },
+                ) => continue,
                 None => return None,
             };
             return Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), rest));
         }
     });
-    outcome::events(Body::from_stream(stream))
+    (told, outcome::events(Body::from_stream(stream))).into_response()
 }
 
 fn success(text: &str, receipt: &Receipt) -> Value {
@@ -145,18 +161,28 @@ fn success(text: &str, receipt: &Receipt) -> Value {
 }
 
 fn failed(failure: &Failure) -> Response {
-    (outcome::status(failure.kind), Json(error(failure))).into_response()
+    (outcome::status(failure), Json(error(failure))).into_response()
+}
+
+/// A refusal before it was looked at, in the envelope.
+pub(super) fn refused(status: StatusCode, kind: &str, words: &str) -> Response {
+    let error = json!({ "type": kind, "message": words, "code": status.as_u16(), "retryAfter": null });
+    (status, Json(envelope(error))).into_response()
 }
 
 fn error(failure: &Failure) -> Value {
+    envelope(json!({
+        "type": outcome::kind(failure.kind),
+        "message": failure.message,
+        "code": failure.status.unwrap_or_else(|| outcome::status(failure).as_u16()),
+        "retryAfter": failure.retry_after.map(|wait| wait.as_secs()),
+    }))
+}
+
+fn envelope(error: Value) -> Value {
     json!({
         "success": false,
-        "error": {
-            "type": outcome::kind(failure.kind),
-            "message": failure.message,
-            "code": failure.status.unwrap_or_else(|| outcome::status(failure.kind).as_u16()),
-            "retryAfter": failure.retry_after.map(|wait| wait.as_secs()),
-        },
+        "error": error,
         "metadata": { "requestId": request_id(), "timestamp": Timestamp::now().to_string() },
     })
 }

@@ -82,7 +82,6 @@ pub(super) fn read(hall: &Hall, provider: Option<&str>, headers: &HeaderMap, bod
         }
         request.raw = Some(Raw { body, beyond });
     }
-    let even_random = hall.settings.borrow().cache.even_random;
     let ask = Ask {
         request,
         order,
@@ -91,7 +90,7 @@ pub(super) fn read(hall: &Hall, provider: Option<&str>, headers: &HeaderMap, bod
         profile: "local-api".into(),
         conversation: None,
         is_stream: asked.stream,
-        cache: cache(headers).or_else(|| if has_tools { Some(false) } else { even_random.then_some(true) }),
+        cache: cache(hall, headers, has_tools),
         route: None,
         options: options(headers),
     };
@@ -116,8 +115,13 @@ pub(super) fn trace(headers: &HeaderMap) -> Option<Trace> {
     Trace::parse(headers.get("traceparent")?.to_str().ok()?)
 }
 
-/// Whether the client wants the cache to be used, if it says so.
-fn cache(headers: &HeaderMap) -> Option<bool> {
+/// Whether the cache is to be used: as the client says, and without a word of its own as the user does.
+pub(super) fn cache(hall: &Hall, headers: &HeaderMap, has_tools: bool) -> Option<bool> {
+    let even_random = || hall.settings.borrow().cache.even_random.then_some(true);
+    wish(headers).or_else(|| if has_tools { Some(false) } else { even_random() })
+}
+
+fn wish(headers: &HeaderMap) -> Option<bool> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match (text("x-sidetone-cache"), text("cache-control")) {
         (Some("on"), _) => Some(true),

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use gateway::{CacheState, Piece, Receipt};
+use gateway::{CacheState, Piece, Receipt, Target};
 use protocol::chat::{Delta, Failure, FailureKind, Finish};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -53,7 +53,11 @@ pub(super) async fn gather(mut pieces: mpsc::Receiver<Piece>) -> Result<Whole, F
             Piece::Delta(Delta::Citation { url, .. }) => citations.push(url),
             Piece::Receipt(receipt) => return Ok(Whole { text, reasoning, citations, receipt }),
             Piece::Failed(failure, _) => return Err(failure),
-            Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => {}
+            Piece::Delta(_)
+            | Piece::Waiting { .. }
+            | Piece::Trying { .. }
+            | Piece::FellBack { .. }
+            | Piece::Answers { .. } => {}
         }
     }
     Err(Failure::new(FailureKind::Broken, "the answer broke off"))
@@ -80,7 +84,7 @@ async fn whole(pieces: mpsc::Receiver<Piece>, model: &str) -> Response {
     if !whole.citations.is_empty() {
         body["citations"] = json!(whole.citations);
     }
-    (told(receipt), Json(body)).into_response()
+    (told_by(receipt), Json(body)).into_response()
 }
 
 /// A whole answer as the provider wrote it.
@@ -93,33 +97,52 @@ async fn untouched(mut pieces: mpsc::Receiver<Piece>) -> Response {
             Piece::Delta(Delta::Raw { data, .. }) => body = Some(data),
             Piece::Receipt(receipt) => {
                 let json = [("content-type", "application/json")];
-                return (told(&receipt), json, body.unwrap_or_default()).into_response();
+                return (told_by(&receipt), json, body.unwrap_or_default()).into_response();
             }
             Piece::Failed(failure, _) => return outcome::failed(&failure),
-            Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. } => {}
+            Piece::Delta(_)
+            | Piece::Waiting { .. }
+            | Piece::Trying { .. }
+            | Piece::FellBack { .. }
+            | Piece::Answers { .. } => {}
         }
     }
     outcome::failed(&Failure::new(FailureKind::Broken, "the answer is not in one piece"))
 }
 
-/// Who answered, and from where.
-fn told(receipt: &Receipt) -> [(&'static str, String); 2] {
-    [("x-sidetone-provider", receipt.target.provider.0.clone()), ("x-sidetone-cache", cache(receipt.cache).into())]
+/// Who answers, and from where, as headers.
+pub(super) type Told = [(&'static str, String); 2];
+
+fn told(target: &Target, cache: CacheState) -> Told {
+    [("x-sidetone-provider", target.provider.0.clone()), ("x-sidetone-cache", self::cache(cache).into())]
 }
 
-/// Nothing is answered before the first token: until then the status tells how it went.
-async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage: bool) -> Response {
-    let first = loop {
+/// The same of a whole answer.
+pub(super) fn told_by(receipt: &Receipt) -> Told {
+    told(&receipt.target, receipt.cache)
+}
+
+/// Waits until somebody answers: before that the status tells how it went. With the end of an answer that is empty.
+pub(super) async fn begin(pieces: &mut mpsc::Receiver<Piece>) -> Result<(Told, Option<Piece>), Failure> {
+    loop {
         match pieces.recv().await {
-            Some(Piece::Failed(failure, _)) => return outcome::failed(&failure),
-            Some(piece @ (Piece::Delta(_) | Piece::Receipt(_))) => break piece,
-            Some(Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {}
-            None => return outcome::failed(&Failure::new(FailureKind::Broken, "the answer broke off")),
+            Some(Piece::Answers { target, cache }) => return Ok((told(&target, cache), None)),
+            Some(Piece::Receipt(receipt)) => return Ok((told_by(&receipt), Some(Piece::Receipt(receipt)))),
+            Some(Piece::Failed(failure, _)) => return Err(failure),
+            Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {}
+            None => return Err(Failure::new(FailureKind::Broken, "the answer broke off")),
         }
+    }
+}
+
+async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage: bool) -> Response {
+    let (told, first) = match begin(&mut pieces).await {
+        Ok(begun) => begun,
+        Err(failure) => return outcome::failed(&failure),
     };
     let writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false, is_raw: false };
     let stream =
-        stream::unfold((Some(first), pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
+        stream::unfold((first, pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
             if is_over {
                 return None;
             }
@@ -127,14 +150,11 @@ async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage:
                 Some(piece) => Some(piece),
                 None => pieces.recv().await,
             };
-            let is_over = !matches!(
-                piece,
-                Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. })
-            );
+            let is_over = matches!(piece, None | Some(Piece::Receipt(_) | Piece::Failed(..)));
             let text = writer.write(piece);
             Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), (None, pieces, writer, is_over)))
         });
-    outcome::events(Body::from_stream(stream))
+    (told, outcome::events(Body::from_stream(stream))).into_response()
 }
 
 /// Writes the chunks of one answer.
@@ -154,9 +174,13 @@ impl Writer {
             Some(Piece::Delta(Delta::Text(text))) => self.delta("content", text),
             Some(Piece::Delta(Delta::Reasoning(text))) => self.delta("reasoning_content", text),
             Some(Piece::Delta(Delta::Raw { data, .. })) => self.untouched(&data),
-            Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {
-                String::new()
-            }
+            Some(
+                Piece::Delta(_)
+                | Piece::Waiting { .. }
+                | Piece::Trying { .. }
+                | Piece::FellBack { .. }
+                | Piece::Answers { .. },
+            ) => String::new(),
             Some(Piece::Receipt(_)) if self.is_raw => "data: [DONE]\n\n".to_owned(),
             Some(Piece::Receipt(receipt)) => {
                 let mut text =

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, Uri};
 use axum::response::Response;
 use gateway::{Method, Passage, ProviderId, Purpose, Target};
@@ -44,7 +45,7 @@ async fn to_path(hall: &Arc<Hall>, path: &str, headers: HeaderMap, body: Bytes) 
 }
 
 /// `provider/model` tells where it goes; the provider gets its own name of the model.
-async fn by_model(hall: &Arc<Hall>, path: &str, headers: HeaderMap, mut fields: Map<String, Value>) -> Response {
+async fn by_model(hall: &Arc<Hall>, path: &str, mut headers: HeaderMap, mut fields: Map<String, Value>) -> Response {
     let model = fields.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
     let order = hall.order(None, &model);
     let Some(target) = order.targets().first() else { return outcome::invalid("There is no model in the request.") };
@@ -62,6 +63,8 @@ async fn by_model(hall: &Arc<Hall>, path: &str, headers: HeaderMap, mut fields: 
     }
     fields.insert("model".into(), Value::String(target.model.clone()));
     let body = Value::Object(fields).to_string().into();
+    // It is written anew, whatever the client called it.
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let passage = Partial { method: Method::Post, path: path.into(), model: target.model.clone(), headers, body };
     relay(hall, target.provider.as_str(), passage).await
 }
@@ -139,6 +142,7 @@ async fn relay(hall: &Arc<Hall>, provider: &str, passage: Partial) -> Response {
     match hall.text.gateway().pass(passage).await {
         Ok(answer) => {
             let mut response = Response::new(Body::from_stream(answer.body));
+            response.extensions_mut().insert(outcome::Foreign);
             *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
             for (name, value) in &answer.headers {
                 let is_for_client = BACK.contains(&name.as_str()) || name.starts_with("x-ratelimit-");

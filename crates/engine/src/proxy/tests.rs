@@ -19,6 +19,8 @@ use crate::net::{AUTHORIZATION, Dial, HeaderMap, Message, Net, NetOptions, secre
 use crate::text::{self, Shelf};
 
 mod raw;
+mod relay;
+mod shapes;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const KEY: &str = "gsk-test-behind-the-door";
@@ -97,13 +99,24 @@ impl Rig {
         headers: Vec<(&'static str, String)>,
         body: &Value,
     ) -> (u16, String) {
-        let headers = headers.into_iter().map(|(name, value)| (name, Header::Plain(value))).collect();
         let body = if method == Method::Get { Vec::new() } else { body.to_string().into_bytes() };
+        let (status, _, body) = self.exchange(method, path, headers, body).await;
+        (status, body)
+    }
+
+    /// Status, headers and body.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> (u16, Vec<(String, String)>, String) {
+        let headers = headers.into_iter().map(|(name, value)| (name, Header::Plain(value))).collect();
         let request = HttpRequest { method, url: format!("{}{path}", self.url), headers, body: body.into() };
         let response = self.net.send(request).await.unwrap();
-        let status = response.status;
         let body: Vec<bytes::Bytes> = response.body.try_collect().await.unwrap();
-        (status, String::from_utf8(body.concat()).unwrap())
+        (response.status, response.headers, String::from_utf8(body.concat()).unwrap())
     }
 
     fn bearer(&self) -> Vec<(&'static str, String)> {

@@ -226,6 +226,7 @@ pub(super) fn as_practice(piece: Piece) -> Piece {
     };
     match piece {
         Piece::Trying { attempt, .. } => Piece::Trying { target: name(), attempt },
+        Piece::Answers { cache, .. } => Piece::Answers { target: name(), cache },
         Piece::Receipt(one) => Piece::Receipt(receipt(one)),
         Piece::Failed(failure, one) => Piece::Failed(failure, receipt(one)),
         Piece::Waiting { .. } | Piece::FellBack { .. } | Piece::Delta(_) => piece,

@@ -52,8 +52,12 @@ impl Shelf {
 }
 
 impl DiskCache for Shelf {
-    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<Vec<u8>>> {
-        Box::pin(async move { self.store().await.ok()?.cache_get(key, unix_ms()).await.ok().flatten() })
+    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<(Vec<u8>, Duration)>> {
+        Box::pin(async move {
+            let now = unix_ms();
+            let (value, expires) = self.store().await.ok()?.cache_get(key, now).await.ok()??;
+            Some((value, Duration::from_millis(u64::try_from(expires.saturating_sub(now)).ok()?)))
+        })
     }
 
     fn store(&self, key: [u8; 32], value: Vec<u8>, keep: Duration) {

@@ -64,7 +64,7 @@ impl Rig {
                 Piece::FellBack { to, .. } => fell_back.push(to.provider.0),
                 Piece::Receipt(receipt) => return (text, Ok(receipt), fell_back),
                 Piece::Failed(failure, _) => return (text, Err(failure), fell_back),
-                Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } => {}
+                Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::Answers { .. } => {}
             }
         }
     }

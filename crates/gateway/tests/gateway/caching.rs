@@ -130,10 +130,25 @@ async fn the_disk_keeps_answers_over_a_restart() {
     let outcome = second.ask(cached()).await;
     assert_eq!((outcome.receipt.cache, outcome.text.as_str(), second.sent()), (CacheState::Hit, "Hello", 0));
     // What cannot be read is asked for anew.
-    disk.files.lock().unwrap().values_mut().for_each(|file| file.truncate(9));
+    disk.files.lock().unwrap().values_mut().for_each(|(file, _)| file.truncate(9));
     let third = Rig::with(Settings::default(), ring(), Some(disk));
     third.script([openai_hello()]);
     assert_eq!(third.ask(cached()).await.receipt.cache, CacheState::Miss);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_the_disk_grows_no_younger() {
+    let disk = Arc::new(Disk::default());
+    let ring = || Ring { has_keys: true, has_token: true, vertex: String::new(), lacking: &[] };
+    let first = Rig::with(Settings::default(), ring(), Some(disk.clone()));
+    first.script([openai_hello()]);
+    first.ask(cached()).await;
+    tokio::time::advance(Duration::from_secs(3599)).await;
+    let second = Rig::with(Settings::default(), ring(), Some(disk));
+    second.script([openai_hello()]);
+    assert_eq!(second.ask(cached()).await.receipt.cache, CacheState::Hit);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(second.ask(cached()).await.receipt.cache, CacheState::Miss);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,6 +168,20 @@ async fn equal_requests_at_the_same_time_are_sent_once_and_all_get_the_stream() 
     let rows = rig.book.rows.lock().unwrap();
     let paid = rows.iter().filter(|row| row.cost.unwrap().0 > 0).count();
     assert_eq!((rows.len(), paid), (5, 1), "five rows, paid once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_answers_is_told_once_and_first() {
+    let rig = Rig::new(Settings::default());
+    rig.script([slowly()]);
+    let both = futures_util::future::join(rig.ask(cached()), rig.ask(cached())).await;
+    let kept = rig.ask(cached()).await;
+    for (outcome, from) in [(both.0, CacheState::Miss), (both.1, CacheState::Coalesced), (kept, CacheState::Hit)] {
+        let mut told = outcome.pieces.iter().skip_while(|piece| matches!(piece, Piece::Trying { .. }));
+        let first = Piece::Answers { target: crate::rig::target(TARGET.0, TARGET.1), cache: from };
+        assert_eq!(told.next(), Some(&first));
+        assert!(!told.any(|piece| matches!(piece, Piece::Answers { .. })), "{from:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,3 +95,23 @@ async fn stopping_ends_a_wait() {
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert_eq!((rig.last_row().failure, rig.sent()), (Some(FailureKind::Cancelled), 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_past_the_gateway_takes_its_turn_with_the_rest() {
+    let mut settings = Settings::default();
+    settings.limits.profile = rate(6, 1);
+    settings.limits.providers.insert("groq".into(), Rate { window: Duration::from_secs(3600), ..rate(1, 1) });
+    let rig = Rig::new(settings);
+    let before = Instant::now();
+    let turn = |profile, provider: &str| {
+        let (gateway, provider) = (rig.gateway.clone(), provider.into());
+        async move { gateway.take_turn(profile, &provider).await }
+    };
+    turn("a", "openai").await.unwrap();
+    turn("a", "openai").await.unwrap();
+    assert_eq!(before.elapsed().as_secs(), 10, "the profile's");
+    turn("b", "groq").await.unwrap();
+    let refused = turn("c", "groq").await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::RateLimited);
+    assert!(refused.retry_after.unwrap() > Duration::from_secs(3000));
+}

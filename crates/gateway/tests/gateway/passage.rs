@@ -178,6 +178,104 @@ async fn budgets_stop_what_could_pass_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_answers_are_paid_for_each() {
+    let day = Some(Nanodollars::from_dollars(0.05));
+    let settings = Settings { budget: Budget { day, ..Budget::default() }, ..Settings::default() };
+    let rig = Rig::new(settings);
+    rig.script([hello(Wire::OpenaiChat, false)]);
+    // 1000 tokens at $10 per million: a cent each.
+    let completions = |answers: u64| json!({ "messages": "hi", "max_tokens": 1000, "n": answers });
+    let google = |answers: u64| {
+        let config = json!({ "maxOutputTokens": 1000, "candidateCount": answers });
+        json!({ "contents": "hi", "generationConfig": config })
+    };
+    for (path, body, is_allowed) in [
+        ("/chat/completions", completions(4), true),
+        ("/chat/completions", completions(5), false),
+        ("/models/gpt-6.1-sol:generateContent", google(4), true),
+        ("/models/gpt-6.1-sol:generateContent", google(8), false),
+    ] {
+        let outcome = read(rig.gateway.pass(passage("openai", "gpt-6.1-sol", path, &body)).await).await;
+        assert_eq!(outcome.is_ok(), is_allowed, "{body}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_texts_without_spaces_cannot_pass_a_budget_as_files() {
+    let day = Some(Nanodollars::from_dollars(0.05));
+    let rig = Rig::new(Settings { budget: Budget { day, ..Budget::default() }, ..Settings::default() });
+    rig.script([hello(Wire::OpenaiResponses, true)]);
+    // 60 000 tokens at $2 per million: $0.12.
+    let chinese = "你好世界".repeat(15_000);
+    let text = json!({ "input": chinese, "max_output_tokens": 100 });
+    let failure = rig.gateway.pass(passage("openai", "gpt-6.1-sol", "/responses", &text)).await.err().unwrap();
+    assert_eq!((failure.kind, rig.sent()), (FailureKind::Budget, 0));
+    let picture = format!("data:image/png;base64,{}", "A".repeat(180_000));
+    let picture = json!({ "input": [{ "type": "input_image", "image_url": picture }], "max_output_tokens": 100 });
+    assert!(read(rig.gateway.pass(passage("openai", "gpt-6.1-sol", "/responses", &picture)).await).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_keeps_is_refused_with_a_budget_only() {
+    let set = Budget { day: Some(Nanodollars::from_dollars(100.0)), ..Budget::default() };
+    let base_urls = || [("ollama".into(), "http://127.0.0.1:1/v1".to_owned())].into();
+    for (budget, provider, model, is_allowed) in [
+        (set, "openai", "gpt-6.1-sol", false),
+        (set, "openai", "", false),
+        (set, "ollama", "llama", true),
+        (Budget::default(), "openai", "gpt-6.1-sol", true),
+    ] {
+        let rig = Rig::new(Settings { budget, base_urls: base_urls(), ..Settings::default() });
+        rig.script([hello(Wire::OpenaiResponses, true)]);
+        for (name, value) in
+            [("background", json!(true)), ("previous_response_id", json!("r_1")), ("conversation", json!("c_1"))]
+        {
+            let body = json!({ "input": "x", "max_output_tokens": 9, name: value });
+            let outcome = read(rig.gateway.pass(passage(provider, model, "/responses", &body)).await).await;
+            match outcome {
+                Ok(_) => assert!(is_allowed, "{name}"),
+                Err(failure) => {
+                    assert_eq!((is_allowed, failure.kind), (false, FailureKind::Budget));
+                    assert!(failure.message.contains(name), "{failure}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stalls_or_never_ends_is_given_up() {
+    let rig = Rig::new(Settings::default());
+    let first = || Step::Bytes("data: {}\n\n".into());
+    let flood = vec![Step::Bytes(vec![b'x'; 32 << 20].into()); 9];
+    rig.script([
+        Reply::steps(vec![first(), Step::Pause(Duration::from_secs(100_000)), first()]),
+        Reply::steps(vec![Step::Pause(Duration::from_secs(100_000)), first()]),
+        Reply::Silent,
+        Reply::Body(200, vec![("content-type", "audio/mpeg".to_owned())], flood),
+    ]);
+    let ask = || passage("openai", "gpt-6.1-sol", "/responses", &json!({ "input": "x" }));
+    for kind in [FailureKind::TimedOut, FailureKind::TimedOut, FailureKind::TimedOut, FailureKind::Broken] {
+        assert_eq!(read(rig.gateway.pass(ask()).await).await.unwrap_err().kind, kind);
+        assert_eq!((rig.last_row().outcome, rig.last_row().failure), (Outcome::Failed, Some(kind)));
+        assert_eq!(rig.open_connections(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_told_as_one_and_leads_nowhere() {
+    let rig = Rig::new(Settings::default());
+    rig.script([Reply::error(302).with("location", "https://evil.example/")]);
+    let ask = |method| Passage { method, ..passage("openai", "m", "/files/1/content", &json!({})) };
+    for method in [Method::Get, Method::Post] {
+        let failure = read(rig.gateway.pass(ask(method)).await).await.unwrap_err();
+        assert_eq!((failure.kind, failure.status), (FailureKind::Address, Some(302)));
+        assert!(failure.message.contains("another address"), "{failure}");
+    }
+    assert_eq!(rig.gateway.health()[0].failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_names_no_model_passes_until_a_budget_is_spent_and_one_s_own_server_is_never_stopped() {
     let day = Some(Nanodollars(1_000));
     let budget = Budget { day, ..Budget::default() };

@@ -1,6 +1,6 @@
 //! A gateway with scripted servers, keys and a ledger to look into.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use gateway::{
 use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker, Wire};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// What a server does with one request.
 #[derive(Clone)]
@@ -245,19 +246,24 @@ impl Ledger for Book {
     }
 }
 
+/// Bytes, and until when they are kept.
+type File = (Vec<u8>, Instant);
+
 /// A disk in memory.
 #[derive(Default)]
 pub(crate) struct Disk {
-    pub(crate) files: Mutex<std::collections::HashMap<[u8; 32], Vec<u8>>>,
+    pub(crate) files: Mutex<HashMap<[u8; 32], File>>,
 }
 
 impl DiskCache for Disk {
-    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<Vec<u8>>> {
-        std::future::ready(self.files.lock().unwrap().get(&key).cloned()).boxed()
+    fn load(&self, key: [u8; 32]) -> BoxFuture<'_, Option<(Vec<u8>, Duration)>> {
+        let file = self.files.lock().unwrap().get(&key).cloned();
+        let file = file.map(|(value, until)| (value, until.saturating_duration_since(Instant::now())));
+        std::future::ready(file.filter(|(_, left)| !left.is_zero())).boxed()
     }
 
-    fn store(&self, key: [u8; 32], value: Vec<u8>, _: Duration) {
-        self.files.lock().unwrap().insert(key, value);
+    fn store(&self, key: [u8; 32], value: Vec<u8>, keep: Duration) {
+        self.files.lock().unwrap().insert(key, (value, Instant::now() + keep));
     }
 }
 

@@ -285,11 +285,30 @@ async fn a_route_of_the_gateway_s_own_is_priced_by_who_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_is_not_followed() {
+async fn without_a_gateway_nobody_else_is_tried_who_needs_it_too() {
+    let rig = Rig::new(Settings { way: Way::Gateway, ..Settings::default() });
+    rig.script([openai_hello()]);
+    let needy = [("openai", "gpt-6.1-sol"), ("anthropic", "claude-sonnet-5-5")];
+    let mut question = ask(&needy);
+    question.spares = vec![target("groq", "qwen/qwen3.8-27b")];
+    let outcome = rig.ask(question).await;
+    assert_eq!((outcome.kind(), outcome.fell_back(), rig.sent()), (Some(FailureKind::Gateway), Vec::new(), 0));
+    let outcome = rig.ask(ask(&[needy[0], needy[1], ("ollama", "llama")])).await;
+    assert_eq!(outcome.fell_back(), [("ollama".to_owned(), FailureKind::Gateway)]);
+    assert_eq!(outcome.text, "Hello", "what needs no gateway is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_not_followed_nor_tried_again_nor_held_against_the_provider() {
     let rig = Rig::new(Settings::default());
     rig.script([crate::rig::Reply::error(307).with("location", "https://evil.example/")]);
-    let outcome = rig.ask(ask(&[("openai", "gpt-6.1-sol")])).await;
-    assert_eq!(outcome.kind(), Some(FailureKind::Broken));
+    for sent in 1..=6 {
+        let outcome = rig.ask(ask(&[("openai", "gpt-6.1-sol")])).await;
+        let failure = outcome.failure.unwrap();
+        assert_eq!((failure.kind, failure.status, rig.sent()), (FailureKind::Address, Some(307), sent));
+        assert!(failure.message.contains("another address"), "{failure}");
+    }
+    assert_eq!((rig.gateway.health()[0].failures, rig.gateway.health()[0].circuit), (0, gateway::Circuit::Closed));
     let seen = rig.server.seen.lock().unwrap();
     assert!(seen.iter().all(|request| request.url.starts_with("https://api.openai.com/")));
 }

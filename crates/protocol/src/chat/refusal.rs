@@ -6,6 +6,9 @@ use super::answer::word;
 use super::verdict::Complaint;
 use super::{Failure, FailureKind, limits, moment};
 
+/// Of servers that do not say what is not there.
+const NOT_FOUND: &str = "The server did not find this address or this model (404).";
+
 /// Reads an error answer of any provider, of Cloudflare's AI gateway, or of something in between.
 ///
 /// `retry_after` comes from `retry-after-ms`, `retry-after`, Google's `retryDelay`, the words ("try again in 7.6s"), or
@@ -68,6 +71,12 @@ fn in_answer(mut complaint: Complaint) -> Failure {
 fn into_failure(complaint: Complaint, status: Option<u16>) -> Failure {
     let kind = complaint.verdict(status);
     let message = match (complaint.message.trim(), status) {
+        (_, Some(status @ 300..400)) if kind == FailureKind::Address => format!(
+            "The server points to another address ({status}), and your key goes to no place that you did not choose. If it \
+             is right, set that address."
+        ),
+        ("", Some(_)) if kind == FailureKind::Address => NOT_FOUND.to_owned(),
+        (message, Some(_)) if kind == FailureKind::Address => format!("{NOT_FOUND} It says: {message}"),
         ("", Some(status)) => format!("The server answered with status {status}."),
         ("", None) => "The provider reported an error without words.".to_owned(),
         (message, _) => message.to_owned(),

@@ -64,10 +64,11 @@ impl Complaint {
             Some(404) if !message.contains("not found") && words.iter().any(|word| word.contains("not_found")) => {
                 FailureKind::Model
             }
+            Some(404 | 300..400) => FailureKind::Address,
             Some(408 | 504 | 522 | 524) => FailureKind::TimedOut,
             Some(425 | 429) => FailureKind::RateLimited,
             Some(500..) => FailureKind::Unavailable,
-            Some(300..) => FailureKind::Invalid,
+            Some(400..) => FailureKind::Invalid,
             Some(_) | None => match words.iter().any(|word| word.contains("invalid")) {
                 true => FailureKind::Invalid,
                 false => FailureKind::Unavailable,

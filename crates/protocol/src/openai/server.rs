@@ -151,7 +151,7 @@ pub(super) fn complaint(value: &Value) -> Complaint {
     }
 }
 
-fn usage(value: &Value) -> Option<Usage> {
+pub(super) fn usage(value: &Value) -> Option<Usage> {
     let input = value.get("input_token_details")?;
     let output = value.get("output_token_details")?;
     let count = |of: Option<&Value>, key: &str| of.and_then(|of| of.get(key)).and_then(Value::as_u64);

@@ -48,7 +48,7 @@ fn openai_and_its_kin() {
         (
             404,
             r#"{"error":{"message":"Invalid URL (POST /v1/chat/completion)","type":"invalid_request_error","param":null,"code":null}}"#,
-            Invalid,
+            Address,
             Some("invalid_request_error"),
         ),
         (
@@ -139,7 +139,7 @@ fn local_servers() {
             TooLong,
             Some("exceed_context_size_error"),
         ),
-        (404, "404 page not found", Invalid, None),
+        (404, "404 page not found", Address, None),
     ]);
 }
 
@@ -263,17 +263,26 @@ fn an_address_that_is_not_there_is_no_missing_model() {
         (
             404,
             r#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#,
-            Invalid,
+            Address,
             Some("not_found_error"),
         ),
         (
             404,
             r#"{"error":{"code":404,"message":"Not Found","status":"NOT_FOUND","details":[]}}"#,
-            Invalid,
+            Address,
             Some("NOT_FOUND"),
         ),
-        (404, r#"{"detail":"Not Found"}"#, Invalid, None),
+        (404, r#"{"detail":"Not Found"}"#, Address, None),
     ]);
+}
+
+#[test]
+fn the_words_for_a_wrong_address_say_what_was_not_found() {
+    let words = |status, body: &str| refusal(status, &[], body.as_bytes()).message;
+    assert_eq!(words(404, ""), "The server did not find this address or this model (404).");
+    let page = words(404, "404 page not found");
+    assert_eq!(page, "The server did not find this address or this model (404). It says: 404 page not found");
+    assert!(words(308, "<title>308 Permanent Redirect</title>").starts_with("The server points to another address"));
 }
 
 #[test]
@@ -400,12 +409,12 @@ fn every_code_of_the_gateway_has_a_meaning() {
 #[test]
 fn a_status_alone_decides_when_there_are_no_words() {
     let cases = [
-        (301, Invalid),
+        (301, Address),
         (400, Invalid),
         (401, Credential),
         (402, Quota),
         (403, Credential),
-        (404, Invalid),
+        (404, Address),
         (408, TimedOut),
         (413, TooLong),
         (422, Invalid),
