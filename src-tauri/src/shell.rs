@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use engine::config::Theme as Colours;
 use engine::{Engine, Handle, Options, Paths};
 use tauri::webview::Color;
@@ -30,6 +30,7 @@ pub(crate) fn run(paths: Paths) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     let _inside = runtime.enter();
     tauri::async_runtime::set(runtime.handle().clone());
+    let data = paths.clone();
     let app = configure(Builder::default())
         // First of all: a second start only brings the first window to the front.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| bring_to_front(app)))
@@ -39,6 +40,15 @@ pub(crate) fn run(paths: Paths) -> anyhow::Result<()> {
         .setup(move |app| Ok(open(app, paths)?))
         .build(tauri::generate_context!())
         .context("no window")?;
+    // Without a session bus nobody tells the first window.
+    let _place = match data.claim_window() {
+        Ok(Some(place)) => Some(place),
+        Ok(None) => bail!("it is open already, in another window. Use that one, or close it first"),
+        Err(error) => {
+            tracing::warn!(%error, "cannot see whether there is another window");
+            None
+        }
+    };
     app.run_return(|app, event| {
         if matches!(event, RunEvent::Exit) {
             farewell(app);

@@ -1,5 +1,7 @@
 //! What a shell holds of a running engine.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::api::{Command, Credential, Event, Holder, Levels, Problem, Snapshot};
 use crate::text::Text;
+use crate::{lock, outbox};
 
 /// How often the level is looked at while a meter waits for another one, and how often in a row: for a second.
 const METER_STEP: Duration = Duration::from_millis(50);
@@ -26,6 +29,26 @@ pub struct Paths {
     pub cache: PathBuf,
     /// Folder of the log files.
     pub log: PathBuf,
+}
+
+impl Paths {
+    /// Takes the place of the one window on this data, for as long as the file lives; nothing while another window has it.
+    ///
+    /// # Errors
+    /// When the folder takes no lock.
+    pub fn claim_window(&self) -> io::Result<Option<File>> {
+        lock::take(&self.data, "window.lock")
+    }
+
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.data.join("outbox")
+    }
+
+    /// How much was said in earlier runs and is kept, as nobody has answered it.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        outbox::count(&self.outbox())
+    }
 }
 
 /// How an engine is started.
@@ -71,7 +94,7 @@ pub(crate) enum Request {
     SetKey { holder: Holder, key: SecretString, reply: oneshot::Sender<Result<Credential, Problem>> },
     RecordTo(PathBuf),
     Snapshot(oneshot::Sender<Snapshot>),
-    Stop(oneshot::Sender<()>),
+    Stop(oneshot::Sender<Option<Problem>>),
 }
 
 impl Handle {
@@ -152,11 +175,11 @@ impl Handle {
         self.sound.borrow().0.as_ref().map(|duplex| duplex.stats())
     }
 
-    /// Ends the call, finishes files and stops; waits for it at most `limit`.
-    pub async fn stop(&self, limit: Duration) {
+    /// Ends the call, finishes files and stops; waits for it at most `limit`. Tells why something that was said and not
+    /// answered could not be kept for the next run of the window, if so.
+    pub async fn stop(&self, limit: Duration) -> Option<Problem> {
         let (reply, answer) = oneshot::channel();
-        if self.requests.send(Request::Stop(reply)).await.is_ok() {
-            let _ = tokio::time::timeout(limit, answer).await;
-        }
+        self.requests.send(Request::Stop(reply)).await.ok()?;
+        tokio::time::timeout(limit, answer).await.ok()?.ok()?
     }
 }

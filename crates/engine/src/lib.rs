@@ -14,6 +14,7 @@ mod handle;
 mod hands_free;
 mod key_test;
 pub mod latency;
+mod lock;
 pub mod log;
 mod minute;
 mod nearby;

@@ -26,6 +26,7 @@ use protocol::ItemId;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::api::Problem;
 use crate::credential::Credentials;
 use folder::Folder;
 use keeper::{Keeper, MOST_LETTERS, Order};
@@ -188,8 +189,8 @@ impl Outbox {
         items.into_iter().for_each(|item| self.forget(item));
     }
 
-    /// Ends when everything so far is on disk, as far as it can be.
-    pub(crate) fn sync(&mut self) -> Option<oneshot::Receiver<()>> {
+    /// Ends when everything so far is on disk, with what keeps something from being there.
+    pub(crate) fn sync(&mut self) -> Option<oneshot::Receiver<Option<Problem>>> {
         self.orders.as_ref()?;
         let (done, written) = oneshot::channel();
         self.send(Order::Sync(done)).then_some(written)

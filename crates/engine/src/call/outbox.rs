@@ -5,7 +5,7 @@ use std::time::Instant;
 use protocol::{Delivery, Input, Item, ItemId, Kind, Role};
 use tokio::sync::oneshot;
 
-use crate::api::{Mode, Provider};
+use crate::api::{Mode, Problem, Provider};
 use crate::board::Board;
 use crate::outbox::{Kept, Said};
 
@@ -86,8 +86,8 @@ impl Call {
         self.session.items().iter().any(is_waiting)
     }
 
-    /// Ends when what has no answer is on disk, as far as it can be.
-    pub(crate) fn journalled(&mut self) -> Option<oneshot::Receiver<()>> {
+    /// Ends when what has no answer is on disk, with what keeps something from being there.
+    pub(crate) fn journalled(&mut self) -> Option<oneshot::Receiver<Option<Problem>>> {
         self.outbox.sync()
     }
 }

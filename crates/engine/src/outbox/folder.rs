@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::letter::Name;
 use crate::config::write_private;
-use crate::recording::create_private;
+use crate::lock;
 
 /// What the name of a letter that cannot be read is given.
 const ASIDE: &str = ".damaged";
@@ -16,7 +16,7 @@ const UNFINISHED: &str = ".new";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Held as long as this program owns the folder; the system lets go of it when the program ends, however.
+    /// Held as long as this program owns the folder.
     lock: Option<File>,
 }
 
@@ -30,15 +30,11 @@ impl Folder {
         if self.lock.is_some() {
             return Ok(true);
         }
-        create_private(&self.path)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(self.path.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => self.lock = Some(lock),
-            Err(fs::TryLockError::WouldBlock) => return Ok(false),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
+        self.lock = lock::take(&self.path, "lock")?;
+        if self.lock.is_some() {
+            self.sweep();
         }
-        self.sweep();
-        Ok(true)
+        Ok(self.lock.is_some())
     }
 
     /// The letters, oldest first. Makes no folder.

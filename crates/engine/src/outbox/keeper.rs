@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::folder::Folder;
 use super::letter::{self, Body, Name, Unreadable};
 use super::{Kept, Said};
+use crate::api::{Code, Problem};
 use crate::credential::{Credentials, Seal};
 
 /// As many letters can be listed at a time.
@@ -37,8 +38,8 @@ pub(super) enum Order {
     Speech { name: Name, pcm: Vec<i16>, is_anew: bool, is_end: bool },
     /// It needs not be kept any more.
     Forget(Name),
-    /// Tells when all orders before this one are carried out.
-    Sync(oneshot::Sender<()>),
+    /// Tells when all orders before this one are carried out, and what keeps something from being on disk.
+    Sync(oneshot::Sender<Option<Problem>>),
 }
 
 /// Something to be written, as long as it is not, or may grow.
@@ -65,6 +66,8 @@ pub(super) struct Keeper {
     drafts: Drafts,
     seal: Option<Seal>,
     refused_at: Option<Instant>,
+    /// Why drafts were not written the last time.
+    hindrance: Option<Problem>,
 }
 
 /// By name, which is by time.
@@ -89,6 +92,7 @@ impl Keeper {
             drafts: Drafts::default(),
             seal: None,
             refused_at: None,
+            hindrance: None,
         }
     }
 
@@ -126,7 +130,11 @@ impl Keeper {
                     tracing::warn!(%error, "a letter of the outbox could not be deleted");
                 }
             }
-            Order::Sync(done) => drop(done.send(())),
+            Order::Sync(done) => {
+                let is_left = self.drafts.0.values().any(|draft| !draft.is_written);
+                let why = || self.hindrance.clone().unwrap_or_else(|| internal("it could not be written"));
+                drop(done.send(is_left.then(why)));
+            }
         }
     }
 
@@ -137,9 +145,13 @@ impl Keeper {
         }
         match self.folder.claim() {
             Ok(true) => {}
-            Ok(false) => return tracing::debug!("another program has the outbox"),
+            Ok(false) => {
+                self.hindrance = Some(internal("another Sidetone that runs has the outbox"));
+                return tracing::debug!("another program has the outbox");
+            }
             Err(error) => {
                 self.owes_list = false;
+                self.hindrance = Some(internal(error.to_string()));
                 return tracing::warn!(%error, "no outbox: what is not answered is kept in memory only");
             }
         }
@@ -167,6 +179,7 @@ impl Keeper {
             }
             Ok(Err(problem)) => {
                 tracing::warn!(code = ?problem.code, "no key: what is not answered is kept in memory only");
+                self.hindrance = Some(problem);
                 self.refused_at = Some(Instant::now());
                 None
             }
@@ -182,7 +195,10 @@ impl Keeper {
             let Some(sealed) = letter::seal(*name, &draft.body(), seal) else { continue };
             match self.folder.write(*name, &sealed) {
                 Ok(()) => draft.is_written = true,
-                Err(error) => tracing::warn!(%error, "the outbox cannot be written"),
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot be written");
+                    self.hindrance = Some(internal(error.to_string()));
+                }
             }
         }
         self.drafts.0.retain(|_, draft| !(draft.is_written && draft.is_whole));
@@ -225,6 +241,10 @@ impl Keeper {
         }
         said.map_err(|why| why.to_string())
     }
+}
+
+fn internal(detail: impl Into<String>) -> Problem {
+    Problem { code: Code::Internal, detail: detail.into() }
 }
 
 impl Drafts {
