@@ -67,15 +67,22 @@ pub struct Check {
     pub detail: String,
     /// What to do; empty when there is nothing to do.
     pub advice: String,
+    /// What kind of problem was met, where it is known.
+    pub code: Option<Code>,
 }
 
 impl Check {
     fn new(section: Section, name: &str, status: Status, detail: impl Into<String>) -> Self {
-        Self { section, name: name.into(), status, detail: detail.into(), advice: String::new() }
+        Self { section, name: name.into(), status, detail: detail.into(), advice: String::new(), code: None }
     }
 
     fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: advice.into(), ..self }
+    }
+
+    /// What was met on the way to a provider.
+    fn because(self, problem: &Problem) -> Self {
+        Self { code: Some(problem.code), ..self.advise(advice(problem)) }
     }
 }
 
@@ -120,6 +127,11 @@ pub async fn examine(section: Section, paths: &Paths, practice_url: &str, is_aud
         let check = Check::new(Section::All, "Settings file", Status::Warning, loaded.damage.join("; "));
         checks.push(check.advise("Look at settings.toml.bak for what was lost."));
     }
+    if !loaded.unknown.is_empty() {
+        let unknown = format!("without effect: {}", loaded.unknown.join(", "));
+        let check = Check::new(Section::All, "Settings file", Status::Warning, unknown);
+        checks.push(check.advise("Check the spelling; the README and the settings of the window tell the names."));
+    }
     let net = match Net::new(NetOptions::from_environment(environment)) {
         Ok(net) => net,
         Err(problem) => {
@@ -133,7 +145,7 @@ pub async fn examine(section: Section, paths: &Paths, practice_url: &str, is_aud
         net,
         practice_url: practice_url.to_owned(),
         calibrations: Calibrations::load(&paths.data),
-        outbox: paths.data.join("outbox"),
+        outbox: paths.outbox(),
         is_audible,
     };
     checks.extend(look(section, &patient).await);

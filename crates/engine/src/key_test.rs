@@ -2,21 +2,28 @@
 
 use std::time::Duration;
 
+use gateway::ProviderId;
+use protocol::chat::{Failure, FailureKind};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use crate::api::{Code, Holder, KeyTest, Provider, Route};
+use crate::api::{Code, Holder, KeyTest, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::net::{AUTHORIZATION, HeaderMap, Net, Refusal, secret_header};
 use crate::route::probe::{self, Stop, Walk};
 use crate::route::{self, Keys, Ladder};
+use crate::text::{self, Text};
 
 /// For each request and each rung.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// Asks the provider about a key. A request and a socket, each of at most 8 s (the gateway: up to three sockets).
-pub(crate) async fn test(net: &Net, settings: &Settings, holder: Holder, key: &SecretString) -> KeyTest {
+/// Providers of text that show their list of models to anybody, so that it says nothing about a key.
+const PUBLIC_LISTS: [&str; 2] = ["openrouter", "huggingface"];
+
+/// Asks the provider about a key. A request and a socket, each of at most 8 s (the gateway: up to three sockets). Providers
+/// of text are asked for their list of models by `text`, which finds the same key.
+pub(crate) async fn test(net: &Net, text: &Text, settings: &Settings, holder: Holder, key: &SecretString) -> KeyTest {
     let mut settings = settings.clone();
     settings.call.provider = Provider::Openai;
     match holder {
@@ -45,12 +52,61 @@ pub(crate) async fn test(net: &Net, settings: &Settings, holder: Holder, key: &S
         | Holder::Xai
         | Holder::Cerebras
         | Holder::WorkersAi
-        | Holder::Custom
-        | Holder::Deepgram
-        | Holder::Elevenlabs
-        | Holder::Cartesia => open("This key is for text: list the provider's models to test it."),
-        Holder::Fal => open("This key is for pictures: make one to test it."),
+        | Holder::Custom => list(text, holder).await,
+        Holder::Deepgram | Holder::Elevenlabs | Holder::Cartesia => {
+            open("There is no test of this key that costs nothing: hear its voice in the settings to test it.")
+        }
+        Holder::Fal => open("There is no test of this key that costs nothing: make a picture to test it."),
     }
+}
+
+/// By the provider's list of models, where that is shown to good keys only.
+async fn list(text: &Text, holder: Holder) -> KeyTest {
+    let mut providers = gateway::providers().iter();
+    let Some(provider) = providers.find(|provider| text::holder(provider.id) == Some(holder)) else {
+        return open("Nobody takes this key.");
+    };
+    let name = provider.name;
+    if provider.models_path.is_empty() || PUBLIC_LISTS.contains(&provider.id) {
+        return open(&format!(
+            "{name} has no list of models that only a good key shows: ask it something to test the key."
+        ));
+    }
+    let id = ProviderId::from(provider.id);
+    match tokio::time::timeout(LIMIT, text.gateway().models(&id)).await.unwrap_or_else(|_| Err(late())) {
+        Ok(models) => {
+            let verdict = open(&format!("{name} accepts the key and lists {} models.", models.len()));
+            KeyTest { is_valid: Some(true), ..verdict }
+        }
+        Err(failure) => refused_list(name, &failure),
+    }
+}
+
+fn late() -> Failure {
+    Failure::new(FailureKind::TimedOut, "no answer in time")
+}
+
+fn refused_list(name: &str, failure: &Failure) -> KeyTest {
+    let words = plain(&failure.message);
+    let (code, is_valid, has_credit) = match failure.kind {
+        FailureKind::Credential => (Code::CredentialRefused, Some(false), None),
+        FailureKind::Quota => (Code::Quota, Some(true), Some(false)),
+        FailureKind::RateLimited => (Code::RateLimited, None, None),
+        FailureKind::TimedOut | FailureKind::Unreachable => (Code::Offline, None, None),
+        FailureKind::Unavailable | FailureKind::Broken => (Code::ProviderTrouble, None, None),
+        FailureKind::Gateway if failure.status.is_none() => (Code::GatewayMissing, None, None),
+        FailureKind::Gateway => (Code::GatewayRefused, None, None),
+        FailureKind::Model | FailureKind::TooLong | FailureKind::Invalid | FailureKind::Refused => {
+            (Code::Refused, None, None)
+        }
+        FailureKind::Budget | FailureKind::Cancelled => (Code::Internal, None, None),
+    };
+    let said = match is_valid {
+        Some(false) => format!("{name} does not accept this key: {words}."),
+        Some(true) => format!("{name} accepts the key, but there is no credit left: {words}."),
+        None => format!("No verdict: {words}."),
+    };
+    KeyTest { is_valid, has_credit, code: Some(code), ..open(&said) }
 }
 
 async fn openai(net: &Net, settings: &Settings, key: &SecretString) -> KeyTest {
@@ -65,6 +121,7 @@ async fn openai(net: &Net, settings: &Settings, key: &SecretString) -> KeyTest {
     let model = settings.providers.openai.model.trim();
     if verdict.allows_voice.is_none() && !models.iter().any(|listed| listed == model) {
         verdict.allows_voice = Some(false);
+        verdict.code = Some(Code::Refused);
         verdict.detail = format!("{} The account's list of models lacks {model}.", verdict.detail);
     }
     verdict
@@ -72,9 +129,10 @@ async fn openai(net: &Net, settings: &Settings, key: &SecretString) -> KeyTest {
 
 /// Ids of the models that the key may use; nothing when the server gives no list. `Err` when its answer settles it.
 async fn models(net: &Net, base_url: &str, key: &SecretString) -> Result<Option<Vec<String>>, KeyTest> {
-    let base = route::base(base_url, "OpenAI's base URL", Code::Refused).map_err(|problem| open(&problem.detail))?;
+    let base = route::base(base_url, "OpenAI's base URL", Code::Refused).map_err(|problem| met(&problem))?;
     let url: Url = route::with_path(base, &["models"]);
-    let (status, body) = net.get_json(&url, bearer(key), LIMIT).await.map_err(|refusal| open(&refusal.to_string()))?;
+    let (status, body) =
+        net.get_json(&url, bearer(key), LIMIT).await.map_err(|refusal| met(&refusal.problem(Route::Direct)))?;
     let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
     // OpenAI shows a masked form of the key; it is no use to anybody here.
     let message = message.replace(key.expose_secret(), "[key]");
@@ -85,10 +143,13 @@ async fn models(net: &Net, base_url: &str, key: &SecretString) -> Result<Option<
             let id = |model: &Value| model.get("id")?.as_str().map(str::to_owned);
             Ok(models.map(|models| models.iter().filter_map(id).collect()))
         }
-        401 => Err(KeyTest { is_valid: Some(false), ..open(&format!("OpenAI does not accept this key. {message}")) }),
+        401 => {
+            let verdict = open(&format!("OpenAI does not accept this key. {message}"));
+            Err(KeyTest { is_valid: Some(false), code: Some(Code::CredentialRefused), ..verdict })
+        }
         402 | 429 if status == 402 || code == "insufficient_quota" => {
             let verdict = open(&format!("The key is valid, but the account has no credit left. {message}"));
-            Err(KeyTest { is_valid: Some(true), has_credit: Some(false), ..verdict })
+            Err(KeyTest { is_valid: Some(true), has_credit: Some(false), code: Some(Code::Quota), ..verdict })
         }
         // A restricted key may not list models and yet be allowed to talk; some servers have no list at all.
         _ => Ok(None),
@@ -99,12 +160,12 @@ async fn models(net: &Net, base_url: &str, key: &SecretString) -> Result<Option<
 async fn voice(net: &Net, settings: &Settings, keys: &Keys, who: &str) -> KeyTest {
     match walk(net, settings, keys).await {
         Ok(walk) => verdict(&walk, who),
-        Err(detail) => open(&detail),
+        Err(problem) => met(&problem),
     }
 }
 
-async fn walk(net: &Net, settings: &Settings, keys: &Keys) -> Result<Walk, String> {
-    let mut ladder = Ladder::new(settings, "", keys, None).map_err(|problem| problem.detail)?;
+async fn walk(net: &Net, settings: &Settings, keys: &Keys) -> Result<Walk, Problem> {
+    let mut ladder = Ladder::new(settings, "", keys, None)?;
     Ok(probe::walk(net, &mut ladder, LIMIT).await)
 }
 
@@ -113,20 +174,21 @@ fn verdict(walk: &Walk, who: &str) -> KeyTest {
         let verdict = open(&format!("{who} accepts the key, and a voice session opened."));
         return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
     };
-    let words = stop.words();
-    if stop.is_out_of_credit() {
-        let verdict = open(&format!("{who} accepts the key, but there is no credit left: {words}."));
-        return KeyTest { is_valid: Some(true), has_credit: Some(false), ..verdict };
-    }
+    let words = plain(&stop.words()).to_owned();
     let code = probe::problem(stop, Route::Direct).code;
+    let verdict = |detail: &str| KeyTest { code: Some(code), ..open(detail) };
+    if stop.is_out_of_credit() {
+        let verdict = verdict(&format!("{who} accepts the key, but there is no credit left: {words}."));
+        return KeyTest { is_valid: Some(true), has_credit: Some(false), code: Some(Code::Quota), ..verdict };
+    }
     if code == Code::CredentialRefused {
-        return KeyTest { is_valid: Some(false), ..open(&format!("{who} does not accept this key: {words}.")) };
+        return KeyTest { is_valid: Some(false), ..verdict(&format!("{who} does not accept this key: {words}.")) };
     }
     if matches!(code, Code::NotPermitted | Code::Refused) {
-        let verdict = open(&format!("{who} accepts the key, but not for voice with this model: {words}."));
+        let verdict = verdict(&format!("{who} accepts the key, but not for voice with this model: {words}."));
         return KeyTest { is_valid: Some(true), allows_voice: Some(false), ..verdict };
     }
-    open(&format!("No verdict: {words}."))
+    verdict(&format!("No verdict: {words}."))
 }
 
 /// The gateway looks at its own token before anything else. Without the provider's key (which is not at hand here) it
@@ -137,26 +199,31 @@ async fn gateway(net: &Net, settings: &Settings, token: &SecretString) -> KeyTes
     let keys = Keys { gateway: Some(token.clone()), ..Keys::default() };
     let walk = match walk(net, &settings, &keys).await {
         Ok(walk) => walk,
-        Err(detail) => return open(&format!("The token cannot be tested yet: {detail}.")),
+        Err(problem) => {
+            let verdict = open(&format!("The token cannot be tested yet: {}.", problem.detail));
+            return KeyTest { code: Some(problem.code), ..verdict };
+        }
     };
     let Err(stop) = &walk.end else {
         let verdict = open("The gateway accepts the token, and a voice session opened with the key stored there.");
         return KeyTest { is_valid: Some(true), has_credit: Some(true), allows_voice: Some(true), ..verdict };
     };
-    let (words, code) = (stop.words(), probe::problem(stop, Route::Gateway).code);
+    let (said, code) = (stop.words(), probe::problem(stop, Route::Gateway).code);
+    let words = plain(&said);
+    let verdict = |detail: &str| KeyTest { code: Some(code), ..open(detail) };
     match (stop, code) {
         (Stop::Refused(_), Code::GatewayRefused) => {
             let advice = "It needs the permission \"AI Gateway Run\"; a token of another kind does not do";
-            KeyTest { is_valid: Some(false), ..open(&format!("The gateway refused this token. {advice}. {words}.")) }
+            KeyTest { is_valid: Some(false), ..verdict(&format!("The gateway refused this token. {advice}. {words}.")) }
         }
         (Stop::Refused(_), Code::GatewayMissing) => {
-            open(&format!("There is no such gateway: check the account id and the gateway's name. {words}."))
+            verdict(&format!("There is no such gateway: check the account id and the gateway's name. {words}."))
         }
         (Stop::Refused(Refusal::Http { .. }), Code::NoCredential) | (Stop::Fault(_) | Stop::Closed(_), _) => {
             let verdict = open(&format!("The gateway accepts the token. Without a key of yours it says: {words}."));
             KeyTest { is_valid: Some(true), ..verdict }
         }
-        _ => open(&format!("No verdict: {words}.")),
+        _ => verdict(&format!("No verdict: {words}.")),
     }
 }
 
@@ -167,13 +234,17 @@ fn bearer(key: &SecretString) -> HeaderMap {
 
 /// Nothing is known but these words.
 fn open(detail: &str) -> KeyTest {
-    KeyTest {
-        is_running: false,
-        is_valid: None,
-        has_credit: None,
-        allows_voice: None,
-        detail: detail.trim().to_owned(),
-    }
+    KeyTest { detail: detail.trim().to_owned(), ..KeyTest::default() }
+}
+
+/// The test did not come so far.
+fn met(problem: &Problem) -> KeyTest {
+    KeyTest { code: Some(problem.code), ..open(&problem.detail) }
+}
+
+/// Somebody else's words, to be followed by a full stop.
+fn plain(words: &str) -> &str {
+    words.trim().trim_end_matches('.')
 }
 
 #[cfg(test)]

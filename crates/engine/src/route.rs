@@ -11,7 +11,7 @@ use protocol::Fault;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::api::{Code, Note, Problem, Provider, Route};
+use crate::api::{Code, Holder, Note, Problem, Provider, Route};
 use crate::config::{OpenaiSettings, Settings};
 use crate::net::{AUTHORIZATION, Dial, HeaderMap, Refusal, secret_header};
 
@@ -122,7 +122,7 @@ impl Ladder {
             }
             (Provider::Openai, Route::Direct) => {
                 let url = address::direct(openai)?;
-                let key = keys.openai.clone().ok_or_else(|| missing("there is no OpenAI key"))?;
+                let key = keys.openai.clone().ok_or_else(|| missing("there is no OpenAI key", Holder::Openai))?;
                 Ok(Self::plain(Route::Direct, url, Some(key), Some(openai)))
             }
             (Provider::Openai, Route::Endpoint) => {
@@ -186,11 +186,15 @@ impl Ladder {
         let url = address::gateway(&settings.gateway, &openai.model)?;
         let token = keys.gateway.clone();
         if settings.gateway.stored_key {
-            let token = token.ok_or_else(|| missing("a key stored at the gateway needs the gateway's token"))?;
+            let token = token
+                .ok_or_else(|| missing("a key stored at the gateway needs the gateway's token", Holder::Gateway))?;
             let ladder = Self::plain(Route::Gateway, url, None, None);
             return Ok(Self { token: Some(token), form: Form::StoredKey, ..ladder });
         }
-        let key = keys.openai.clone().ok_or_else(|| missing("there is no OpenAI key to send through the gateway"))?;
+        let key = keys
+            .openai
+            .clone()
+            .ok_or_else(|| missing("there is no OpenAI key to send through the gateway", Holder::Openai))?;
         let ladder = Self { token, ..Self::plain(Route::Gateway, url, Some(key), Some(openai)) };
         let form = remembered.filter(|form| ladder.offers(*form)).unwrap_or(Form::Header);
         Ok(Self { form, ..ladder })
@@ -249,6 +253,16 @@ impl Ladder {
         offered.extend(account("openai-project", &self.project));
         offered.extend(self.token.as_ref().map(|token| secret("cf-aig-authorization", token)));
         offered.into_iter().map(SecretString::from).collect()
+    }
+
+    /// What the user is told of a refusal. A server of the user's own that got no key cannot have refused one.
+    pub(crate) fn problem(&self, refusal: &Refusal) -> Problem {
+        let problem = refusal.problem(self.route);
+        let had_key = self.key.is_some() || self.fixed.is_some();
+        if self.route == Route::Endpoint && !had_key && problem.code == Code::CredentialRefused {
+            return missing("this server wants a key", Holder::Endpoint);
+        }
+        problem
     }
 
     /// How the keys travel now. Worth remembering once the session is ready.
@@ -347,6 +361,6 @@ fn outcome(failure: &Failure<'_>) -> String {
     }
 }
 
-fn missing(detail: &str) -> Problem {
-    Problem { code: Code::NoCredential, detail: detail.into() }
+fn missing(what: &str, holder: Holder) -> Problem {
+    Problem { code: Code::NoCredential, detail: format!("{what}: sidetone keys set {}", holder.name()) }
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use engine::Paths;
 use engine::doctor::{Check, Report, Section, Status, examine};
 
-use super::failure::{DEVICE, Failure, KEY, NETWORK, OTHER, PROVIDER};
+use super::failure::{self, DEVICE, Failure, KEY, NETWORK, OTHER, PROVIDER};
 use super::print::{is_colourful, json, line};
 use crate::practice;
 
@@ -66,13 +66,18 @@ pub(crate) async fn run(arguments: &Arguments, paths: &Paths) -> Result<(), Fail
 /// The exit code of the first check that failed: the later ones often follow from it.
 fn status(report: &Report) -> u8 {
     let failed = report.checks.iter().find(|check| check.status == Status::Failed);
-    failed.map_or(0, |check| match check.section {
+    failed.map_or(0, |check| check.code.map_or_else(|| usual(check.section), failure::status))
+}
+
+/// The exit code of a check that does not know what kind of problem it met.
+fn usual(section: Section) -> u8 {
+    match section {
         Section::Audio => DEVICE,
         Section::Keys => KEY,
         Section::Network => NETWORK,
         Section::Gateway => PROVIDER,
         Section::All => OTHER,
-    })
+    }
 }
 
 fn table(report: &Report, is_colourful: bool) -> String {
@@ -123,10 +128,12 @@ fn summary(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
+    use engine::api::Code;
+
     use super::*;
 
     fn check(section: Section, name: &str, status: Status, advice: &str) -> Check {
-        Check { section, name: name.into(), status, detail: "detail".into(), advice: advice.into() }
+        Check { section, name: name.into(), status, detail: "detail".into(), advice: advice.into(), code: None }
     }
 
     #[test]
@@ -143,6 +150,12 @@ mod tests {
         for (section, expected) in table {
             assert_eq!(status(&Report { checks: vec![failed(section), failed(Section::Gateway)] }), expected);
         }
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_there_is_the_networks_fault() {
+        let gateway = Check { code: Some(Code::Offline), ..check(Section::Gateway, "x", Status::Failed, "") };
+        assert_eq!(status(&Report { checks: vec![gateway] }), NETWORK);
     }
 
     #[test]

@@ -83,7 +83,9 @@ pub(crate) fn status(code: Code) -> u8 {
 /// What happened and what to do.
 pub(crate) fn words(problem: &Problem) -> String {
     let text = match problem.code {
-        Code::NoCredential => "There is no key for this route. Keep one with: sidetone keys set openai",
+        // The detail names the command for this key, where it is known.
+        Code::NoCredential if problem.detail.contains("sidetone keys set") => "A key is missing.",
+        Code::NoCredential => "A key is missing. Keep it with: sidetone keys set PROVIDER",
         Code::CredentialRefused => "The provider did not accept the key. It may be revoked or mistyped.",
         Code::NotPermitted => "This key or account may not use this model.",
         Code::Quota => "This account has no credit left.",

@@ -9,7 +9,7 @@ use engine::api::{Change, Code, Command, Credential, Event, Holder, KeyTest, Pla
 use engine::{Handle, Paths, SecretString};
 use tokio::sync::broadcast::Receiver;
 
-use super::failure::{Failure, KEY, NETWORK, OTHER};
+use super::failure::{Failure, OTHER, status};
 use super::print::line;
 
 /// Longest wait for the keychain, which may ask for its password first.
@@ -128,7 +128,7 @@ fn trimmed(mut key: String) -> String {
 }
 
 async fn set(key: SecretString, holder: Holder, engine: &Handle) -> Result<(), Failure> {
-    let credential = engine.set_key(holder, key).await?;
+    let credential = engine.set_key(holder, key).await.map_err(no_key)?;
     match credential.place {
         Place::Stored => line("The key is in the keychain."),
         Place::Locked => Err(Problem { code: Code::KeychainLocked, detail: String::new() }.into()),
@@ -136,6 +136,14 @@ async fn set(key: SecretString, holder: Holder, engine: &Handle) -> Result<(), F
         Place::SessionOnly | Place::NoKeychain | Place::Environment | Place::Unknown | Place::Missing => {
             Err(Problem { code: Code::NoKeychain, detail: String::new() }.into())
         }
+    }
+}
+
+/// Nobody was asked yet: what is refused here is the text.
+fn no_key(problem: Problem) -> Failure {
+    match problem.code {
+        Code::CredentialRefused => Failure::usage(format!("Nothing was kept: {}.", problem.detail)),
+        _ => problem.into(),
     }
 }
 
@@ -174,7 +182,11 @@ async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
         Place::Stored | Place::Environment | Place::SessionOnly => None,
     };
     if let Some(code) = missing {
-        return Err(Problem { code, detail: String::new() }.into());
+        let detail = match code {
+            Code::NoCredential => format!("there is none to test: sidetone keys set {}", holder.name()),
+            _ => String::new(),
+        };
+        return Err(Problem { code, detail }.into());
     }
     let mut events = engine.subscribe();
     engine.send(Command::TestKey { holder }).await?;
@@ -192,13 +204,10 @@ async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
     verdict(&test).map_or(Ok(()), |status| Err(Failure::new(status, test.detail)))
 }
 
-/// The exit code of a test that was not passed. A key that could not be judged never reached the provider.
+/// The exit code of a test that was not passed, or that came to no verdict.
 fn verdict(test: &KeyTest) -> Option<u8> {
-    let checks = [test.is_valid, test.has_credit, test.allows_voice];
-    if checks.contains(&Some(false)) {
-        return Some(KEY);
-    }
-    test.is_valid.is_none().then_some(NETWORK)
+    let is_refused = [test.is_valid, test.has_credit, test.allows_voice].contains(&Some(false));
+    (is_refused || test.is_valid.is_none()).then(|| test.code.map_or(OTHER, status))
 }
 
 fn tested(snapshot: &Snapshot, holder: Holder) -> Option<KeyTest> {
@@ -248,6 +257,7 @@ async fn wait(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::failure::{KEY, NETWORK, PROVIDER, USAGE};
 
     #[test]
     fn white_space_around_a_key_does_not_belong_to_it() {
@@ -256,18 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_no_key_is_a_question_of_usage() {
+        let detail = "this is not a key: a key has no spaces".to_owned();
+        let failure = no_key(Problem { code: Code::CredentialRefused, detail });
+        assert_eq!(
+            (failure.status, &*failure.words),
+            (USAGE, "Nothing was kept: this is not a key: a key has no spaces.")
+        );
+        assert_eq!(no_key(Problem { code: Code::KeychainLocked, detail: String::new() }).status, KEY);
+    }
+
+    #[test]
     fn a_test_fails_by_what_it_found() {
-        let test = |is_valid, has_credit| KeyTest {
-            is_running: false,
-            is_valid,
-            has_credit,
-            allows_voice: None,
-            detail: String::new(),
-        };
-        assert_eq!(verdict(&test(Some(true), Some(true))), None);
-        assert_eq!(verdict(&test(Some(true), Some(false))), Some(KEY));
-        assert_eq!(verdict(&test(Some(false), None)), Some(KEY));
-        assert_eq!(verdict(&test(None, None)), Some(NETWORK));
+        let test = |is_valid, has_credit, code| KeyTest { is_valid, has_credit, code, ..KeyTest::default() };
+        assert_eq!(verdict(&test(Some(true), Some(true), None)), None);
+        assert_eq!(verdict(&test(Some(true), Some(false), Some(Code::Quota))), Some(PROVIDER));
+        assert_eq!(verdict(&test(Some(false), None, Some(Code::CredentialRefused))), Some(KEY));
+        assert_eq!(verdict(&test(None, None, Some(Code::Offline))), Some(NETWORK));
+        assert_eq!(verdict(&test(None, None, Some(Code::ProviderTrouble))), Some(PROVIDER));
+        assert_eq!(verdict(&test(None, None, None)), Some(OTHER), "nobody can tell");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Code;
+
 /// State of one key. The key itself never leaves the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -149,6 +151,8 @@ pub struct KeyTest {
     pub has_credit: Option<bool>,
     /// The realtime model may be used.
     pub allows_voice: Option<bool>,
+    /// What kind of problem the test met, if one.
+    pub code: Option<Code>,
     /// Particulars, never the key.
     pub detail: String,
 }

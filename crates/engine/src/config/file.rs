@@ -18,6 +18,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What was dropped and why, one readable line each; empty when all was well.
     pub damage: Vec<String>,
+    /// Fields that mean nothing here: misspelt, or of a newer version.
+    pub unknown: Vec<String>,
 }
 
 /// Reads the settings; a missing file gives the defaults. A broken file is copied to `settings.toml.bak` beside it and
@@ -29,16 +31,21 @@ pub fn load(path: &Path) -> Loaded {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Loaded::default(),
         Err(error) => {
             let damage = vec![format!("the file cannot be read: {error}")];
-            return Loaded { settings: Settings::default(), damage };
+            return Loaded { damage, ..Loaded::default() };
         }
     };
     let mut loaded = parse(&String::from_utf8_lossy(&bytes));
     if !loaded.damage.is_empty()
-        && let Err(error) = write_private(&with_suffix(path, ".bak"), &bytes)
+        && let Err(error) = keep_copy(&with_suffix(path, ".bak"), &bytes)
     {
         loaded.damage.push(format!("no copy of the broken file could be made: {error}"));
     }
     loaded
+}
+
+/// Each start reads the same broken file until somebody mends it: one copy is enough.
+fn keep_copy(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|present| present == bytes) { Ok(()) } else { write_private(path, bytes) }
 }
 
 /// Writes the settings, readable by this user only, in one step: after a crash the file is either the old or the new one.
@@ -100,11 +107,12 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Settings out of any text.
 fn parse(text: &str) -> Loaded {
     let (table, mut damage) = read_table(text);
-    let mut settings = Settings::default();
+    let (mut settings, mut unknown) = (Settings::default(), Vec::new());
     if let Ok(fields) = Table::try_from(&settings) {
         salvage(&table, &fields, &mut Vec::new(), &mut settings, &mut damage);
+        seek_unknown(&table, &fields, "", &mut unknown);
     }
-    Loaded { settings: settings.in_range(), damage }
+    Loaded { settings: settings.in_range(), damage, unknown }
 }
 
 /// The text as a table; when it does not parse, whatever the statements before and after the bad ones say.
@@ -159,6 +167,19 @@ fn salvage(table: &Table, fields: &Table, path: &mut Vec<String>, settings: &mut
             },
         }
         path.pop();
+    }
+}
+
+/// Finds the fields of `table` that no settings have.
+fn seek_unknown(table: &Table, fields: &Table, section: &str, unknown: &mut Vec<String>) {
+    for (name, value) in table {
+        match (value, fields.get(name)) {
+            (_, None) => unknown.push(format!("{section}{name}")),
+            (Value::Table(table), Some(Value::Table(fields))) => {
+                seek_unknown(table, fields, &format!("{section}{name}."), unknown);
+            }
+            (_, Some(_)) => {}
+        }
     }
 }
 

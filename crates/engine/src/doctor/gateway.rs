@@ -1,7 +1,7 @@
 //! Cloudflare AI Gateway: what is set, and each rung of the connect ladder.
 
 use crate::api::{Code, Holder, Provider, Route};
-use crate::doctor::{Check, LIMIT, Patient, Section, Status, advice};
+use crate::doctor::{Check, LIMIT, Patient, Section, Status};
 use crate::route::probe::{self, walk};
 use crate::route::{Form, Ladder, Rung};
 
@@ -52,7 +52,7 @@ async fn ladder(patient: &Patient) -> Vec<Check> {
         Ok(ladder) => ladder,
         Err(problem) => {
             let status = if problem.code == Code::NoCredential { Status::Skipped } else { Status::Failed };
-            return vec![Check::new(Section::Gateway, "Session", status, &*problem.detail).advise(advice(&problem))];
+            return vec![Check::new(Section::Gateway, "Session", status, &*problem.detail).because(&problem)];
         }
     };
     let walk = walk(&patient.net, &mut ladder, LIMIT).await;
@@ -68,7 +68,7 @@ async fn ladder(patient: &Patient) -> Vec<Check> {
             let problem = probe::problem(stop, Route::Gateway);
             let no_credit = stop.is_out_of_credit();
             let status = if no_credit { Status::Warning } else { Status::Failed };
-            Check::new(Section::Gateway, &name, status, &*problem.detail).advise(advice(&problem))
+            Check::new(Section::Gateway, &name, status, &*problem.detail).because(&problem)
         }
     });
     checks

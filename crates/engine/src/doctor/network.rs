@@ -5,7 +5,7 @@ use std::time::Instant;
 use url::Url;
 
 use crate::api::{Code, Provider, Route};
-use crate::doctor::{Check, LIMIT, Patient, Section, Status, advice};
+use crate::doctor::{Check, LIMIT, Patient, Section, Status};
 use crate::net::HeaderMap;
 use crate::route::probe::{self, walk};
 use crate::route::{self, Ladder};
@@ -19,9 +19,7 @@ pub(super) async fn look(patient: &Patient) -> Vec<Check> {
     match base {
         Ok(base) => checks.extend(way(patient, &base).await),
         Err(problem) => {
-            checks.push(
-                Check::new(Section::Network, "Base URL", Status::Failed, &*problem.detail).advise(advice(&problem)),
-            );
+            checks.push(Check::new(Section::Network, "Base URL", Status::Failed, &*problem.detail).because(&problem));
         }
     }
     checks.push(session(patient, "Session with OpenAI", Provider::Openai, Route::Direct).await);
@@ -74,7 +72,7 @@ async fn connection(patient: &Patient, base: &Url) -> Check {
         }
         Err(refusal) => {
             let problem = refusal.problem(Route::Direct);
-            Check::new(Section::Network, "Connection", Status::Failed, &*problem.detail).advise(advice(&problem))
+            Check::new(Section::Network, "Connection", Status::Failed, &*problem.detail).because(&problem)
         }
     }
 }
@@ -86,7 +84,7 @@ async fn session(patient: &Patient, name: &str, provider: Provider, route: Route
     let mut ladder = match Ladder::new(&settings, &patient.practice_url, &patient.keys().await, None) {
         Ok(ladder) => ladder,
         Err(problem) if problem.code == Code::NoCredential => return check(Status::Skipped, problem.detail),
-        Err(problem) => return check(Status::Failed, problem.detail.clone()).advise(advice(&problem)),
+        Err(problem) => return check(Status::Failed, problem.detail.clone()).because(&problem),
     };
     let walk = walk(&patient.net, &mut ladder, LIMIT).await;
     let opened = walk.opened.map(|opened| format!("connected after {} ms, ", opened.as_millis())).unwrap_or_default();
@@ -94,7 +92,7 @@ async fn session(patient: &Patient, name: &str, provider: Provider, route: Route
         Ok(created) => check(Status::Ok, format!("{opened}session after {} ms", created.as_millis())),
         Err(stop) => {
             let problem = probe::problem(&stop, route);
-            check(Status::Failed, format!("{opened}{}", problem.detail)).advise(advice(&problem))
+            check(Status::Failed, format!("{opened}{}", problem.detail)).because(&problem)
         }
     }
 }

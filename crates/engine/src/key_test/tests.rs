@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use tokio::sync::watch;
+
 use super::*;
+use crate::config::Address;
+use crate::credential::Credentials;
 use crate::net::NetOptions;
 use crate::net::fake::{Answer, Fake};
 
@@ -19,13 +23,23 @@ async fn openai(models: Answer, socket: Answer) -> KeyTest {
     let mut settings = Settings::default();
     settings.providers.openai.base_url = server.url("http", "/v1");
     let net = Net::new(NetOptions::default()).unwrap();
-    let verdict = test(&net, &settings, Holder::Openai, &KEY.into()).await;
+    let verdict = tested(&net, &settings, Holder::Openai, KEY).await;
     assert!(!verdict.detail.contains(KEY), "{}", verdict.detail);
     assert!(!verdict.detail.is_empty() && !verdict.is_running);
     for head in server.heads() {
         assert_eq!(head.header("authorization"), Some("Bearer sk-under-test"));
     }
     verdict
+}
+
+/// As if this key was kept.
+async fn tested(net: &Net, settings: &Settings, holder: Holder, key: &str) -> KeyTest {
+    let credentials = Credentials::with_keychain();
+    credentials.store(holder, key.into()).await.unwrap();
+    let (_, practice) = watch::channel(String::new());
+    let shelf = text::Shelf::new("/nowhere".into());
+    let (text, _, _) = text::start(net, &credentials, shelf, practice, settings);
+    test(net, &text, settings, holder, &key.into()).await
 }
 
 fn told(verdict: &KeyTest) -> [Option<bool>; 3] {
@@ -101,7 +115,7 @@ async fn a_gateway_token_is_tested_without_any_other_key() {
         settings.gateway.account_id = "a".repeat(32);
         settings.gateway.gateway_id = "gate".into();
         let net = Net::new(NetOptions::default()).unwrap();
-        let verdict = test(&net, &settings, Holder::Gateway, &"cf-token".into()).await;
+        let verdict = tested(&net, &settings, Holder::Gateway, "cf-token").await;
         assert_eq!(told(&verdict), wanted, "row {row}: {}", verdict.detail);
         let heads = server.heads();
         assert_eq!(heads.len(), 1);
@@ -114,7 +128,7 @@ async fn a_gateway_token_is_tested_without_any_other_key() {
 async fn a_token_without_a_gateway_or_endpoint_cannot_be_tested() {
     let net = Net::new(NetOptions::default()).unwrap();
     for holder in [Holder::Gateway, Holder::Endpoint] {
-        let verdict = test(&net, &Settings::default(), holder, &"key".into()).await;
+        let verdict = tested(&net, &Settings::default(), holder, "key").await;
         assert_eq!(told(&verdict), [None, None, None]);
         assert!(verdict.detail.contains("not set"), "{}", verdict.detail);
     }
@@ -126,7 +140,53 @@ async fn an_endpoint_gets_the_key_under_test() {
     let mut settings = Settings::default();
     settings.endpoint.base_url = server.url("ws", "/v1");
     let net = Net::new(NetOptions::default()).unwrap();
-    let verdict = test(&net, &settings, Holder::Endpoint, &"own".into()).await;
+    let verdict = tested(&net, &settings, Holder::Endpoint, "own").await;
     assert_eq!(told(&verdict), [Some(true), Some(true), Some(true)]);
     assert_eq!(server.heads()[0].header("authorization"), Some("Bearer own"));
+}
+
+/// What a provider of text answers to the question for its models.
+async fn listed(answer: Answer) -> KeyTest {
+    let server = Fake::start(move |_| answer.clone()).await;
+    let mut settings = Settings::default();
+    settings.chat.addresses = vec![Address { provider: "anthropic".into(), url: server.url("http", "/v1") }];
+    let net = Net::new(NetOptions::default()).unwrap();
+    let verdict = tested(&net, &settings, Holder::Anthropic, KEY).await;
+    let heads = server.heads();
+    assert!(heads.iter().all(|head| head.header("x-api-key") == Some(KEY)), "{heads:?}");
+    verdict
+}
+
+#[tokio::test]
+async fn a_key_for_text_is_tested_by_the_list_of_models() {
+    let wrong = r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key."}}"#;
+    let table = [
+        (Answer::json(200, r#"{"data":[{"id":"one"},{"id":"two"}]}"#), Some(true), None),
+        (Answer::json(401, wrong), Some(false), Some(Code::CredentialRefused)),
+        (Answer::json(502, "{}"), None, Some(Code::ProviderTrouble)),
+        (Answer::Cut, None, Some(Code::Offline)),
+    ];
+    for (answer, is_valid, code) in table {
+        let verdict = listed(answer).await;
+        assert_eq!((verdict.is_valid, verdict.code), (is_valid, code), "{}", verdict.detail);
+        assert!(!verdict.detail.ends_with(".."), "{}", verdict.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_anybody_sees_proves_no_key() {
+    let net = Net::new(NetOptions::default()).unwrap();
+    for holder in [Holder::Openrouter, Holder::Huggingface, Holder::Vertex, Holder::Fal, Holder::Deepgram] {
+        let verdict = tested(&net, &Settings::default(), holder, r#"{"private_key":"x"}"#).await;
+        assert_eq!((told(&verdict), verdict.code), ([None, None, None], None));
+        assert!(verdict.detail.contains("to test"), "{}", verdict.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_told_apart_from_one_that_is_not_there() {
+    let trouble = openai(Answer::json(502, "{}"), Answer::Http(502, "", String::new())).await;
+    assert_eq!((trouble.is_valid, trouble.code), (None, Some(Code::ProviderTrouble)));
+    let nobody = openai(Answer::Cut, Answer::Cut).await;
+    assert_eq!((nobody.is_valid, nobody.code), (None, Some(Code::Offline)));
 }

@@ -8,7 +8,7 @@ use protocol::{Config, Leg, Place, Wire, elevenlabs, gemini, gpt_live};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Form, Ladder, Road, address};
+use super::{Form, Ladder, Road, address, missing};
 use crate::api::{Code, Holder, Problem, Provider, Route};
 use crate::config::{self, Settings};
 use crate::credential::Credentials;
@@ -313,7 +313,7 @@ async fn dial(
             }
             // For Cloudflare's own models the gateway's token is enough.
             None if is_gateway && service.is_workers() => {}
-            None => return Err(missing(service.name)),
+            None => return Err(missing(&format!("there is no key for {}", service.name), holder)),
         }
     }
     let url = if is_gateway {
@@ -363,8 +363,4 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), P
         || Problem { code: Code::CredentialRefused, detail: "the key holds characters that cannot be sent".into() };
     headers.insert(name, secret_header(value).ok_or_else(unsendable)?);
     Ok(())
-}
-
-fn missing(name: &str) -> Problem {
-    Problem { code: Code::NoCredential, detail: format!("there is no key for {name}") }
 }

@@ -23,7 +23,7 @@ fn what_is_saved_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/er/settings.toml");
     save(&path, &changed()).unwrap();
-    assert_eq!(load(&path), Loaded { settings: changed(), damage: Vec::new() });
+    assert_eq!(load(&path), Loaded { settings: changed(), damage: Vec::new(), unknown: Vec::new() });
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("# Settings of Sidetone."), "{text}");
     assert!(text.contains("[providers.openai]\nbase_url = \"https://api.openai.com/v1\""), "{text}");
@@ -164,7 +164,7 @@ fn a_broken_file_costs_only_what_is_broken() {
         ("[call]\nprovider = \"openai\"\n[gatew", "openai", "", "", 1),
     ];
     for (text, provider, instructions, gateway, complaints) in table {
-        let Loaded { settings, damage } = parse(text);
+        let Loaded { settings, damage, .. } = parse(text);
         let found = serde_json::to_value(settings.call.provider).unwrap();
         assert_eq!(found, provider, "{text}\n{damage:?}");
         assert_eq!(settings.voice.instructions, instructions, "{text}\n{damage:?}");
@@ -200,7 +200,7 @@ fn a_broken_file_is_kept_beside_and_saving_does_not_touch_that_copy() {
     assert_eq!(loaded.damage.len(), 1, "{:?}", loaded.damage);
     assert_eq!((loaded.settings.call.provider, &*loaded.settings.voice.language), (Provider::Openai, "de"));
     save(&path, &loaded.settings).unwrap();
-    assert_eq!(load(&path), Loaded { settings: loaded.settings, damage: Vec::new() });
+    assert_eq!(load(&path), Loaded { settings: loaded.settings, damage: Vec::new(), unknown: Vec::new() });
     assert_eq!(fs::read(folder.path().join("settings.toml.bak")).unwrap(), broken);
 }
 
@@ -222,4 +222,33 @@ fn a_good_file_that_was_cut_anywhere_still_loads() {
             assert_eq!(settings.call.provider, Provider::Openai);
         }
     }
+}
+
+#[test]
+fn fields_that_nobody_knows_are_named() {
+    let text =
+        "stray = 1\n[call]\nprovder = 'openai'\nmode = 'open'\n[providers.openai]\nmodle = 'x'\n[nowhere]\na = 1";
+    let loaded = parse(text);
+    assert_eq!(loaded.unknown, ["call.provder", "nowhere", "providers.openai.modle", "stray"]);
+    assert_eq!((loaded.settings.call.mode, loaded.damage), (Mode::Open, Vec::<String>::new()));
+    let whole = toml::to_string(&changed()).unwrap();
+    assert_eq!(parse(&whole).unknown, Vec::<String>::new(), "all that is written is known");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_stays_broken_is_copied_once() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("settings.toml"), folder.path().join("settings.toml.bak"));
+    let load_and_look = || {
+        assert!(!load(&path).damage.is_empty());
+        fs::metadata(&copy).unwrap().ino()
+    };
+    fs::write(&path, "[call]\nmode = 7\n").unwrap();
+    let first = load_and_look();
+    assert_eq!(load_and_look(), first);
+    fs::write(&path, "[call]\nmode = 8\n").unwrap();
+    load_and_look();
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "[call]\nmode = 8\n");
 }
