@@ -49,14 +49,19 @@ struct Rig {
 }
 
 impl Rig {
+    /// With nine tenths of a second of speech for the talk key.
     async fn new(script: Script) -> Self {
+        Self::hearing(script, "ptt", &Sound::fixture("question.wav").part(0.0, 0.9)).await
+    }
+
+    async fn hearing(script: Script, mode: &str, speech: &Sound) -> Self {
         let server = Emulator::start(script).await.unwrap();
         let root = tempfile::tempdir().unwrap();
         let words = root.path().join("words.wav");
-        Sound::fixture("question.wav").part(0.0, 0.9).write(&words);
+        speech.write(&words);
         let (practice, receiver) = watch::channel(String::new());
         let overrides = json!({
-            "call": { "provider": "openai", "route": "endpoint", "mode": "ptt" },
+            "call": { "provider": "openai", "route": "endpoint", "mode": mode },
             "endpoint": { "base_url": server.base_url() },
         });
         let card = Card::Files { input: Some(words), output: None };
@@ -125,6 +130,38 @@ async fn a_spoken_turn_survives_one_cut_at_any_step() {
     }
 }
 
+/// Speaks into an open microphone, with the connection cut on the way.
+async fn an_open_call(fault: Fault) -> Snapshot {
+    let script = Script::default().fault(fault);
+    let mut rig = Rig::hearing(script, "open", &Sound::fixture("question.wav")).await;
+    rig.engine.send(Command::Call).await.unwrap();
+    let end = rig.until(&format!("the end of an open call under {:?}", fault.kind), |now| {
+        now.call.is_input_over && is_settled(now)
+    });
+    let end = end.await;
+    let record = rig.server.record();
+    assert!(record.violations.is_empty(), "{:?}: {:?}", fault.kind, record.violations);
+    rig.engine.stop(Duration::from_secs(5)).await;
+    end
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_into_an_open_microphone_survives_one_cut_at_any_step() {
+    let mut calls = tokio::task::JoinSet::new();
+    for kind in CUTS {
+        calls.spawn(async move { (*kind, an_open_call(Fault::new(*kind)).await) });
+    }
+    while let Some(call) = calls.join_next().await {
+        let (kind, end) = call.unwrap();
+        for said in users(&end) {
+            let is_kept = matches!(said.delivery, Delivery::Answered | Delivery::Kept);
+            assert!(is_kept && said.kind == Kind::Spoken, "{kind:?}: {:#?} {:?}", end.items, end.problem);
+        }
+        let heard: u32 = users(&end).iter().map(|said| said.duration_ms).sum();
+        assert!(heard >= 1_000, "{kind:?}: only {heard} ms of what was said: {:#?}", end.items);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_messages_survive_one_cut_at_any_step() {
     let mut turns = tokio::task::JoinSet::new();
@@ -165,7 +202,7 @@ async fn what_cannot_be_sent_is_kept_and_goes_out_when_asked() {
 async fn reconnecting_is_told_with_its_count() {
     let mut rig = Rig::new(Script::default().fault(Fault::new(FaultKind::CutAfterUpdated).times(2))).await;
     rig.engine.send(Command::Say { text: "hello".into() }).await.unwrap();
-    let is_counting = |now: &Snapshot| matches!(now.call.link, Link::Reconnecting { attempt: 1.., of: 6 });
+    let is_counting = |now: &Snapshot| matches!(now.call.link, Link::Reconnecting { attempt: 1.., of: 6, .. });
     rig.until("reconnecting", is_counting).await;
     rig.until("the answer", |now| users(now).iter().any(|item| item.delivery == Delivery::Answered)).await;
     rig.engine.stop(Duration::from_secs(5)).await;

@@ -139,6 +139,10 @@ is_muted: boolean,
  */
 is_armed: boolean, 
 /**
+ * A file that stands in for the microphone was spoken to its end.
+ */
+is_input_over: boolean, 
+/**
  * Open mode: the talk key is down, so nothing is answered before it goes up.
  */
 is_floor_held: boolean, 
@@ -207,7 +211,11 @@ attempt: number,
 /**
  * Tries before giving up.
  */
-of: number, };
+of: number, 
+/**
+ * Why the connection was lost, or the last try failed.
+ */
+problem: Problem, };
 
 export type Talk = "ready" | "listening" | "thinking" | "speaking" | "muted" | "blocked";
 
@@ -380,6 +388,10 @@ has_credit: boolean | null,
  * The realtime model may be used.
  */
 allows_voice: boolean | null, 
+/**
+ * What kind of problem the test met, if one.
+ */
+code: Code | null, 
 /**
  * Particulars, never the key.
  */

@@ -96,6 +96,8 @@ pub(crate) struct Call {
     marks: Marks,
     started_at: Option<i64>,
     is_muted: bool,
+    /// A file that stands in for the microphone was spoken to its end.
+    is_input_over: bool,
     /// A device that failed, and how long its return is awaited.
     lost_device: Option<(Instant, Problem)>,
     has_lost_microphone: bool,
@@ -180,6 +182,7 @@ impl Call {
             marks: Marks::default(),
             started_at: None,
             is_muted: false,
+            is_input_over: false,
             lost_device: None,
             has_lost_microphone: false,
             is_shown_live: false,
@@ -280,6 +283,7 @@ impl Call {
         let recorded = self.finish_recordings();
         let closing = self.sound.close();
         self.lost_device = None;
+        self.is_input_over = false;
         (self.has_other_microphone, self.has_other_speaker) = (false, false);
         self.drop_connection(board);
         if board.settings().call.mode == Mode::Open {
@@ -450,6 +454,7 @@ impl Call {
             is_locked: self.gate.is_locked(),
             is_muted: self.is_muted,
             is_armed: self.sound.is_open(),
+            is_input_over: self.is_input_over,
             is_floor_held: self.gate.is_floor_held(),
             is_live: self.live_until().is_some_and(|until| until > Instant::now()),
             started_at: self.started_at,

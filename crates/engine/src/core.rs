@@ -82,7 +82,7 @@ impl Engine {
         };
         let journal = Journal::new(paths.data.clone());
         let recordings = Recordings::new(paths.data.join("recordings"));
-        let outbox = Outbox::new(paths.data.join("outbox"), credentials.clone(), options.overrides.is_none());
+        let outbox = Outbox::new(paths.outbox(), credentials.clone(), options.overrides.is_none());
         let card = CallSound::new(options.card.clone(), meters.clone());
         let call = Call::new(&settings, exchange, card, recordings, outbox, journal);
         let mut board = Board::new(events, call.view(&settings, None), settings, unknown_keys(), about(&paths));
@@ -193,12 +193,12 @@ impl Core {
                 biased;
                 request = inbox.recv() => match request {
                     Some(Request::Stop(reply)) => {
-                        self.stop().await;
-                        let _ = reply.send(());
+                        let unkept = self.stop().await;
+                        let _ = reply.send(unkept);
                         return;
                     }
                     Some(request) => self.request(request),
-                    None => return self.stop().await,
+                    None => return drop(self.stop().await),
                 },
                 happening = self.call.next() => {
                     self.call.happen(happening, &mut self.board);
@@ -220,12 +220,17 @@ impl Core {
         }
     }
 
-    async fn stop(&mut self) {
+    /// Tells why something that has no answer is lost with this run.
+    async fn stop(&mut self) -> Option<Problem> {
         self.hang_up();
         self.pass_on();
-        if let Some(journalled) = self.call.journalled() {
-            let _ = tokio::time::timeout(CLOSING_LIMIT, journalled).await;
-        }
+        let unkept = match self.call.journalled() {
+            Some(journalled) => match tokio::time::timeout(CLOSING_LIMIT, journalled).await {
+                Ok(kept) => kept.ok().flatten(),
+                Err(_) => Some(Problem { code: Code::Internal, detail: "it was not written in time".into() }),
+            },
+            None => None,
+        };
         let (reply, stopped) = oneshot::channel();
         if self.pane.try_send(chat::Order::Stop(reply)).is_ok() {
             let stopped = async {
@@ -240,6 +245,7 @@ impl Core {
         if let Some(closing) = self.closing.take() {
             let _ = tokio::time::timeout(CLOSING_LIMIT, closing).await;
         }
+        unkept
     }
 
     fn hang_up(&mut self) {
@@ -449,11 +455,15 @@ impl Core {
             self.board.set_credential(known);
         }
         let (net, credentials) = (self.net.clone(), self.credentials.clone());
-        let settings = self.board.settings().clone();
+        let (settings, text) = (self.board.settings().clone(), self.call.exchange().text);
+        self.keyring.forget(holder);
         self.jobs.spawn(async move {
             let test = match credentials.find(holder).await.key {
-                Some(key) => key_test::test(&net, &settings, holder, &key).await,
-                None => KeyTest { detail: "There is no key to test.".into(), ..KeyTest::default() },
+                Some(key) => key_test::test(&net, &text, &settings, holder, &key).await,
+                None => {
+                    let (code, detail) = (Some(Code::NoCredential), "There is no key to test.".into());
+                    KeyTest { code, detail, ..KeyTest::default() }
+                }
             };
             Done::Tested { holder, test }
         });

@@ -6,7 +6,7 @@ mod report;
 use std::path::Path;
 use std::time::Duration;
 
-use engine::api::{Command, Event, Link, Mode, Talk};
+use engine::api::{Command, Event, Link, Mode, Problem, Talk};
 use engine::{Engine, Handle, Options, Paths};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,19 +28,21 @@ const QUIET: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failure> {
     arguments.check()?;
+    let unanswered = paths.unanswered();
     let options =
         Options { practice: practice::start(), card: arguments.card(), overrides: Some(arguments.overrides()) };
     let engine = Engine::start(paths, options)?;
     let events = engine.subscribe();
     let turn = Turn::from(engine.snapshot().await?);
     let report = Report::new(arguments.json);
+    report.unanswered(unanswered);
     let mut conversation = Conversation { engine: engine.clone(), events, turn, report };
     if let Some(file) = &arguments.record {
         engine.record_to(file.clone()).await?;
     }
     let result = conversation.hold(&arguments).await;
-    engine.stop(FAREWELL).await;
-    conversation.finish()?;
+    let unkept = engine.stop(FAREWELL).await;
+    conversation.finish(unkept)?;
     result.map_err(|failure| conversation.report.once(failure))?;
     arguments.files().try_for_each(|file| conversation.written(file))
 }
@@ -65,46 +67,56 @@ enum End {
 
 impl Conversation {
     async fn hold(&mut self, arguments: &Arguments) -> Result<(), Failure> {
-        let deadline = arguments.limit().map(|limit| Instant::now() + limit);
+        let patience = arguments.patience();
         match arguments.speech() {
-            Speech::Live => self.live(deadline).await,
+            Speech::Live => self.live(arguments.limit().map(|limit| Instant::now() + limit)).await,
             Speech::File => {
                 let is_open = self.turn.call.mode == Mode::Open;
                 self.engine.send(if is_open { Command::Call } else { Command::Press }).await?;
-                self.turn(deadline, if is_open { QUIET } else { Duration::ZERO }).await
+                self.turn(patience, Turn::is_spoken, if is_open { QUIET } else { Duration::ZERO }).await
             }
             Speech::Text(text) => {
                 if arguments.files().next().is_some() {
                     // With an open speaker the answer comes by voice.
                     self.engine.send(Command::Call).await?;
-                    self.wait(deadline, |turn| turn.call.is_armed.then_some(Duration::ZERO)).await?;
+                    self.wait(patience, at_once, |turn| turn.call.is_armed.then_some(Duration::ZERO)).await?;
                 }
                 self.engine.send(Command::Say { text: text.to_owned() }).await?;
-                self.turn(deadline, Duration::ZERO).await
+                self.turn(patience, at_once, Duration::ZERO).await
             }
         }
     }
 
-    /// Waits for the answer to a question.
-    async fn turn(&mut self, deadline: Option<Instant>, quiet: Duration) -> Result<(), Failure> {
-        let is_over = |turn: &Turn| turn.is_over().then(|| if turn.is_settled() { quiet } else { QUIET });
-        match self.wait(deadline, is_over).await? {
-            End::Over => self.turn.failure().map_or(Ok(()), |problem| Err(problem.into())),
+    /// Waits for the answer to a question, for so long after it `is_asked`.
+    async fn turn(
+        &mut self,
+        patience: Duration,
+        is_asked: impl Fn(&Turn) -> bool,
+        quiet: Duration,
+    ) -> Result<(), Failure> {
+        let is_over =
+            |turn: &Turn| (is_asked(turn) && turn.is_over()).then(|| if turn.is_settled() { quiet } else { QUIET });
+        match self.wait(patience, &is_asked, is_over).await? {
+            End::Over => self.turn.failure().map_or(Ok(()), |problem| Err(self.turn.explain(&problem))),
             End::Interrupt => Err(Failure::other("Stopped.")),
-            End::Late => Err(self.turn.delay().into()),
+            End::Late => Err(self.turn.delay(patience)),
         }
     }
 
     /// Waits until `is_over` tells a time and nothing has spoken against it for so long.
     async fn wait(
         &mut self,
-        deadline: Option<Instant>,
+        patience: Duration,
+        is_asked: impl Fn(&Turn) -> bool,
         is_over: impl Fn(&Turn) -> Option<Duration>,
     ) -> Result<End, Failure> {
-        let mut over_since = None;
+        let (mut deadline, mut over_since) = (None, None);
         loop {
             if let Some(problem) = self.turn.obstacle() {
-                return Err(problem.clone().into());
+                return Err(self.turn.explain(problem));
+            }
+            if deadline.is_none() && is_asked(&self.turn) {
+                deadline = Some(Instant::now() + patience);
             }
             let quiet = is_over(&self.turn);
             let since = quiet.map(|_| *over_since.get_or_insert_with(Instant::now));
@@ -133,7 +145,7 @@ impl Conversation {
         loop {
             let is_hopeless = self.turn.call.link == Link::Idle || self.turn.lacks_devices();
             if let Some(problem) = self.turn.obstacle().filter(|_| is_hopeless) {
-                return Err(problem.clone().into());
+                return Err(self.turn.explain(problem));
             }
             tokio::select! {
                 biased;
@@ -175,11 +187,11 @@ impl Conversation {
     }
 
     /// What the engine said while it stopped, and what was not told yet.
-    fn finish(&mut self) -> Result<(), Failure> {
+    fn finish(&mut self, unkept: Option<Problem>) -> Result<(), Failure> {
         while let Ok(event) = self.events.try_recv() {
             self.tell(&event)?;
         }
-        self.report.rest(&self.turn)
+        self.report.rest(&self.turn, unkept.as_ref())
     }
 
     fn written(&self, file: &Path) -> Result<(), Failure> {
@@ -188,6 +200,10 @@ impl Conversation {
         }
         self.report.sound(file)
     }
+}
+
+fn at_once(_: &Turn) -> bool {
+    true
 }
 
 /// Each press of Enter. A thread of its own: reading a terminal cannot be interrupted.

@@ -1,6 +1,10 @@
 //! A turn as seen from outside: what was said so far, and whether it is over.
 
-use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Problem, Role, Snapshot, Talk};
+use std::time::Duration;
+
+use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Mode, Problem, Role, Snapshot, Talk};
+
+use super::failure::{DEVICE, Failure, PROVIDER};
 
 /// The conversation and the call, kept up to date by events.
 #[derive(Debug, Clone)]
@@ -8,11 +12,15 @@ pub(crate) struct Turn {
     pub(crate) call: Call,
     pub(crate) items: Vec<Item>,
     problem: Option<Problem>,
+    /// The settings name a Cloudflare gateway.
+    has_gateway: bool,
 }
 
 impl From<Snapshot> for Turn {
     fn from(snapshot: Snapshot) -> Self {
-        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem }
+        let gateway = &snapshot.settings.gateway;
+        let has_gateway = [&gateway.account_id, &gateway.gateway_id].iter().all(|id| !id.trim().is_empty());
+        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem, has_gateway }
     }
 }
 
@@ -46,6 +54,16 @@ impl Turn {
         let behind = |after| self.items.iter().position(|known| known.id == after).map(|at| at + 1);
         let at = after.map_or(0, |after| behind(after).unwrap_or(self.items.len()));
         self.items.insert(at, item);
+    }
+
+    /// The question is spoken: the file is at its end, or (push to talk) the turn was as long as one can be.
+    pub(crate) fn is_spoken(&self) -> bool {
+        let is_handed_in = self.has_said(|item| item.delivery != Delivery::Recording);
+        self.call.is_input_over || (self.call.mode == Mode::Ptt && is_handed_in)
+    }
+
+    fn has_said(&self, is_it: impl Fn(&Item) -> bool) -> bool {
+        self.items.iter().any(|item| item.role == Role::User && is_it(item))
     }
 
     /// Something was answered (or cannot be), nothing waits, and the speaker is silent.
@@ -91,13 +109,34 @@ impl Turn {
     }
 
     /// There was no answer in time: because of what?
-    pub(crate) fn delay(&self) -> Problem {
-        let code = match self.call.link {
-            Link::Connecting | Link::Reconnecting { .. } => Code::Offline,
-            Link::Idle | Link::Live => Code::ProviderTrouble,
+    pub(crate) fn delay(&self, patience: Duration) -> Failure {
+        let late = format!("There was no answer within {} s.", patience.as_secs());
+        let cause = match &self.call.link {
+            Link::Connecting => Some(Problem { code: Code::Offline, detail: String::new() }),
+            Link::Reconnecting { problem, .. } => Some(problem.clone()),
+            Link::Idle | Link::Live => self.problem.clone().filter(|problem| is_about_answers(problem.code)),
         };
-        let late = Problem { code, detail: "There was no answer in time.".into() };
-        self.problem.clone().unwrap_or(late)
+        match cause {
+            Some(problem) => {
+                let why = self.explain(&problem);
+                Failure { words: format!("{late} {}", why.words), ..why }
+            }
+            None if self.call.is_input_over && !self.has_said(|_| true) => {
+                Failure::new(DEVICE, "Nothing was heard: is there speech in the file, and is it loud enough?")
+            }
+            None => Failure::new(PROVIDER, format!("{late} The provider did not say why. Try again later.")),
+        }
+    }
+
+    /// The problem in words for this call.
+    pub(crate) fn explain(&self, problem: &Problem) -> Failure {
+        if problem.code == Code::GatewayMissing && !self.has_gateway {
+            return Failure::usage(
+                "The Cloudflare gateway is not set up yet. Set account_id and gateway_id in the part [gateway] of \
+                 settings.toml, or CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_GATEWAY_ID in the environment.",
+            );
+        }
+        Failure::from(problem.clone())
     }
 }
 
@@ -117,6 +156,11 @@ fn is_under_way(item: &Item) -> bool {
 
 fn is_failed(item: &Item) -> bool {
     item.delivery == Delivery::Failed
+}
+
+/// Whether it can be why no answer came.
+fn is_about_answers(code: Code) -> bool {
+    ends_a_call(code) || matches!(code, Code::MicrophoneSilent | Code::DeviceLost | Code::AnswerFailed)
 }
 
 /// Whether the call cannot go on. The others pass, or do not matter to a call.
@@ -154,9 +198,10 @@ fn ends_a_call(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use engine::api::{Mode, Provider, Route};
+    use engine::api::{Provider, Route};
 
     use super::*;
+    use crate::cli::failure::{NETWORK, USAGE};
 
     fn call(talk: Talk, waiting: u32) -> Call {
         Call {
@@ -170,6 +215,7 @@ mod tests {
             is_locked: false,
             is_muted: false,
             is_armed: true,
+            is_input_over: false,
             is_floor_held: false,
             is_live: false,
             started_at: None,
@@ -201,7 +247,7 @@ mod tests {
     }
 
     fn turn() -> Turn {
-        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None }
+        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None, has_gateway: true }
     }
 
     fn problem(code: Code) -> Problem {
@@ -264,7 +310,7 @@ mod tests {
         question.problem = Some(problem(Code::AnswerFailed));
         turn.apply(&Change::Item { item: question, after: None });
         assert_eq!(turn.obstacle(), Some(&problem(Code::AnswerFailed)));
-        turn.call.link = Link::Reconnecting { attempt: 1, of: 6 };
+        turn.call.link = Link::Reconnecting { attempt: 1, of: 6, problem: problem(Code::Offline) };
         assert_eq!(turn.obstacle(), None, "it goes out with the next connection");
     }
 
@@ -289,10 +335,64 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_in_time_is_the_networks_fault_only_without_a_connection() {
+    fn no_answer_in_time_is_told_with_its_cause() {
         let mut turn = turn();
-        assert_eq!(turn.delay().code, Code::ProviderTrouble);
-        turn.call.link = Link::Connecting;
-        assert_eq!(turn.delay().code, Code::Offline);
+        let mut told = |link: Link| {
+            turn.call.link = link;
+            let failure = turn.delay(Duration::from_secs(8));
+            assert!(failure.words.starts_with("There was no answer within 8 s."), "{}", failure.words);
+            (failure.status, failure.words)
+        };
+        assert_eq!(told(Link::Live).0, PROVIDER);
+        assert_eq!(told(Link::Connecting).0, NETWORK);
+        let reconnecting = |code, detail: &str| {
+            let problem = Problem { code, detail: detail.into() };
+            Link::Reconnecting { attempt: 2, of: 6, problem }
+        };
+        let (status, words) = told(reconnecting(Code::ProviderTrouble, "HTTP 502"));
+        assert!(status == PROVIDER && words.contains("HTTP 502"), "{status} {words}");
+        let (status, words) = told(reconnecting(Code::Offline, "the name api.openai.com was not found"));
+        assert!(status == NETWORK && words.contains("api.openai.com"), "{status} {words}");
+    }
+
+    #[test]
+    fn damaged_settings_are_not_why_no_answer_came() {
+        let mut turn = turn();
+        turn.apply(&Change::Problem(Some(problem(Code::SettingsDamaged))));
+        assert_eq!(turn.delay(Duration::from_secs(8)).status, PROVIDER);
+    }
+
+    #[test]
+    fn a_file_without_speech_is_not_the_providers_fault() {
+        let mut turn = turn();
+        turn.call.mode = Mode::Open;
+        assert!(!turn.is_spoken());
+        turn.call.is_input_over = true;
+        assert!(turn.is_spoken());
+        let failure = turn.delay(Duration::from_secs(60));
+        assert!(failure.status == DEVICE && failure.words.starts_with("Nothing was heard"), "{failure:?}");
+        turn.apply(&Change::Item { item: item(1, Role::User, Delivery::Sent), after: None });
+        assert_eq!(turn.delay(Duration::from_secs(60)).status, PROVIDER);
+    }
+
+    #[test]
+    fn a_question_is_spoken_when_it_is_handed_in() {
+        let mut turn = turn();
+        turn.apply(&Change::Item { item: item(1, Role::User, Delivery::Recording), after: None });
+        assert!(!turn.is_spoken());
+        turn.apply(&Change::Item { item: item(1, Role::User, Delivery::Sent), after: None });
+        assert!(turn.is_spoken());
+        turn.call.mode = Mode::Open;
+        assert!(!turn.is_spoken(), "more may follow in the file");
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_set_up_is_a_question_of_usage() {
+        let mut turn = turn();
+        let missing = problem(Code::GatewayMissing);
+        assert_eq!(turn.explain(&missing).status, PROVIDER);
+        turn.has_gateway = false;
+        let failure = turn.explain(&missing);
+        assert!(failure.status == USAGE && failure.words.contains("gateway_id"), "{failure:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
+
 /// The call's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -26,6 +28,8 @@ pub struct Call {
     pub is_muted: bool,
     /// The microphone runs (pre-roll is kept in memory).
     pub is_armed: bool,
+    /// A file that stands in for the microphone was spoken to its end.
+    pub is_input_over: bool,
     /// Open mode: the talk key is down, so nothing is answered before it goes up.
     pub is_floor_held: bool,
     /// Sound of the microphone went out within the last 300 ms: by what the network took, not by what was pressed.
@@ -135,7 +139,7 @@ pub enum Route {
 }
 
 /// The connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Link {
@@ -151,6 +155,8 @@ pub enum Link {
         attempt: u32,
         /// Tries before giving up.
         of: u32,
+        /// Why the connection was lost, or the last try failed.
+        problem: Problem,
     },
 }
 

@@ -87,7 +87,7 @@ impl Call {
     }
 
     pub(super) fn try_again(&mut self, problem: Problem, board: &mut Board) {
-        if !self.link.retry(board.settings()) {
+        if !self.link.retry(&problem, board.settings()) {
             self.give_up(problem, board);
         }
     }

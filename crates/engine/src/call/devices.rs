@@ -146,6 +146,7 @@ impl Call {
                 self.input(Input::BargeIn, board);
             }
             Captured::InputEnded => {
+                self.is_input_over = true;
                 if board.settings().call.mode == Mode::Ptt && self.gate.is_capturing() {
                     self.end_turn();
                 }

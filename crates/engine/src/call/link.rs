@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::api::{self, Code, Note, Problem, Provider, Route};
+use crate::api::{self, Code, Note, Problem, Provider};
 use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
@@ -67,6 +67,8 @@ pub(crate) struct Link {
     state: State,
     dials: JoinSet<Dialed>,
     tries: u32,
+    /// Why it is tried again.
+    setback: Option<Problem>,
     delays: ExponentialBackoff,
     /// The form of the keys that worked, and for which gateway.
     remembered: Option<(String, Form)>,
@@ -98,6 +100,7 @@ impl Link {
             state: State::Idle,
             dials: JoinSet::new(),
             tries: 0,
+            setback: None,
             delays: delays(),
             remembered: None,
             road: None,
@@ -266,6 +269,7 @@ impl Link {
     /// The connection proved good: the next failure gets all its tries.
     pub(crate) fn settle(&mut self) {
         self.tries = 0;
+        self.setback = None;
         self.delays = delays();
     }
 
@@ -281,8 +285,8 @@ impl Link {
         is_worth_it
     }
 
-    /// Plans the next try after a pause. `false`: all tries are used up.
-    pub(crate) fn retry(&mut self, settings: &Settings) -> bool {
+    /// Plans the next try after a pause, because of `problem`. `false`: all tries are used up.
+    pub(crate) fn retry(&mut self, problem: &Problem, settings: &Settings) -> bool {
         if self.ready_since().is_some_and(|at| at.elapsed() >= PROVEN) {
             self.settle();
         }
@@ -292,17 +296,18 @@ impl Link {
             return false;
         };
         self.tries += 1;
+        self.setback = Some(problem.clone());
         self.state = State::Waiting { until: Instant::now() + delay, settings: Box::new(settings.clone()) };
         true
     }
 
     pub(crate) fn view(&self) -> api::Link {
-        match &self.state {
-            State::Open(connection) if connection.ready_since.is_some() => api::Link::Live,
-            State::Idle => api::Link::Idle,
-            State::Open(_) | State::Dialing | State::Waiting { .. } if self.tries == 0 => api::Link::Connecting,
-            State::Open(_) | State::Dialing | State::Waiting { .. } => {
-                api::Link::Reconnecting { attempt: self.tries, of: TRIES }
+        match (&self.state, &self.setback) {
+            (State::Open(connection), _) if connection.ready_since.is_some() => api::Link::Live,
+            (State::Idle, _) => api::Link::Idle,
+            (State::Open(_) | State::Dialing | State::Waiting { .. }, None) => api::Link::Connecting,
+            (State::Open(_) | State::Dialing | State::Waiting { .. }, Some(problem)) => {
+                api::Link::Reconnecting { attempt: self.tries, of: TRIES, problem: problem.clone() }
             }
         }
     }
@@ -320,8 +325,8 @@ pub(super) async fn dial(
         None => find_road(&exchange, &settings, remembered).await?,
     };
     let legs = road.legs.iter_mut().map(|(leg, ladder)| {
-        let (leg, net, route) = (*leg, &exchange.net, settings.call.route);
-        async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
+        let (leg, net) = (*leg, &exchange.net);
+        async move { climb(net, ladder).await.map(|socket| (leg, socket)) }
     });
     let sockets = try_join_all(legs).await?;
     Ok((Connection::new(sockets, voices::wire(&settings).farewell()), road))
@@ -334,14 +339,14 @@ async fn afford(exchange: &Exchange, settings: &Settings) -> Result<(), Refused>
 }
 
 /// Tries rung after rung.
-async fn climb(net: &Net, ladder: &mut Ladder, route: Route) -> Result<Socket, Refused> {
+async fn climb(net: &Net, ladder: &mut Ladder) -> Result<Socket, Refused> {
     loop {
         let refusal = match net.connect(&ladder.dial(), DIAL_LIMIT).await {
             Ok(socket) => return Ok(socket),
             Err(refusal) => refusal,
         };
         if !ladder.step(&Failure::Refused(&refusal)) {
-            return Err(Refused { problem: refusal.problem(route), is_transient: refusal.is_transient() });
+            return Err(Refused { problem: ladder.problem(&refusal), is_transient: refusal.is_transient() });
         }
     }
 }

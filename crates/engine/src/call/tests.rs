@@ -296,13 +296,31 @@ async fn a_question_without_credit_is_kept_until_the_key_is_replaced() {
     rig.set_key("sk-poor").await;
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("the credit is missing", |now| problem(now) == Some(Code::Quota)).await;
-    assert_eq!((now.call.talk, now.call.link, delivery(&now, 0)), (Talk::Blocked, Link::Idle, Some(Delivery::Kept)));
+    assert_eq!((now.call.talk, delivery(&now, 0)), (Talk::Blocked, Some(Delivery::Kept)));
+    assert_eq!(now.call.link, Link::Idle);
     rig.set_key("sk-rich").await;
     rig.call.key_replaced(&mut rig.board);
     assert_eq!(problem(&rig.now()), None);
     rig.call.resend(&mut rig.board);
     let now = rig.until_answered(0).await;
     assert_eq!(now.call.waiting, 0);
+}
+
+fn is_at_try(now: &Snapshot, wanted: u32) -> bool {
+    matches!(now.call.link, Link::Reconnecting { attempt, of: 6, .. } if attempt == wanted)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_tries_again_the_last_problem_is_told() {
+    let script = Script::default().fault(emulator::Fault::new(FaultKind::BadGateway).times(2));
+    let partner = Emulator::start(script).await.unwrap();
+    let mut rig = Rig::new(&partner, json!({}), 600);
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until("it tries again", |now| is_at_try(now, 2)).await;
+    let Link::Reconnecting { problem, .. } = now.call.link else { unreachable!() };
+    assert_eq!(problem.code, Code::ProviderTrouble);
+    assert!(problem.detail.starts_with("HTTP 502"), "{}", problem.detail);
+    rig.until_answered(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +333,7 @@ async fn a_turn_goes_on_over_a_lost_connection() {
     })
     .await;
     partner.inject(emulator::Command::Cut);
-    let now = rig.until("it reconnects", |now| now.call.link == Link::Reconnecting { attempt: 1, of: 6 }).await;
+    let now = rig.until("it reconnects", |now| is_at_try(now, 1)).await;
     assert_eq!(now.call.talk, Talk::Listening);
     let now = rig.until_answered(0).await;
     assert!(now.items[0].duration_ms >= 2_400, "nothing was lost");
@@ -358,7 +376,7 @@ async fn a_failed_answer_is_told_and_leaves_nothing_spinning() {
     let mut rig = Rig::new(&partner, json!({}), 600);
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("it failed", |now| problem(now) == Some(Code::AnswerFailed)).await;
-    assert_eq!((now.call.link, delivery(&now, 0)), (Link::Live, Some(Delivery::Kept)));
+    assert_eq!((delivery(&now, 0), now.call.link), (Some(Delivery::Kept), Link::Live));
     let now = rig.until("nothing is awaited", |now| now.call.talk == Talk::Ready).await;
     assert_eq!((now.call.waiting, now.items[0].problem.is_some()), (1, true));
     rig.call.resend(&mut rig.board);
@@ -373,7 +391,8 @@ async fn settings_that_the_provider_refuses_end_the_try() {
     let mut rig = Rig::new(&partner, settings, 600);
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("it is told", |now| problem(now) == Some(Code::Refused)).await;
-    assert_eq!((now.call.link, now.call.talk, delivery(&now, 0)), (Link::Idle, Talk::Blocked, Some(Delivery::Kept)));
+    assert_eq!((now.call.talk, delivery(&now, 0)), (Talk::Blocked, Some(Delivery::Kept)));
+    assert_eq!(now.call.link, Link::Idle);
     rig.configure(json!({ "providers": { "openai": { "reasoning_effort": "low" } } }));
     rig.call.resend(&mut rig.board);
     rig.until_answered(0).await;
@@ -474,8 +493,7 @@ async fn a_provider_that_always_breaks_off_is_given_up_and_the_question_kept() {
     let partner = Emulator::start(Script::default().fault(fault)).await.unwrap();
     let mut rig = Rig::new(&partner, json!({}), 600);
     rig.call.say("Hello", &mut rig.board);
-    let attempt = |now: &Snapshot, wanted| now.call.link == Link::Reconnecting { attempt: wanted, of: 6 };
-    rig.until("it counts its tries", |now| attempt(now, 3)).await;
+    rig.until("it counts its tries", |now| is_at_try(now, 3)).await;
     let is_kept = |now: &Snapshot| now.items.first().is_some_and(|item| item.problem.is_some());
     let now = rig.until("it is kept with a reason", is_kept).await;
     assert_eq!((delivery(&now, 0), now.call.waiting), (Some(Delivery::Kept), 1));

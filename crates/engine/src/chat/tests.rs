@@ -129,6 +129,7 @@ fn call() -> crate::api::Call {
         mode: crate::api::Mode::Ptt,
         is_locked: false,
         is_muted: false,
+        is_input_over: false,
         is_armed: false,
         is_floor_held: false,
         is_live: false,

@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::failure::Failure;
 
-/// Time for one turn when none is given, in seconds.
-const TURN_LIMIT: u64 = 60;
+/// Time for the answer when none is given.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest time that can be given, in seconds: a year.
+const LONGEST: u64 = 365 * 24 * 3600;
 
 /// Talk from the terminal, or hold one spoken or written turn.
 ///
@@ -54,8 +56,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object per line for each event
     #[arg(long)]
     pub(crate) json: bool,
-    /// Seconds until it gives up [default: 60; a live call has no end]
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds to wait for the answer, from the end of --input or from the sending of --text; a live call ends after so
+    /// many seconds [default: 60; a live call has no end]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     timeout: Option<u64>,
 }
 
@@ -135,6 +138,9 @@ impl Arguments {
         if self.output.is_some() && self.speech() == Speech::Live {
             return Err(Failure::usage("--output needs --input or --text: a live call is heard from the speaker."));
         }
+        if self.text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(Failure::usage("There is nothing to say: --text is empty."));
+        }
         if let Some(input) = &self.input {
             let is_wave = is_wave(input).map_err(|error| Failure::usage(format!("{}: {error}", input.display())))?;
             if !is_wave {
@@ -170,9 +176,14 @@ impl Arguments {
         (self.speech() != Speech::Live).then(|| Card::Files { input: self.input.clone(), output: self.output.clone() })
     }
 
+    /// How long a live call lasts at most.
     pub(super) fn limit(&self) -> Option<Duration> {
-        let usual = (self.speech() != Speech::Live).then_some(TURN_LIMIT);
-        self.timeout.or(usual).map(Duration::from_secs)
+        self.timeout.map(Duration::from_secs)
+    }
+
+    /// How long the answer to a question may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.limit().unwrap_or(PATIENCE)
     }
 
     /// Changes to the settings for this call.
@@ -273,7 +284,7 @@ mod tests {
         let arguments = parse("--text hello");
         assert_eq!(arguments.card(), Some(Card::Files { input: None, output: None }));
         assert_eq!(arguments.overrides()["call"]["mode"], "ptt");
-        assert_eq!(arguments.limit(), Some(Duration::from_secs(TURN_LIMIT)));
+        assert_eq!(arguments.patience(), PATIENCE);
     }
 
     #[test]
@@ -287,6 +298,9 @@ mod tests {
             "--input a.wav --text hello",
             "--input there/is/no/such.wav",
             "--input Cargo.toml",
+            "--text=",
+            "--text hello --timeout 0",
+            "--text hello --timeout 18446744073709551615",
             "--text hello --output there/is/no/such.wav",
             "--record there/is/no/such.opus",
             "--provider nobody",

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use engine::api::{Change, Delivery, Event, Item, Kind, Link, Note, Role, Talk};
+use engine::api::{Change, Code, Delivery, Event, Item, Kind, Link, Note, Problem, Provider, Role, Talk};
 use engine::gateway::Nanodollars;
 use serde_json::json;
 
@@ -34,7 +34,7 @@ impl Report {
             Change::Call(_) => self.state(turn),
             Change::Item { item, .. } if is_done(item) => self.up_to(item.id, turn)?,
             Change::Problem(Some(problem)) => {
-                self.problem = words(problem);
+                self.problem = turn.explain(problem).words;
                 note(&self.problem);
             }
             Change::Note(passing) => note(&passing_words(passing)),
@@ -64,19 +64,32 @@ impl Report {
         if self.is_json { print::json(&json!({ "type": "missed", "data": count })) } else { Ok(()) }
     }
 
-    /// What was not told yet, at the end.
-    pub(super) fn rest(&mut self, turn: &Turn) -> Result<(), Failure> {
-        if self.is_json {
-            return Ok(());
+    /// What earlier calls left without an answer.
+    pub(super) fn unanswered(&self, count: usize) {
+        let what = match count {
+            0 => return,
+            1 => "One question of an earlier call is".to_owned(),
+            _ => format!("{count} questions of earlier calls are"),
+        };
+        if !self.is_json {
+            note(&format!("{what} kept without an answer: Sidetone's window lists them, to be sent or removed."));
         }
-        turn.items.iter().try_for_each(|item| self.item(item))
+    }
+
+    /// What was not told yet, at the end; `unkept` tells why what has no answer could not be kept.
+    pub(super) fn rest(&mut self, turn: &Turn, unkept: Option<&Problem>) -> Result<(), Failure> {
+        if self.is_json {
+            return unkept.map_or(Ok(()), |problem| print::json(&json!({ "type": "not_kept", "data": problem })));
+        }
+        let fate = fate(turn.call.provider, unkept);
+        turn.items.iter().try_for_each(|item| self.item(item, &fate))
     }
 
     /// An item and what stands before it: a question is told before its answer, whatever came first.
     fn up_to(&mut self, id: u64, turn: &Turn) -> Result<(), Failure> {
         let end = turn.items.iter().position(|item| item.id == id).map_or(0, |at| at + 1);
-        let mut told = turn.items.iter().take(end).filter(|item| item.is_final || !item.text.is_empty());
-        told.try_for_each(|item| self.item(item))
+        let is_clear = |item: &&Item| (item.is_final || !item.text.is_empty()) && item.delivery != Delivery::Kept;
+        turn.items.iter().take(end).filter(is_clear).try_for_each(|item| self.item(item, ""))
     }
 
     /// Where the sound of the answer is.
@@ -91,9 +104,11 @@ impl Report {
     }
 
     fn state(&mut self, turn: &Turn) {
-        let state = match turn.call.link {
+        let state = match &turn.call.link {
             Link::Connecting => "connecting".to_owned(),
-            Link::Reconnecting { attempt, of } => format!("reconnecting ({attempt} of {of})"),
+            Link::Reconnecting { attempt, of, problem } => {
+                format!("reconnecting ({attempt} of {of}): {}", turn.explain(problem).words.replace("\n  ", " "))
+            }
             Link::Idle | Link::Live => talk(turn.call.talk).to_owned(),
         };
         if state != self.state {
@@ -102,11 +117,11 @@ impl Report {
         }
     }
 
-    fn item(&mut self, item: &Item) -> Result<(), Failure> {
+    fn item(&mut self, item: &Item, fate: &str) -> Result<(), Failure> {
         if !self.told.insert(item.id) {
             return Ok(());
         }
-        row(item).map_or(Ok(()), line)
+        row(item, fate).map_or(Ok(()), line)
     }
 }
 
@@ -118,8 +133,33 @@ fn is_done(item: &Item) -> bool {
     item.is_final && is_whole
 }
 
-/// One line about an item; none about an empty one.
-fn row(item: &Item) -> Option<String> {
+/// What becomes of a question that has no answer.
+fn fate(provider: Provider, unkept: Option<&Problem>) -> String {
+    match unkept {
+        _ if provider == Provider::Practice => "not kept: the practice partner can be asked again at any time".into(),
+        None => "kept: Sidetone's window sends or removes it".into(),
+        Some(Problem { code: Code::NoKeychain, .. }) => "not kept: no keychain".into(),
+        Some(Problem { code: Code::KeychainLocked, .. }) => "not kept: the keychain is locked".into(),
+        Some(problem) => format!("not kept: {}", problem.detail),
+    }
+}
+
+fn is_unanswered(item: &Item) -> bool {
+    item.role == Role::User && matches!(item.delivery, Delivery::Recording | Delivery::Sent | Delivery::Kept)
+}
+
+/// What has no words: how long it was, and what becomes of it.
+fn remark(item: &Item, fate: &str) -> String {
+    let is_speech = item.role == Role::User && item.kind == Kind::Spoken && item.text.trim().is_empty();
+    let seconds = f64::from(item.duration_ms) / 1000.0;
+    let speech = (is_speech && item.duration_ms > 0).then(|| format!("{seconds:.1} s of speech"));
+    let fate = Some(fate).filter(|fate| is_unanswered(item) && !fate.is_empty()).map(str::to_owned);
+    let remarks: Vec<String> = speech.into_iter().chain(fate).collect();
+    if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
+}
+
+/// One line about an item; none about an empty one. `fate`: what becomes of it if it has no answer.
+fn row(item: &Item, fate: &str) -> Option<String> {
     let who = match item.role {
         Role::User => "You",
         Role::Assistant => "Answer",
@@ -128,6 +168,7 @@ fn row(item: &Item) -> Option<String> {
         Kind::ToolCall(name) => format!("(asked for the tool {name})"),
         Kind::Spoken | Kind::Typed => item.text.trim().replace('\n', "\n        "),
     };
+    text.push_str(&remark(item, fate));
     if !item.unheard.is_empty() {
         text.push_str(&format!(" [not heard: {}]", item.unheard.trim()));
     }
@@ -213,17 +254,48 @@ mod tests {
 
     #[test]
     fn an_answer_is_one_line_with_its_latency() {
-        assert_eq!(row(&item("Good morning.")).as_deref(), Some("Answer  Good morning. (first sound after 180 ms)"));
+        assert_eq!(
+            row(&item("Good morning."), "").as_deref(),
+            Some("Answer  Good morning. (first sound after 180 ms)")
+        );
     }
 
     #[test]
     fn the_unheard_part_is_told_apart() {
         let cut = Item { unheard: " and so on".into(), first_sound_ms: None, ..item("First") };
-        assert_eq!(row(&cut).as_deref(), Some("Answer  First [not heard: and so on]"));
+        assert_eq!(row(&cut, "").as_deref(), Some("Answer  First [not heard: and so on]"));
     }
 
     #[test]
     fn an_item_without_words_is_not_told() {
-        assert_eq!(row(&Item { first_sound_ms: None, ..item("") }), None);
+        assert_eq!(row(&Item { first_sound_ms: None, ..item("") }, ""), None);
+    }
+
+    #[test]
+    fn speech_without_a_caption_is_told_by_its_length() {
+        let speech = Item { role: Role::User, first_sound_ms: None, duration_ms: 2_430, ..item("") };
+        let answered = Item { delivery: Delivery::Answered, ..speech.clone() };
+        assert_eq!(row(&answered, "kept").as_deref(), Some("You     (2.4 s of speech)"));
+        let nothing = Item { duration_ms: 0, ..answered };
+        assert_eq!(row(&nothing, "kept"), None);
+    }
+
+    #[test]
+    fn what_has_no_answer_is_told_with_what_becomes_of_it() {
+        let question = |text: &str| Item {
+            role: Role::User,
+            delivery: Delivery::Kept,
+            duration_ms: 2_430,
+            first_sound_ms: None,
+            ..item(text)
+        };
+        let problem = |code| Problem { code, detail: "the disk is full".into() };
+        let told =
+            |unkept: Option<Code>, text| row(&question(text), &fate(Provider::Openai, unkept.map(problem).as_ref()));
+        let kept = "You     (2.4 s of speech, kept: Sidetone's window sends or removes it)";
+        assert_eq!(told(None, "").as_deref(), Some(kept));
+        let lost = "You     (2.4 s of speech, not kept: no keychain)";
+        assert_eq!(told(Some(Code::NoKeychain), "").as_deref(), Some(lost));
+        assert_eq!(told(Some(Code::Internal), "hello").as_deref(), Some("You     hello (not kept: the disk is full)"));
     }
 }
