@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use emulator::{Emulator, FaultKind, Keys, Script, Verdict};
 use serde_json::{Value, json};
-use tests::{Outcome, Sound, Stage, project};
+use tests::{Keychain, Outcome, Sound, Stage, project};
 
 fn question() -> String {
     project().join("tests/fixtures/question.wav").to_string_lossy().into_owned()
@@ -71,6 +71,77 @@ async fn a_server_that_cannot_be_reached_ends_with_4() {
     let outcome = stage.run(&["call", "--endpoint", "ws://127.0.0.1:9/v1", "--text", "hello", "--timeout", "50"]).await;
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     assert!(outcome.errors.contains("6 of 6"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_may_be_longer_than_the_time_for_its_answer() {
+    let stage = Stage::new();
+    let (file, question) = (stage.path("long.wav"), Sound::fixture("question.wav"));
+    (0..4).fold(question.clone(), |all, _| all.then(&question)).write(&file);
+    let file = file.to_string_lossy().into_owned();
+    let outcome = stage.run(&["call", "--provider", "practice", "--input", &file, "--timeout", "6"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.output.contains("I heard"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_no_answer_is_told_with_what_becomes_of_it() {
+    let server = Emulator::start(Script::default().fault(FaultKind::Silent)).await.unwrap();
+    let endpoint = server.base_url().replacen("http", "ws", 1);
+    let question = question();
+    let arguments = ["call", "--endpoint", &endpoint, "--input", &question, "--timeout", "3"];
+    let with_keychain = Stage::new().with_keychain(Keychain::Unlocked);
+    for (stage, fate) in [(&with_keychain, "kept: Sidetone's window"), (&Stage::new(), "not kept: no keychain")] {
+        let outcome = stage.run(&arguments).await;
+        assert_eq!(outcome.code, Some(6), "{outcome:?}");
+        assert!(outcome.output.contains("s of speech, ") && outcome.output.contains(fate), "{fate}: {outcome:?}");
+        assert!(outcome.errors.contains("There was no answer within 3 s."), "{outcome:?}");
+    }
+    let next = with_keychain.run(&["call", "--provider", "practice", "--text", "hello"]).await;
+    assert_eq!(next.code, Some(0), "{next:?}");
+    assert!(next.errors.contains("One question of an earlier call is kept"), "{next:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_no_answer_came_is_told_while_it_is_tried_again_and_at_the_end() {
+    let script = Script::default().fault(emulator::Fault::new(FaultKind::BadGateway).always());
+    let server = Emulator::start(script).await.unwrap();
+    let endpoint = server.base_url().replacen("http", "ws", 1);
+    let outcome = Stage::new().run(&["call", "--endpoint", &endpoint, "--text", "hello", "--timeout", "3"]).await;
+    assert_eq!(outcome.code, Some(6), "{outcome:?}");
+    let is_told = |line: &&str| line.contains("reconnecting (1 of 6): ") && line.contains("HTTP 502");
+    assert!(outcome.errors.lines().any(|line| is_told(&line)), "{outcome:?}");
+    assert!(outcome.errors.contains("There was no answer within 3 s. The provider has trouble."), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_a_sound_is_not_blamed_on_the_provider() {
+    let stage = Stage::new();
+    let file = stage.path("silence.wav");
+    Sound::silence(1_000, 24_000).write(&file);
+    let file = file.to_string_lossy().into_owned();
+    let arguments = ["call", "--provider", "practice", "--mode", "open", "--input", &file, "--timeout", "3"];
+    let outcome = stage.run(&arguments).await;
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.errors.contains("Nothing was heard"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_missing_is_named() {
+    let script = Script { keys: Keys { required: true, ..Keys::default() }, ..Script::default() };
+    let server = Emulator::start(script).await.unwrap();
+    let stage = Stage::new();
+    let own = stage.run(&["call", "--endpoint", &server.base_url(), "--text", "hello", "--timeout", "30"]).await;
+    assert_eq!(own.code, Some(3), "{own:?}");
+    assert!(own.errors.contains("sidetone keys set endpoint"), "{own:?}");
+    let words = stage.run_with_input(&["keys", "set", "endpoint"], "two words").await;
+    assert_eq!(words.code, Some(2), "{words:?}");
+    assert!(words.errors.contains("a key has no spaces"), "{words:?}");
+    let gateway = stage.run(&["call", "--route", "gateway", "--text", "hello"]).await;
+    assert_eq!(gateway.code, Some(2), "{gateway:?}");
+    assert!(gateway.errors.contains("gateway_id"), "{gateway:?}");
+    let nothing = stage.run(&["call", "--text", " "]).await;
+    assert_eq!(nothing.code, Some(2), "{nothing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

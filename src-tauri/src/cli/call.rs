@@ -115,7 +115,8 @@ impl Conversation {
             if let Some(problem) = self.turn.obstacle() {
                 return Err(self.turn.explain(problem));
             }
-            if deadline.is_none() && is_asked(&self.turn) {
+            // An answer that comes may be as long as it likes.
+            if is_asked(&self.turn) && (deadline.is_none() || self.turn.is_answering()) {
                 deadline = Some(Instant::now() + patience);
             }
             let quiet = is_over(&self.turn);

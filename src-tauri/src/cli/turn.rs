@@ -66,6 +66,12 @@ impl Turn {
         self.items.iter().any(|item| item.role == Role::User && is_it(item))
     }
 
+    /// An answer comes, or is heard.
+    pub(crate) fn is_answering(&self) -> bool {
+        let is_arriving = |item: &Item| item.role == Role::Assistant && item.delivery == Delivery::Arriving;
+        self.call.talk == Talk::Speaking || self.items.iter().any(is_arriving)
+    }
+
     /// Something was answered (or cannot be), nothing waits, and the speaker is silent.
     pub(crate) fn is_over(&self) -> bool {
         let is_idle = !self.is_busy() && self.call.waiting == 0;
@@ -277,6 +283,19 @@ mod tests {
         assert!(turn.is_over());
         assert_eq!(turn.failure(), None);
         assert_eq!(turn.items.iter().map(|item| item.id).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn an_answer_comes_until_it_was_heard() {
+        let mut turn = turn();
+        assert!(!turn.is_answering());
+        turn.apply(&Change::Item { item: item(1, Role::Assistant, Delivery::Arriving), after: None });
+        assert!(turn.is_answering());
+        turn.apply(&Change::Item { item: item(1, Role::Assistant, Delivery::Complete), after: None });
+        turn.call.talk = Talk::Speaking;
+        assert!(turn.is_answering());
+        turn.call.talk = Talk::Ready;
+        assert!(!turn.is_answering());
     }
 
     #[test]
