@@ -135,10 +135,8 @@ async fn an_open_call(fault: Fault) -> Snapshot {
     let script = Script::default().fault(fault);
     let mut rig = Rig::hearing(script, "open", &Sound::fixture("question.wav")).await;
     rig.engine.send(Command::Call).await.unwrap();
-    let end = rig.until(&format!("the end of an open call under {:?}", fault.kind), |now| {
-        now.call.is_input_over && is_settled(now)
-    });
-    let end = end.await;
+    let is_over = |now: &Snapshot| now.call.is_input_over && is_settled(now);
+    let end = rig.until(&format!("the end of an open call under {:?}", fault.kind), is_over).await;
     let record = rig.server.record();
     assert!(record.violations.is_empty(), "{:?}: {:?}", fault.kind, record.violations);
     rig.engine.stop(Duration::from_secs(5)).await;
