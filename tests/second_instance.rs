@@ -1,7 +1,7 @@
 //! A second start brings the first window to the front and ends; where there is no session bus, it only ends.
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tests::{Stage, Window, program, until};
 
@@ -24,6 +24,7 @@ async fn without_a_session_bus_a_second_window_says_why_it_does_not_open() {
     let window = Window::open(&stage).await;
     let mut command: Command = stage.command(program());
     command.env("DISPLAY", window.display()).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/at/all");
+    command.stderr(Stdio::piped());
     let second = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let words = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{words}");

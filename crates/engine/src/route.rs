@@ -255,9 +255,8 @@ impl Ladder {
         offered.into_iter().map(SecretString::from).collect()
     }
 
-    /// What the user is told of a refusal. A server of the user's own that got no key cannot have refused one.
-    pub(crate) fn problem(&self, refusal: &Refusal) -> Problem {
-        let problem = refusal.problem(self.route);
+    /// The problem of a refusal. A server of the user's own that got no key cannot have refused one.
+    pub(crate) fn corrected(&self, problem: Problem) -> Problem {
         let had_key = self.key.is_some() || self.fixed.is_some();
         if self.route == Route::Endpoint && !had_key && problem.code == Code::CredentialRefused {
             return missing("this server wants a key", Holder::Endpoint);

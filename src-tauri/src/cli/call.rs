@@ -115,8 +115,10 @@ impl Conversation {
             if let Some(problem) = self.turn.obstacle() {
                 return Err(self.turn.explain(problem));
             }
-            // An answer that comes may be as long as it likes.
-            if is_asked(&self.turn) && (deadline.is_none() || self.turn.is_answering()) {
+            // An answer may be as long as it likes; one that stalls is the engine's to give up.
+            if self.turn.is_answering() {
+                deadline = None;
+            } else if deadline.is_none() && is_asked(&self.turn) {
                 deadline = Some(Instant::now() + patience);
             }
             let quiet = is_over(&self.turn);

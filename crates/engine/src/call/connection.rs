@@ -54,7 +54,10 @@ impl Call {
             self.link.close();
             return self.link.settle();
         }
-        if !self.link.is_ready() {
+        let was_ready = self.link.is_ready();
+        let end = cause_of_end(told.clone(), closing.clone(), was_ready);
+        let end = end.map(|fault| (self.link.corrected(view::problem(&fault)), fault.is_transient()));
+        if !was_ready {
             // What the server said tells more than its close, and the close's reason more than its number.
             let said = told.as_ref().or_else(|| closing.as_ref().filter(|fault| fault.code.is_some()));
             let failure = said.map_or(Failure::Closed { code }, Failure::Fault);
@@ -62,9 +65,9 @@ impl Call {
                 return;
             }
         }
-        match cause_of_end(told, closing, self.link.is_ready()) {
-            Some(fault) if !fault.is_transient() => self.give_up(view::problem(&fault), board),
-            Some(fault) => self.try_again(view::problem(&fault), board),
+        match end {
+            Some((problem, false)) => self.give_up(problem, board),
+            Some((problem, true)) => self.try_again(problem, board),
             None => {
                 let detail = code.map_or_else(|| "the connection broke".to_owned(), |code| format!("closed ({code})"));
                 self.try_again(Problem { code: Code::ProviderTrouble, detail }, board);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::api::{self, Code, Note, Problem, Provider};
+use crate::api::{self, Code, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
 use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
@@ -249,6 +249,14 @@ impl Link {
         self.road.as_ref().map_or_else(|| words.to_owned(), |road| road.redact(words))
     }
 
+    /// What a server said of a key, in view of the keys of this connection.
+    pub(crate) fn corrected(&self, problem: Problem) -> Problem {
+        match self.road.as_ref().and_then(Road::only_ladder) {
+            Some(ladder) => ladder.corrected(problem),
+            None => problem,
+        }
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.ready_since().is_some()
     }
@@ -325,8 +333,8 @@ pub(super) async fn dial(
         None => find_road(&exchange, &settings, remembered).await?,
     };
     let legs = road.legs.iter_mut().map(|(leg, ladder)| {
-        let (leg, net) = (*leg, &exchange.net);
-        async move { climb(net, ladder).await.map(|socket| (leg, socket)) }
+        let (leg, net, route) = (*leg, &exchange.net, settings.call.route);
+        async move { climb(net, ladder, route).await.map(|socket| (leg, socket)) }
     });
     let sockets = try_join_all(legs).await?;
     Ok((Connection::new(sockets, voices::wire(&settings).farewell()), road))
@@ -339,14 +347,17 @@ async fn afford(exchange: &Exchange, settings: &Settings) -> Result<(), Refused>
 }
 
 /// Tries rung after rung.
-async fn climb(net: &Net, ladder: &mut Ladder) -> Result<Socket, Refused> {
+async fn climb(net: &Net, ladder: &mut Ladder, route: Route) -> Result<Socket, Refused> {
     loop {
         let refusal = match net.connect(&ladder.dial(), DIAL_LIMIT).await {
             Ok(socket) => return Ok(socket),
             Err(refusal) => refusal,
         };
         if !ladder.step(&Failure::Refused(&refusal)) {
-            return Err(Refused { problem: ladder.problem(&refusal), is_transient: refusal.is_transient() });
+            return Err(Refused {
+                problem: ladder.corrected(refusal.problem(route)),
+                is_transient: refusal.is_transient(),
+            });
         }
     }
 }
