@@ -96,9 +96,11 @@ fn refused_list(name: &str, failure: &Failure) -> KeyTest {
         FailureKind::Unavailable | FailureKind::Broken => (Code::ProviderTrouble, None, None),
         FailureKind::Gateway if failure.status.is_none() => (Code::GatewayMissing, None, None),
         FailureKind::Gateway => (Code::GatewayRefused, None, None),
-        FailureKind::Model | FailureKind::TooLong | FailureKind::Invalid | FailureKind::Refused => {
-            (Code::Refused, None, None)
-        }
+        FailureKind::Model
+        | FailureKind::Address
+        | FailureKind::TooLong
+        | FailureKind::Invalid
+        | FailureKind::Refused => (Code::Refused, None, None),
         FailureKind::Budget | FailureKind::Cancelled => (Code::Internal, None, None),
     };
     let said = match is_valid {

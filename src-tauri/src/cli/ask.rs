@@ -238,6 +238,7 @@ fn wait(provider: Option<&ProviderId>, retry: Option<Retry>, left: u128) -> Stri
         FailureKind::Credential
         | FailureKind::Quota
         | FailureKind::Model
+        | FailureKind::Address
         | FailureKind::TooLong
         | FailureKind::Invalid
         | FailureKind::Refused
