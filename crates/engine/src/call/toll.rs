@@ -100,7 +100,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// What is paid for while it is open, whoever speaks.
-fn paid_by_time(settings: &Settings) -> Option<Target> {
+pub(super) fn paid_by_time(settings: &Settings) -> Option<Target> {
     let providers = &settings.providers;
     match settings.call.provider {
         Provider::GptLive => Some(target("openai", &providers.gpt_live.model)),
