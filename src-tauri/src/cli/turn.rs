@@ -1,6 +1,6 @@
 //! A turn as seen from outside: what was said so far, and whether it is over.
 
-use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Problem, Role, Snapshot, Talk};
+use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Note, Problem, Role, Snapshot, Talk};
 
 /// The conversation and the call, kept up to date by events.
 #[derive(Debug, Clone)]
@@ -8,11 +8,13 @@ pub(crate) struct Turn {
     pub(crate) call: Call,
     pub(crate) items: Vec<Item>,
     problem: Option<Problem>,
+    /// The agent ended the call.
+    pub(crate) has_left: bool,
 }
 
 impl From<Snapshot> for Turn {
     fn from(snapshot: Snapshot) -> Self {
-        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem }
+        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem, has_left: false }
     }
 }
 
@@ -23,6 +25,7 @@ impl Turn {
             Change::Item { item, after } => self.place(item.clone(), *after),
             Change::Removed(id) => self.items.retain(|item| item.id != *id),
             Change::Cleared => self.items.clear(),
+            Change::Note(note) => self.has_left |= *note == Note::AgentLeft,
             Change::Problem(problem) => self.problem.clone_from(problem),
             Change::Settings(_)
             | Change::Credentials(_)
@@ -36,8 +39,7 @@ impl Turn {
             | Change::Transfer(_)
             | Change::LocalApi(_)
             | Change::VoiceServers(_)
-            | Change::Recording(_)
-            | Change::Note(_) => {}
+            | Change::Recording(_) => {}
         }
     }
 
@@ -48,8 +50,11 @@ impl Turn {
         self.items.insert(at, item);
     }
 
-    /// Something was answered (or cannot be), nothing waits, and the speaker is silent.
+    /// Something was answered (or cannot be), nothing waits, and the speaker is silent; or nobody is there any more.
     pub(crate) fn is_over(&self) -> bool {
+        if self.has_left {
+            return !self.is_busy();
+        }
         let is_idle = !self.is_busy() && self.call.waiting == 0;
         is_idle && self.items.iter().any(is_answer) && !self.items.iter().any(is_under_way)
     }
@@ -83,6 +88,10 @@ impl Turn {
 
     /// What went wrong with the answer.
     pub(crate) fn failure(&self) -> Option<Problem> {
+        if self.has_left && !self.items.iter().any(is_answer) {
+            let detail = "The agent ended the call without an answer.".into();
+            return Some(Problem { code: Code::ProviderTrouble, detail });
+        }
         let failed = self.items.iter().rev().find(|item| item.role == Role::Assistant || is_failed(item))?;
         is_failed(failed).then(|| {
             let problem = failed.problem.clone();
@@ -201,7 +210,7 @@ mod tests {
     }
 
     fn turn() -> Turn {
-        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None }
+        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None, has_left: false }
     }
 
     fn problem(code: Code) -> Problem {
@@ -236,6 +245,18 @@ mod tests {
     #[test]
     fn nothing_said_is_not_a_turn() {
         assert!(!turn().is_over());
+    }
+
+    #[test]
+    fn nobody_waits_for_an_agent_that_has_left() {
+        let mut turn = turn();
+        turn.apply(&Change::Item { item: item(1, Role::User, Delivery::Kept), after: None });
+        turn.apply(&Change::Note(Note::AgentLeft));
+        assert!(turn.is_over());
+        assert_eq!(turn.failure().map(|problem| problem.code), Some(Code::ProviderTrouble));
+        turn.apply(&Change::Item { item: item(2, Role::Assistant, Delivery::Complete), after: Some(1) });
+        assert!(turn.is_over());
+        assert_eq!(turn.failure(), None, "it said something before");
     }
 
     #[test]
