@@ -75,8 +75,8 @@ fn without(text: &str, secret: &str) -> String {
     let is_outside = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once(secret) {
-        let is_alone =
-            is_outside(before.chars().next_back().or(out.chars().next_back())) && is_outside(behind.chars().next());
+        let is_alone = is_outside(before.chars().next_back().or_else(|| out.chars().next_back()))
+            && is_outside(behind.chars().next());
         out.push_str(before);
         out.push_str(if is_alone { "[key]" } else { secret });
         rest = behind;
