@@ -47,7 +47,7 @@ async fn a_price_of_ones_own_is_added_changed_and_removed() {
     let row = |input: f64, cached: f64, output: f64| {
         json!([{ "provider": "groq", "model": "llama-9", "input": input, "cached": cached, "output": output,
             "written": -1.0, "input_audio": -1.0, "output_audio": -1.0,
-            "input_second": -1.0, "output_second": -1.0, "character": -1.0 }])
+            "per_minute": -1.0, "per_thousand_characters": -1.0 }])
     };
     let shown = |value: &Value| {
         let mut value = value.clone();

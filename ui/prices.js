@@ -10,7 +10,7 @@ import { priceFault } from './faults.js';
 /** @typedef {Record<'provider' | 'model' | 'input' | 'cached' | 'output', string>} Draft a price as it is typed */
 
 /** The rates: their field, what it is called, and what it is. @type {['input' | 'cached' | 'output', string, string][]} */
-const RATES = [['input', 'Prompt', ''], ['cached', 'Cached prompt', 'As the rest'], ['output', 'Answer', '']];
+const RATES = [['input', 'Prompt', 'As listed'], ['cached', 'Cached prompt', 'As the rest'], ['output', 'Answer', 'As listed']];
 
 /** As it was typed: numbers of the engine are shorter than JavaScript's. @param {number} dollars */
 const plain = (dollars) => (dollars < 0 ? '' : String(Math.round(dollars * 1e6) / 1e6));
@@ -19,7 +19,7 @@ const plain = (dollars) => (dollars < 0 ? '' : String(Math.round(dollars * 1e6) 
 const draftOf = ({ provider, model, input, cached, output }) => ({ provider, model, input: plain(input), cached: plain(cached), output: plain(output) });
 
 /** Rates that only the settings file has a place for; below 0: none. */
-const OTHERS = { written: -1, input_audio: -1, output_audio: -1, input_second: -1, output_second: -1, character: -1 };
+const OTHERS = { written: -1, input_audio: -1, output_audio: -1, per_minute: -1, per_thousand_characters: -1 };
 
 /** @param {Draft} draft @param {ModelPrice} [old] the price that it takes the place of @returns {ModelPrice} */
 export const priceOf = ({ provider, model, input, cached, output }, old) => ({ ...OTHERS, ...old, provider, model: model.trim(), input: Number(input), cached: cached.trim() ? Number(cached) : -1, output: Number(output) });
@@ -103,7 +103,7 @@ function priceForm(app, draft, { taken, keep, close }) {
     return input;
   };
   const model = entry('model', draft.model, { class: 'text code', placeholder: 'As the provider spells it' });
-  const [input, cached, output] = RATES.map(([field, , placeholder]) => entry(field, draft[field], { class: 'text number', inputmode: 'decimal', placeholder: placeholder || '0.25' }));
+  const [input, cached, output] = RATES.map(([field, , placeholder]) => entry(field, draft[field], { class: 'text number', inputmode: 'decimal', placeholder: field === 'cached' ? placeholder : '0.25' }));
   const fields = { provider, model, input, cached, output };
   const fault = h('p', { class: 'field-fault', id: 'price-fault', role: 'alert' });
 

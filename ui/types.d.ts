@@ -1457,7 +1457,11 @@ stand_ins: Array<Provider>,
 /**
  * A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
  */
-idle_hang_up_s: number, };
+idle_hang_up_s: number, 
+/**
+ * So long before a provider ends a connection, s, another one takes over between two turns; of short ones, a quarter.
+ */
+renew_before_s: number, };
 
 export type VoiceSettings = { 
 /**
@@ -1555,7 +1559,15 @@ organization: string,
 /**
  * `OpenAI-Project` header; empty = none.
  */
-project: string, };
+project: string, 
+/**
+ * How long one connection lasts, s, where the provider does not tell; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, 
+/**
+ * How long a connection that was opened ahead may wait unused, s.
+ */
+idle_seconds: number, };
 
 export type GoogleSettings = { 
 /**
@@ -1578,6 +1590,10 @@ voice: string,
  * How long Google keeps a connection, s; another one is made in time. 0 = not known.
  */
 connection_seconds: number, 
+/**
+ * How long a connection that was opened ahead may wait unused, s.
+ */
+idle_seconds: number, 
 /**
  * Tokens of context at which the oldest go; 0 = Google decides. Less costs less: every turn is billed with all of it.
  */
@@ -1607,7 +1623,15 @@ voice: string,
 /**
  * The Voice Agent's text model, as `provider/model`.
  */
-agent_model: string, };
+agent_model: string, 
+/**
+ * How long one connection of an ear or a mouth lasts, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, 
+/**
+ * The same of the Voice Agent.
+ */
+agent_connection_seconds: number, };
 
 export type ElevenlabsSettings = { 
 /**
@@ -1633,7 +1657,15 @@ model: string,
 /**
  * Voice id.
  */
-voice: string, };
+voice: string, 
+/**
+ * How long one connection of an ear or a mouth lasts, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, 
+/**
+ * The same of the agent, as its own settings say (its longest conversation).
+ */
+agent_connection_seconds: number, };
 
 export type CartesiaSettings = { 
 /**
@@ -1655,7 +1687,11 @@ model: string,
 /**
  * Voice id.
  */
-voice: string, };
+voice: string, 
+/**
+ * How long one connection lasts, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, };
 
 export type WorkersSettings = { 
 /**
@@ -1677,7 +1713,11 @@ aura_model: string,
 /**
  * The mouth's voice.
  */
-voice: string, };
+voice: string, 
+/**
+ * How long one connection lasts, s; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, };
 
 export type FalSettings = { 
 /**
@@ -1706,7 +1746,11 @@ model: string,
 /**
  * Voice name.
  */
-voice: string, };
+voice: string, 
+/**
+ * How long one connection lasts, s, where the provider does not tell; another one is made in time. 0 = not known.
+ */
+connection_seconds: number, };
 
 export type CascadeSettings = { 
 /**
@@ -1748,7 +1792,11 @@ openai_mouth_model: string,
 /**
  * `OpenAI`'s voice.
  */
-openai_voice: string, };
+openai_voice: string, 
+/**
+ * How long connections that were opened ahead may wait unused, s.
+ */
+idle_seconds: number, };
 
 export type Ear = "deepgram_flux" | "deepgram_nova" | "workers_flux" | "workers_nova" | "elevenlabs" | "cartesia" | "openai" | "local";
 

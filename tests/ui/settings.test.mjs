@@ -18,7 +18,7 @@ test('a price is added at the end or put in the place of an older one', () => {
 
 test('what was typed becomes a price; without one of its own, what is cached costs as the rest', () => {
   const typed = { provider: 'groq', model: ' m ', input: '.5', cached: ' ', output: '3.' };
-  const none = { written: -1, input_audio: -1, output_audio: -1, input_second: -1, output_second: -1, character: -1 };
+  const none = { written: -1, input_audio: -1, output_audio: -1, per_minute: -1, per_thousand_characters: -1 };
   assert.deepEqual(priceOf(typed), { ...none, provider: 'groq', model: 'm', input: 0.5, cached: -1, output: 3 });
   assert.equal(priceOf(typed, { ...priceOf(typed), written: 0.7 }).written, 0.7, 'what the form has no place for stays');
   assert.equal(priceOf({ ...typed, cached: '0' }).cached, 0);

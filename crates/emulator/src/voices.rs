@@ -40,6 +40,8 @@ pub struct Plan {
     pub refusal: Option<(u16, String)>,
     /// The connection is cut after this many messages of the server; only the first one.
     pub cut_after: Option<usize>,
+    /// Then it is closed with this code and reason, as at the end of a longest session; `None`: without a word.
+    pub expiry: Option<(u16, String)>,
     /// Before each message of the server something senseless comes.
     pub is_noisy: bool,
     /// Each message of the server comes twice.

@@ -100,6 +100,8 @@ pub struct CallSettings {
     pub stand_ins: Vec<Provider>,
     /// A call with a voice that is paid by the second ends when nobody has spoken for so many seconds; 0 = never.
     pub idle_hang_up_s: u32,
+    /// So long before a provider ends a connection, s, another one takes over between two turns; of short ones, a quarter.
+    pub renew_before_s: u32,
 }
 
 impl Default for CallSettings {
@@ -110,6 +112,7 @@ impl Default for CallSettings {
             mode: Mode::default(),
             stand_ins: Vec::new(),
             idle_hang_up_s: 180,
+            renew_before_s: 60,
         }
     }
 }
@@ -239,6 +242,10 @@ pub struct OpenaiSettings {
     pub organization: String,
     /// `OpenAI-Project` header; empty = none.
     pub project: String,
+    /// How long one connection lasts, s, where the provider does not tell; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
+    /// How long a connection that was opened ahead may wait unused, s.
+    pub idle_seconds: u32,
 }
 
 impl Default for OpenaiSettings {
@@ -251,6 +258,9 @@ impl Default for OpenaiSettings {
             reasoning_effort: String::new(),
             organization: String::new(),
             project: String::new(),
+            // Realtime API, sessions, read 2026-11: 60 minutes; they cost nothing while nobody speaks.
+            connection_seconds: 3600,
+            idle_seconds: 600,
         }
     }
 }

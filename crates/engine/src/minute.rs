@@ -38,6 +38,7 @@ pub(crate) fn costs(settings: &Settings) -> Vec<MinuteCost> {
 
 fn cost(settings: &Settings, provider: Provider) -> Option<Nanodollars> {
     let providers = &settings.providers;
+    let charge = |provider, model: &str, quantity: &_| price(settings, &target(provider, model), quantity);
     match provider {
         Provider::Practice => Some(Nanodollars(0)),
         Provider::Openai if settings.call.route == Route::Endpoint => None,
@@ -59,10 +60,10 @@ fn cost(settings: &Settings, provider: Provider) -> Option<Nanodollars> {
 /// Sockets that listen are charged for all that they hear, silence too.
 fn cascade(settings: &Settings) -> Option<Nanodollars> {
     let is_open = is_paid_while_open(settings.cascade.ear);
-    let ear = price(&ear(settings), &heard(if is_open { 2 * HALF } else { HALF }))?;
+    let ear = price(settings, &ear(settings), &heard(if is_open { 2 * HALF } else { HALF }))?;
     let speech = Quantity { characters: CHARACTERS, output_ms: HALF * 1_000, ..Quantity::default() };
-    let mouth = price(&mouth(settings), &speech)?;
-    let brain = price(&brain(settings), &Quantity::from(BRAIN))?;
+    let mouth = price(settings, &mouth(settings), &speech)?;
+    let brain = price(settings, &brain(settings), &Quantity::from(BRAIN))?;
     Some(sum([ear, brain, mouth]))
 }
 
@@ -84,9 +85,9 @@ pub(crate) fn is_free(settings: &Settings) -> bool {
 
 /// Whether the user gave this no price of their own.
 fn is_unpriced(settings: &Settings, target: &Target) -> bool {
-    let anything = Quantity::from(Tokens { input: 1_000_000, output: 1_000_000, ..Tokens::default() });
-    let own = crate::text::prices(&settings.chat).into_iter().filter(|own| own.target == *target);
-    own.map(|own| own.price.cost(&anything)).all(|cost| cost == Nanodollars(0))
+    let tokens = Tokens { input: 1_000_000, output: 1_000_000, ..Tokens::default() };
+    let anything = Quantity { tokens, input_ms: 60_000, output_ms: 60_000, characters: 1_000 };
+    own(settings, target, &anything).is_none_or(|cost| cost == Nanodollars(0))
 }
 
 fn is_local(target: &Target) -> bool {
@@ -152,16 +153,23 @@ fn spoken((heard, said): (u64, u64)) -> Quantity {
     Quantity::from(Tokens { input, input_audio: input, output, output_audio: output, ..Tokens::default() })
 }
 
-fn charge(provider: &str, model: &str, quantity: &Quantity) -> Option<Nanodollars> {
-    price(&target(provider, model), quantity)
-}
-
 pub(crate) fn target(provider: &str, model: &str) -> Target {
     Target { provider: provider.into(), model: model.trim().to_owned() }
 }
 
+/// By the user's own price, if there is one, else by the lists.
+fn price(settings: &Settings, target: &Target, quantity: &Quantity) -> Option<Nanodollars> {
+    own(settings, target, quantity).or_else(|| listed(target, quantity))
+}
+
+/// By the user's own price.
+pub(crate) fn own(settings: &Settings, target: &Target, quantity: &Quantity) -> Option<Nanodollars> {
+    let own = crate::text::prices(&settings.chat).into_iter().find(|own| own.target == *target)?;
+    Some(own.price.cost(quantity))
+}
+
 /// By the lists; the user's own servers and the practice partner cost nothing.
-pub(crate) fn price(target: &Target, quantity: &Quantity) -> Option<Nanodollars> {
+pub(crate) fn listed(target: &Target, quantity: &Quantity) -> Option<Nanodollars> {
     if [crate::text::PRACTICE, OWN].contains(&target.provider.as_str()) {
         return Some(Nanodollars(0));
     }
@@ -206,6 +214,23 @@ mod tests {
         // $0.05 a minute, whatever is said.
         assert_eq!(nano(&settings, Provider::GptLive), Some(50_000_000));
         assert_eq!(nano(&settings, Provider::Practice), Some(0));
+    }
+
+    #[test]
+    fn a_minute_costs_what_the_user_pays() {
+        let mut settings = Settings::default();
+        let mut own = |provider: &str, model: &str, input, per_minute| {
+            let (provider, model) = (provider.into(), model.into());
+            let price = crate::config::ModelPrice { provider, model, input, per_minute, ..Default::default() };
+            settings.chat.prices.push(price);
+        };
+        own("elevenlabs", "agent", -1.0, 0.02);
+        own("google-ai-studio", &Settings::default().providers.google.model, 1_000.0, -1.0);
+        assert_eq!(nano(&settings, Provider::Elevenlabs), Some(20_000_000));
+        // 750 tokens heard at $1000 a million, and 750 said at the listed $12.
+        let listed = nano(&Settings::default(), Provider::Google);
+        let own = listed.map(|listed| listed - 750 * 3_000 + 750_000_000);
+        assert_eq!(nano(&settings, Provider::Google), own);
     }
 
     #[test]

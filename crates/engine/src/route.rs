@@ -1,6 +1,7 @@
 //! Ways to a provider: what to dial, and what to try next when it is refused. Decides only; nothing is sent from here.
 
 mod address;
+mod longest;
 pub(crate) mod probe;
 mod road;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::config::{OpenaiSettings, Settings};
 use crate::net::{AUTHORIZATION, Dial, HeaderMap, Refusal, secret_header};
 
 pub(crate) use address::{at_gateway, base, with_path};
+pub(crate) use longest::longest_connection;
 pub(crate) use road::Road;
 
 /// The keys at hand.

@@ -34,8 +34,6 @@ pub struct Setup {
     pub model: String,
     /// API version in the path: `v1beta`, `v1` or `v1alpha`.
     pub version: String,
-    /// How long the provider keeps a connection; another one is made in time. `None`: it is not known.
-    pub connection_limit: Option<Duration>,
     /// Tokens of context at which the oldest go; `None`: the provider decides (80 % of what the model takes).
     pub compressed_at: Option<u32>,
 }
@@ -253,6 +251,7 @@ impl Interpreter for Gemini {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) -> Option<Fault> {
+        self.end_made();
         self.tell_lost_usage();
         let fault = meaning::of_close(code?, reason)?;
         let is_stale = self.handle.is_some() && !self.is_ready && meaning::may_be_the_handle(&fault);

@@ -36,7 +36,8 @@ pub(crate) trait Interpreter: std::fmt::Debug + Send {
     /// The answer to [`Deed::Fetch`]; of an errand that was called off nothing comes any more.
     fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
 
-    /// The connection is gone. What the provider meant by it, if its closes have a meaning of their own.
+    /// The connection is gone: what is known of the running response can still be told. What the provider meant by it, if its
+    /// closes have a meaning of their own.
     fn closed(&mut self, _code: Option<u16>, _reason: &str) -> Option<Fault> {
         None
     }
@@ -90,6 +91,8 @@ pub(crate) enum Told {
     Began { response: String },
     /// The running response may be silent for so long yet, for a good reason.
     Delayed { by: Duration },
+    /// All words of the running response were told: where something of it was heard, its question is not asked again.
+    Whole { response: String },
     /// Samples of an answer at [`crate::SAMPLE_RATE`].
     Audio { response: String, item: String, pcm: Vec<i16> },
     /// Words of an answer, in addition to those before; `is_spoken`: they are the caption of its sound.

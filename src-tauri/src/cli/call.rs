@@ -146,6 +146,9 @@ impl Conversation {
         self.engine.send(Command::Call).await?;
         let mut enter = keyboard();
         loop {
+            if self.turn.has_left {
+                return Ok(());
+            }
             let is_hopeless = self.turn.call.link == Link::Idle || self.turn.lacks_devices();
             if let Some(problem) = self.turn.obstacle().filter(|_| is_hopeless) {
                 return Err(self.turn.explain(problem));

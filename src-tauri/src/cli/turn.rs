@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Mode, Problem, Role, Snapshot, Talk};
+use engine::api::{Call, Change, Code, Delivery, Item, Kind, Link, Mode, Note, Problem, Role, Snapshot, Talk};
 
 use super::failure::{DEVICE, Failure, PROVIDER};
 
@@ -14,13 +14,15 @@ pub(crate) struct Turn {
     problem: Option<Problem>,
     /// The settings name a Cloudflare gateway.
     has_gateway: bool,
+    /// The agent ended the call.
+    pub(crate) has_left: bool,
 }
 
 impl From<Snapshot> for Turn {
     fn from(snapshot: Snapshot) -> Self {
         let gateway = &snapshot.settings.gateway;
         let has_gateway = [&gateway.account_id, &gateway.gateway_id].iter().all(|id| !id.trim().is_empty());
-        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem, has_gateway }
+        Self { call: snapshot.call, items: snapshot.items, problem: snapshot.problem, has_gateway, has_left: false }
     }
 }
 
@@ -31,6 +33,7 @@ impl Turn {
             Change::Item { item, after } => self.place(item.clone(), *after),
             Change::Removed(id) => self.items.retain(|item| item.id != *id),
             Change::Cleared => self.items.clear(),
+            Change::Note(note) => self.has_left |= *note == Note::AgentLeft,
             Change::Problem(problem) => self.problem.clone_from(problem),
             Change::Settings(_)
             | Change::Credentials(_)
@@ -44,8 +47,7 @@ impl Turn {
             | Change::Transfer(_)
             | Change::LocalApi(_)
             | Change::VoiceServers(_)
-            | Change::Recording(_)
-            | Change::Note(_) => {}
+            | Change::Recording(_) => {}
         }
     }
 
@@ -72,8 +74,11 @@ impl Turn {
         self.call.talk == Talk::Speaking || self.items.iter().any(is_arriving)
     }
 
-    /// Something was answered (or cannot be), nothing waits, and the speaker is silent.
+    /// Something was answered (or cannot be), nothing waits, and the speaker is silent; or nobody is there any more.
     pub(crate) fn is_over(&self) -> bool {
+        if self.has_left {
+            return !self.is_busy();
+        }
         let is_idle = !self.is_busy() && self.call.waiting == 0;
         is_idle && self.items.iter().any(is_answer) && !self.items.iter().any(is_under_way)
     }
@@ -107,6 +112,10 @@ impl Turn {
 
     /// What went wrong with the answer.
     pub(crate) fn failure(&self) -> Option<Problem> {
+        if self.has_left && !self.items.iter().any(is_answer) {
+            let detail = "The agent ended the call without an answer.".into();
+            return Some(Problem { code: Code::ProviderTrouble, detail });
+        }
         let failed = self.items.iter().rev().find(|item| item.role == Role::Assistant || is_failed(item))?;
         is_failed(failed).then(|| {
             let problem = failed.problem.clone();
@@ -253,7 +262,7 @@ mod tests {
     }
 
     fn turn() -> Turn {
-        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None, has_gateway: true }
+        Turn { call: call(Talk::Ready, 0), items: Vec::new(), problem: None, has_gateway: true, has_left: false }
     }
 
     fn problem(code: Code) -> Problem {
@@ -301,6 +310,18 @@ mod tests {
     #[test]
     fn nothing_said_is_not_a_turn() {
         assert!(!turn().is_over());
+    }
+
+    #[test]
+    fn nobody_waits_for_an_agent_that_has_left() {
+        let mut turn = turn();
+        turn.apply(&Change::Item { item: item(1, Role::User, Delivery::Kept), after: None });
+        turn.apply(&Change::Note(Note::AgentLeft));
+        assert!(turn.is_over());
+        assert_eq!(turn.failure().map(|problem| problem.code), Some(Code::ProviderTrouble));
+        turn.apply(&Change::Item { item: item(2, Role::Assistant, Delivery::Complete), after: Some(1) });
+        assert!(turn.is_over());
+        assert_eq!(turn.failure(), None, "it said something before");
     }
 
     #[test]

@@ -223,6 +223,10 @@ async fn perform(act: Act, socket: &mut WebSocket, stage: &Stage, connection: us
         Act::Send(message) => {
             let plan = &stage.plan;
             if plan.cut_after == Some(*sent) && !stage.has_cut.swap(true, Ordering::Relaxed) {
+                if let Some((code, reason)) = plan.expiry.clone() {
+                    let frame = CloseFrame { code, reason: reason.into() };
+                    let _ = socket.send(Frame::Close(Some(frame))).await;
+                }
                 return false;
             }
             *sent += 1;

@@ -6,17 +6,21 @@ use protocol::{Cause, Fault, Input, Received};
 
 use crate::api::{Code, Mode, Note, Problem};
 use crate::board::Board;
-use crate::route::Failure;
+use crate::config::Settings;
+use crate::route::{Failure, longest_connection};
 
 use super::devices::is_about_devices;
 use super::handover::Handover;
 use super::link::LinkEvent;
 use super::{Call, view};
 
-/// A fresh connection is made this long before the provider ends the old one.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 /// When no fresh connection can be opened, it is tried again after this long.
 pub(super) const RENEWAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A fresh connection is made this long before the provider ends the old one.
+fn renewal_margin(settings: &Settings) -> Duration {
+    Duration::from_secs(settings.call.renew_before_s.into())
+}
 
 /// Why a connection ended. A refused detail of a call that went on is no reason any more.
 fn cause_of_end(told: Option<Fault>, closing: Option<Fault>, was_ready: bool) -> Option<Fault> {
@@ -146,9 +150,18 @@ impl Call {
     }
 
     /// This connection is of no use for longer than this; where less than the margin is left, another one is made at once.
-    pub(super) fn expires(&mut self, within: Duration) {
-        let at = Instant::now() + within.saturating_sub(RENEWAL_MARGIN);
+    pub(super) fn expires(&mut self, within: Duration, board: &Board) {
+        self.renew_within(within.saturating_sub(renewal_margin(board.settings())));
+    }
+
+    fn renew_within(&mut self, left: Duration) {
+        let at = Instant::now() + left;
         self.renew_at = Some(self.renew_at.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// The other side says that the call is over. What ends at its longest time is no goodbye.
+    pub(super) fn left(&mut self) {
+        self.is_left = self.handover != Some(Handover::Renewal);
     }
 
     pub(super) fn ready(&mut self, expires_at: Option<u64>, board: &mut Board) {
@@ -159,9 +172,12 @@ impl Call {
             board.set_problem(None);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.renew_at = expires_at
-            .map(|at| Duration::from_secs(at).saturating_sub(now).saturating_sub(RENEWAL_MARGIN))
-            .filter(|left| !left.is_zero())
-            .map(|left| Instant::now() + left);
+        let margin = renewal_margin(board.settings());
+        let told = expires_at.map(|at| Duration::from_secs(at).saturating_sub(now).saturating_sub(margin));
+        let known = longest_connection(board.settings()).map(|longest| longest - margin.min(longest / 4));
+        // What is told too late is of no use: every connection would be renewed at once.
+        if let Some(left) = told.filter(|left| !left.is_zero()).into_iter().chain(known).min() {
+            self.renew_within(left);
+        }
     }
 }

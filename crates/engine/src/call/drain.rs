@@ -91,7 +91,7 @@ impl Call {
     fn event(&mut self, event: Event, board: &mut Board) {
         match event {
             Event::Ready { expires_at, .. } => self.ready(expires_at, board),
-            Event::Expires { within } => self.expires(within),
+            Event::Expires { within } => self.expires(within, board),
             Event::Item { item, after } => {
                 if is_answer(&item) && !item.text.is_empty() {
                     self.stopwatch.delta(item.id, Instant::now());
@@ -126,7 +126,7 @@ impl Call {
                     self.close_turn(board);
                 }
             }
-            Event::Left => self.is_left = true,
+            Event::Left => self.left(),
             Event::Fault(fault) => self.fault(fault, board),
         }
     }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{Note, Provider};
+use crate::api::Note;
 use crate::board::Board;
 use crate::config::Settings;
 
 use super::Call;
+use super::toll::paid_by_time;
 
 /// Notices that neither side has spoken for long. Time is a parameter.
 #[derive(Debug, Default)]
@@ -31,14 +32,6 @@ impl Idle {
     }
 }
 
-/// Whether time costs, whatever is said in it.
-fn is_paid_by_time(settings: &Settings) -> bool {
-    match settings.call.provider {
-        Provider::GptLive | Provider::Elevenlabs | Provider::Deepgram => true,
-        Provider::Practice | Provider::Openai | Provider::Google | Provider::Cascade => false,
-    }
-}
-
 fn limit(settings: &Settings) -> Duration {
     Duration::from_secs(settings.call.idle_hang_up_s.into())
 }
@@ -46,7 +39,7 @@ fn limit(settings: &Settings) -> Duration {
 impl Call {
     /// Whether this connection costs while nobody speaks.
     fn costs(&self, settings: &Settings) -> bool {
-        is_paid_by_time(settings) && !self.link.is_idle()
+        paid_by_time(settings).is_some() && !self.link.is_idle()
     }
 
     pub(super) fn watch_idleness(&mut self, board: &Board) {
@@ -78,6 +71,8 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Provider;
+    use crate::config::Ear;
 
     const S: Duration = Duration::from_secs(1);
 
@@ -90,6 +85,19 @@ mod tests {
         assert_eq!(idle.deadline(180 * S), Some(start + 180 * S));
         idle.keep(true, true, || start + 170 * S);
         assert_eq!(idle.deadline(180 * S), Some(start + 350 * S));
+    }
+
+    #[test]
+    fn time_costs_where_the_provider_or_a_mixs_ear_counts_it() {
+        let costs = |provider, ear| {
+            let mut settings = Settings::default();
+            (settings.call.provider, settings.cascade.ear) = (provider, ear);
+            paid_by_time(&settings).is_some()
+        };
+        for provider in [Provider::GptLive, Provider::Elevenlabs, Provider::Deepgram, Provider::Cascade] {
+            assert!(costs(provider, Ear::DeepgramFlux), "{provider:?}");
+        }
+        assert!(!costs(Provider::Cascade, Ear::Local) && !costs(Provider::Openai, Ear::DeepgramFlux));
     }
 
     #[test]

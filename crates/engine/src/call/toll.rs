@@ -13,7 +13,7 @@ use super::unix_ms;
 use crate::api::{Provider, Route};
 use crate::config::{Ear, Settings};
 use crate::minute::{self, OWN, ear, mouth, target};
-use crate::text::{PRACTICE, budget, kept_tokens, prices, way_name};
+use crate::text::{PRACTICE, budget, kept_tokens, way_name};
 
 /// A connection that is paid by time has a row at least so often: budgets see it while the call goes on.
 const EVERY: Duration = Duration::from_secs(60);
@@ -100,7 +100,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// What is paid for while it is open, whoever speaks.
-fn paid_by_time(settings: &Settings) -> Option<Target> {
+pub(super) fn paid_by_time(settings: &Settings) -> Option<Target> {
     let providers = &settings.providers;
     match settings.call.provider {
         Provider::GptLive => Some(target("openai", &providers.gpt_live.model)),
@@ -188,9 +188,8 @@ fn tokens(usage: &Usage) -> Tokens {
 }
 
 fn row(settings: &Settings, target: &Target, quantity: &Quantity, is_estimate: bool) -> Row {
-    let list = minute::price(target, quantity);
-    let own = prices(&settings.chat).into_iter().find(|own| own.target == *target);
-    let own = own.map(|own| own.price.cost(quantity));
+    let list = minute::listed(target, quantity);
+    let own = minute::own(settings, target, quantity);
     // A budget that did not count it would be none.
     let is_assumed = list.or(own).is_none() && budget(&settings.budget).is_set();
     let own = own.or_else(|| is_assumed.then(|| gateway::assumed(target, quantity.tokens.input).cost(quantity)));
@@ -222,6 +221,7 @@ fn row(settings: &Settings, target: &Target, quantity: &Quantity, is_estimate: b
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::config::ModelPrice;
 
     fn settings(provider: Provider) -> Settings {
         let mut settings = Settings::default();
@@ -339,6 +339,32 @@ mod tests {
     }
 
     #[test]
+    fn an_own_price_counts_in_the_unit_that_it_names_and_the_rest_costs_what_is_listed() {
+        let custom = |provider: Provider, (name, model): (&str, &str), change: &dyn Fn(&mut ModelPrice)| {
+            let mut settings = settings(provider);
+            let mut own = ModelPrice { provider: name.into(), model: model.into(), ..ModelPrice::default() };
+            change(&mut own);
+            settings.chat.prices.push(own);
+            let (mut toll, begun) = (Toll::default(), Instant::now());
+            toll.keep(true, &settings, begun);
+            toll.keep(false, &settings, begun + Duration::from_secs(30));
+            toll.item(&item(2, Role::Assistant, Delivery::Complete), &settings);
+            toll.take().iter().find_map(|row| row.custom_nano)
+        };
+        let agent = ("elevenlabs", "agent");
+        assert_eq!(custom(Provider::Elevenlabs, agent, &|own| (own.input, own.output) = (1.0, 1.0)), None, "as listed");
+        assert_eq!(custom(Provider::Elevenlabs, agent, &|own| own.per_minute = 0.2), Some(100_000_000));
+        assert_eq!(custom(Provider::Elevenlabs, agent, &|own| own.per_minute = 0.0), Some(0), "free by agreement");
+        let live = ("openai", "gpt-live-1");
+        assert_eq!(custom(Provider::GptLive, live, &|own| own.per_minute = 0.01), Some(5_000_000));
+        let aura = ("deepgram", "aura-2");
+        let characters = |own: &mut ModelPrice| own.per_thousand_characters = 0.1;
+        assert_eq!(custom(Provider::Cascade, aura, &characters), Some(1_200_000), "twelve characters");
+        let flux = ("deepgram", "flux-general-en");
+        assert_eq!(custom(Provider::Cascade, flux, &|own| own.per_minute = 0.01), Some(5_000_000));
+    }
+
+    #[test]
     fn practice_and_ones_own_servers_cost_nothing_and_own_prices_count() {
         let mut toll = Toll::default();
         let answer = Item {
@@ -355,7 +381,7 @@ mod tests {
         toll.forget_items();
         let mut priced = settings(Provider::Openai);
         let model = priced.providers.openai.model.clone();
-        priced.chat.prices.push(crate::config::ModelPrice::of_text("openai", &model, 0.0, 1.0));
+        priced.chat.prices.push(ModelPrice::of_text("openai", &model, 0.0, 1.0));
         toll.item(&answer, &priced);
         assert_eq!(toll.take()[0].custom_nano, Some(1_000_000));
     }

@@ -161,7 +161,7 @@ fn salvage(table: &Table, fields: &Table, path: &mut Vec<String>, settings: &mut
         match (field, value) {
             (Value::Table(fields), Value::Table(table)) => salvage(table, fields, path, settings, damage),
             (Value::Table(_), _) => damage.push(format!("{} is not a section", path.join("."))),
-            (_, value) => match with_field(settings, path, value) {
+            (_, value) => match with_field(settings, path, &without_bad_rows(settings, path, value, damage)) {
                 Ok(changed) => *settings = changed,
                 Err(why) => damage.push(format!("{} was left out: {why}", path.join("."))),
             },
@@ -181,6 +181,24 @@ fn seek_unknown(table: &Table, fields: &Table, section: &str, unknown: &mut Vec<
             (_, Some(_)) => {}
         }
     }
+}
+
+/// A list without the rows that do not fit into it; anything else as it is.
+fn without_bad_rows(settings: &Settings, path: &[String], value: &Value, damage: &mut Vec<String>) -> Value {
+    let Value::Array(rows) = value else { return value.clone() };
+    let (mut kept, mut complaints) = (Vec::new(), Vec::new());
+    for (row, number) in rows.iter().zip(1..) {
+        match with_field(settings, path, &Value::Array(vec![row.clone()])) {
+            Ok(_) => kept.push(row.clone()),
+            Err(why) => complaints.push(format!("row {number} of {} was left out: {why}", path.join("."))),
+        }
+    }
+    // A list of which nothing fits is told as a whole.
+    if kept.is_empty() {
+        return value.clone();
+    }
+    damage.append(&mut complaints);
+    Value::Array(kept)
 }
 
 /// The settings with one field changed.

@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_address_is_the_usual_one_and_no_price_is_below_nothing() {
+    fn an_emptied_address_is_the_usual_one_and_a_price_below_nothing_is_the_listed_one() {
         let patch = json!({
             "providers": { "deepgram": { "base_url": " ", "agent_base_url": "https://agent.test" }, "fal": { "base_url": "" } },
-            "chat": { "prices": [{ "provider": "groq", "model": "m", "input": -1, "cached": -1, "output": 0.3 }] },
+            "chat": { "prices": [{ "provider": "groq", "model": "m", "input": -7, "cached": -1, "output": 0.3 }] },
         });
         let settings = merge(&Settings::default(), &patch).unwrap();
         let usual = Settings::default().providers;
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(settings.providers.deepgram.agent_base_url, "https://agent.test");
         assert_eq!(settings.providers.fal.base_url, usual.fal.base_url);
         let price = &settings.chat.prices[0];
-        assert_eq!((price.input, price.cached, price.output), (0.0, -1.0, 0.3));
+        assert_eq!((price.input, price.cached, price.output, price.per_minute), (-1.0, -1.0, 0.3, -1.0));
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub struct Address {
     pub url: String,
 }
 
-/// The user's own price of a model, US dollars for a million tokens. A rate below 0 is none of its own.
+/// The user's own price of a model, in US dollars; tokens by the million. What is below 0 costs what is listed, or as the rest of
+/// what is named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ModelPrice {
@@ -72,30 +73,29 @@ pub struct ModelPrice {
     /// Id of the model.
     pub model: String,
     /// Of the prompt.
+    #[serde(default = "unnamed")]
     pub input: f32,
     /// Of its part out of the provider's cache; below 0: as the rest.
-    #[serde(default = "unset")]
+    #[serde(default = "unnamed")]
     pub cached: f32,
     /// Of its part that goes into the provider's cache; below 0: as the rest.
-    #[serde(default = "unset")]
+    #[serde(default = "unnamed")]
     pub written: f32,
     /// Of its sound; below 0: as the rest.
-    #[serde(default = "unset")]
+    #[serde(default = "unnamed")]
     pub input_audio: f32,
     /// Of the answer.
+    #[serde(default = "unnamed")]
     pub output: f32,
     /// Of its sound; below 0: as the rest.
-    #[serde(default = "unset")]
+    #[serde(default = "unnamed")]
     pub output_audio: f32,
-    /// Of a second of sound that is heard; below 0: nothing.
-    #[serde(default = "unset")]
-    pub input_second: f32,
-    /// Of a second of sound that is made; below 0: nothing.
-    #[serde(default = "unset")]
-    pub output_second: f32,
-    /// Of a million characters that are spoken; below 0: nothing.
-    #[serde(default = "unset")]
-    pub character: f32,
+    /// A minute that is heard or said, or that a connection is open.
+    #[serde(default = "unnamed")]
+    pub per_minute: f32,
+    /// A thousand characters that are said.
+    #[serde(default = "unnamed")]
+    pub per_thousand_characters: f32,
 }
 
 /// A provider's own name in the place of the gateway's for it.
@@ -105,7 +105,8 @@ fn to_own_name(provider: &mut String) {
     }
 }
 
-fn unset() -> f32 {
+/// A rate that the user did not name.
+fn unnamed() -> f32 {
     -1.0
 }
 
@@ -113,18 +114,30 @@ impl ModelPrice {
     /// A price of text.
     #[must_use]
     pub fn of_text(provider: &str, model: &str, input: f32, output: f32) -> Self {
+        Self { provider: provider.to_owned(), model: model.to_owned(), input, output, ..Self::default() }
+    }
+
+    fn rates(&mut self) -> [&mut f32; 8] {
+        let Self {
+            input, cached, written, input_audio, output, output_audio, per_minute, per_thousand_characters, ..
+        } = self;
+        [input, cached, written, input_audio, output, output_audio, per_minute, per_thousand_characters]
+    }
+}
+
+impl Default for ModelPrice {
+    fn default() -> Self {
         Self {
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            input,
-            cached: unset(),
-            written: unset(),
-            input_audio: unset(),
-            output,
-            output_audio: unset(),
-            input_second: unset(),
-            output_second: unset(),
-            character: unset(),
+            provider: String::new(),
+            model: String::new(),
+            input: unnamed(),
+            cached: unnamed(),
+            written: unnamed(),
+            input_audio: unnamed(),
+            output: unnamed(),
+            output_audio: unnamed(),
+            per_minute: unnamed(),
+            per_thousand_characters: unnamed(),
         }
     }
 }
@@ -139,7 +152,9 @@ impl ChatSettings {
         all.chain([&mut self.provider]).for_each(to_own_name);
         self.temperature = if self.temperature >= 0.0 { self.temperature.min(2.0) } else { -1.0 };
         for price in &mut self.prices {
-            (price.input, price.output) = (price.input.max(0.0), price.output.max(0.0));
+            for rate in price.rates() {
+                *rate = rate.max(unnamed());
+            }
         }
         self
     }

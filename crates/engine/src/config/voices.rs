@@ -19,6 +19,8 @@ pub struct GoogleSettings {
     pub voice: String,
     /// How long Google keeps a connection, s; another one is made in time. 0 = not known.
     pub connection_seconds: u32,
+    /// How long a connection that was opened ahead may wait unused, s.
+    pub idle_seconds: u32,
     /// Tokens of context at which the oldest go; 0 = Google decides. Less costs less: every turn is billed with all of it.
     pub context_tokens: u32,
 }
@@ -32,6 +34,7 @@ impl Default for GoogleSettings {
             voice: "Kore".into(),
             // Live API, session management, read 2026-11: about ten minutes, whatever the session's length.
             connection_seconds: 600,
+            idle_seconds: 60,
             context_tokens: 0,
         }
     }
@@ -54,6 +57,10 @@ pub struct DeepgramSettings {
     pub voice: String,
     /// The Voice Agent's text model, as `provider/model`.
     pub agent_model: String,
+    /// How long one connection of an ear or a mouth lasts, s; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
+    /// The same of the Voice Agent.
+    pub agent_connection_seconds: u32,
 }
 
 impl Default for DeepgramSettings {
@@ -65,6 +72,9 @@ impl Default for DeepgramSettings {
             nova_model: "nova-3".into(),
             voice: "aura-2-thalia-en".into(),
             agent_model: "open_ai/gpt-4o-mini".into(),
+            // Its references name none, read 2026-11.
+            connection_seconds: 0,
+            agent_connection_seconds: 0,
         }
     }
 }
@@ -86,6 +96,10 @@ pub struct ElevenlabsSettings {
     pub model: String,
     /// Voice id.
     pub voice: String,
+    /// How long one connection of an ear or a mouth lasts, s; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
+    /// The same of the agent, as its own settings say (its longest conversation).
+    pub agent_connection_seconds: u32,
 }
 
 impl Default for ElevenlabsSettings {
@@ -97,6 +111,10 @@ impl Default for ElevenlabsSettings {
             scribe_model: "scribe_v2_realtime".into(),
             model: "eleven_flash_v2_5".into(),
             voice: "21m00Tcm4TlvDq8ikWAM".into(),
+            // Scribe's sessions have a limit (`session_time_limit_exceeded`), whose length no reference names, read 2026-11.
+            connection_seconds: 0,
+            // Agents, `max_duration_seconds` of a new one, read 2026-11.
+            agent_connection_seconds: 600,
         }
     }
 }
@@ -116,6 +134,8 @@ pub struct CartesiaSettings {
     pub model: String,
     /// Voice id.
     pub voice: String,
+    /// How long one connection lasts, s; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
 }
 
 impl Default for CartesiaSettings {
@@ -126,6 +146,8 @@ impl Default for CartesiaSettings {
             ink_model: "ink-2".into(),
             model: "sonic-3.5".into(),
             voice: "f786b574-daa5-4673-aa0c-cbe3e8534c02".into(),
+            // Its reference names none but for idle ones, read 2026-11.
+            connection_seconds: 0,
         }
     }
 }
@@ -145,6 +167,8 @@ pub struct WorkersSettings {
     pub aura_model: String,
     /// The mouth's voice.
     pub voice: String,
+    /// How long one connection lasts, s; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
 }
 
 impl Default for WorkersSettings {
@@ -155,6 +179,8 @@ impl Default for WorkersSettings {
             nova_model: "@cf/deepgram/nova-3".into(),
             aura_model: "@cf/deepgram/aura-2-en".into(),
             voice: "thalia".into(),
+            // Undocumented, read 2026-11.
+            connection_seconds: 0,
         }
     }
 }
@@ -168,11 +194,14 @@ pub struct GptLiveSettings {
     pub model: String,
     /// Voice name.
     pub voice: String,
+    /// How long one connection lasts, s, where the provider does not tell; another one is made in time. 0 = not known.
+    pub connection_seconds: u32,
 }
 
 impl Default for GptLiveSettings {
     fn default() -> Self {
-        Self { model: "gpt-live-1".into(), voice: "marin".into() }
+        // Two hours, read 2026-11.
+        Self { model: "gpt-live-1".into(), voice: "marin".into(), connection_seconds: 7200 }
     }
 }
 
@@ -201,6 +230,8 @@ pub struct CascadeSettings {
     pub openai_mouth_model: String,
     /// `OpenAI`'s voice.
     pub openai_voice: String,
+    /// How long connections that were opened ahead may wait unused, s.
+    pub idle_seconds: u32,
 }
 
 impl Default for CascadeSettings {
@@ -216,6 +247,8 @@ impl Default for CascadeSettings {
             openai_ear_model: "gpt-4o-mini-transcribe".into(),
             openai_mouth_model: "gpt-4o-mini-tts".into(),
             openai_voice: "marin".into(),
+            // Deepgram ends a listening socket after 10 s without sound (NET-0001), ElevenLabs a speaking one after 20 s.
+            idle_seconds: 8,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Dial {
 
     /// `text` without any secret of this dial.
     pub(crate) fn redact(&self, text: &str) -> String {
-        self.secrets().fold(text.to_owned(), |text, secret| text.replace(&secret, "[key]"))
+        self.secrets().fold(text.to_owned(), |text, secret| without(&text, &secret))
     }
 
     fn secrets(&self) -> impl Iterator<Item = String> {
@@ -64,6 +64,24 @@ impl Dial {
         let secrets = headers.chain(offered).chain(self.url.password()).filter(|secret| !secret.is_empty());
         secrets.map(str::to_owned).collect::<Vec<_>>().into_iter()
     }
+}
+
+/// Any text has the letters of a short secret: of such a one only what stands alone is taken out.
+fn without(text: &str, secret: &str) -> String {
+    const SHORTEST: usize = 8;
+    if secret.len() >= SHORTEST {
+        return text.replace(secret, "[key]");
+    }
+    let is_outside = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once(secret) {
+        let is_alone = is_outside(before.chars().next_back().or_else(|| out.chars().next_back()))
+            && is_outside(behind.chars().next());
+        out.push_str(before);
+        out.push_str(if is_alone { "[key]" } else { secret });
+        rest = behind;
+    }
+    out + rest
 }
 
 impl fmt::Debug for Dial {
@@ -154,5 +172,12 @@ mod tests {
         let redacted = dial.redact("got sk-in-header and cf-bare and sk-in-protocol and sk-in-url");
         assert_eq!(redacted, "got [key] and [key] and [key] and [key]");
         assert!(dial.has_secret());
+    }
+
+    #[test]
+    fn a_key_of_one_letter_is_not_taken_out_of_words() {
+        let mut dial = dial("wss://a.test/v1");
+        dial.headers.insert(AUTHORIZATION, secret_header("Bearer k").unwrap());
+        assert_eq!(dial.redact("bad key k, kk: \"k\""), "bad key [key], kk: \"[key]\"");
     }
 }

@@ -20,14 +20,13 @@ pub(crate) const SHORT: Duration = Duration::from_secs(8);
 /// How long a connection of the present voice may wait unused; `None`: it must not (it costs by the second or minute from
 /// its first, or the provider soon ends it).
 pub(crate) fn idle_limit(settings: &Settings) -> Option<Duration> {
-    match settings.call.provider {
-        // Sessions live for 60 minutes and cost nothing while nobody speaks (OpenAI Realtime, sessions).
-        Provider::Practice | Provider::Openai => Some(Duration::from_secs(10 * 60)),
-        Provider::Google => Some(Duration::from_secs(60)),
-        // Deepgram ends a listening socket after 10 s without sound (NET-0001), ElevenLabs a speaking one after 20 s.
-        Provider::Cascade => Some(SHORT),
-        Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => None,
-    }
+    let seconds = match settings.call.provider {
+        Provider::Practice | Provider::Openai => settings.providers.openai.idle_seconds,
+        Provider::Google => settings.providers.google.idle_seconds,
+        Provider::Cascade => settings.cascade.idle_seconds,
+        Provider::Elevenlabs | Provider::Deepgram | Provider::GptLive => 0,
+    };
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// Cloudflare's own models, at its gateway.
@@ -69,8 +68,6 @@ fn gemini(settings: &Settings) -> gemini::Setup {
     gemini::Setup {
         model: google.model.trim().to_owned(),
         version: google.version.trim().to_owned(),
-        connection_limit: (google.connection_seconds > 0)
-            .then(|| Duration::from_secs(google.connection_seconds.into())),
         compressed_at: (google.context_tokens > 0).then_some(google.context_tokens),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::{
     Backoff, Budget, CacheLimits, CloudGateway, GatewayOptions, Limits, Nanodollars, Override, Patience, Piece, Price,
-    ProviderId, Rate, Receipt, Settings as Terms, Target, Transport, Vertex, Way,
+    ProviderId, Rate, Receipt, Settings as Terms, Target, Tier, Transport, Vertex, Way,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -166,26 +166,43 @@ fn exact(number: f32) -> f64 {
 
 /// The user's own prices.
 pub(crate) fn prices(chat: &ChatSettings) -> Vec<Override> {
-    let of = |price: &ModelPrice| Override {
-        target: Target { provider: price.provider.as_str().into(), model: price.model.clone() },
-        price: own_price(price),
+    let of = |own: &ModelPrice| {
+        let target = Target { provider: own.provider.as_str().into(), model: own.model.clone() };
+        let price = over(gateway::price(&target).unwrap_or_default(), own);
+        Override { target, price }
     };
     chat.prices.iter().map(of).collect()
 }
 
-fn own_price(price: &ModelPrice) -> Price {
+/// The listed price with what the user named in its place. Who names a prompt or an answer means all of it.
+fn over(mut price: Price, own: &ModelPrice) -> Price {
     let rate = |dollars: f64| Nanodollars::from_dollars(dollars).0.unsigned_abs();
-    let million = |dollars: f32| (dollars >= 0.0).then(|| rate(exact(dollars)));
-    let second = |dollars: f32| (dollars >= 0.0).then(|| rate(exact(dollars) * 1e6));
+    let named = |dollars: f32, millionth: f64| (dollars >= 0.0).then(|| rate(exact(dollars) * millionth));
+    if let Some(input) = named(own.input, 1.0) {
+        price = Price { input, cached: None, written: None, input_audio: None, ..price };
+        price.tier = price.tier.map(|tier| Tier { input: None, cached: None, written: None, ..tier });
+    }
+    if let Some(output) = named(own.output, 1.0) {
+        price = Price { output, reasoning: None, output_audio: None, ..price };
+        price.tier = price.tier.map(|tier| Tier { output: None, ..tier });
+    }
+    let (cached, written) = (named(own.cached, 1.0), named(own.written, 1.0));
+    let tier = price.tier.map(|tier| Tier {
+        cached: tier.cached.filter(|_| cached.is_none()),
+        written: tier.written.filter(|_| written.is_none()),
+        ..tier
+    });
+    let seconds = named(own.per_minute, 1e6 / 60.0);
     Price {
-        cached: million(price.cached),
-        written: million(price.written),
-        input_audio: million(price.input_audio),
-        output_audio: million(price.output_audio),
-        input_second: second(price.input_second),
-        output_second: second(price.output_second),
-        character: million(price.character),
-        ..Price::dollars(exact(price.input), None, exact(price.output))
+        cached: cached.or(price.cached),
+        written: written.or(price.written),
+        input_audio: named(own.input_audio, 1.0).or(price.input_audio),
+        output_audio: named(own.output_audio, 1.0).or(price.output_audio),
+        tier,
+        input_second: seconds.or(price.input_second),
+        output_second: seconds.or(price.output_second),
+        character: named(own.per_thousand_characters, 1e3).or(price.character),
+        ..price
     }
 }
 
@@ -312,7 +329,7 @@ mod tests {
     #[test]
     fn an_own_price_has_every_rate_that_the_list_has() {
         let price = json!({ "provider": "groq", "model": "m", "input": 1.0, "output": 4.5, "written": 1.25, "input_audio": 32.0,
-            "output_audio": 64.0, "input_second": 0.0001, "output_second": 0.00025, "character": 15.0 });
+            "output_audio": 64.0, "per_minute": 0.006, "per_thousand_characters": 0.015 });
         let settings = merge(&Settings::default(), &json!({ "chat": { "prices": [price] } })).unwrap();
         let expected = Price {
             input: 1_000_000_000,
@@ -321,7 +338,7 @@ mod tests {
             output: 4_500_000_000,
             output_audio: Some(64_000_000_000),
             input_second: Some(100_000_000_000),
-            output_second: Some(250_000_000_000),
+            output_second: Some(100_000_000_000),
             character: Some(15_000_000_000),
             ..Price::default()
         };

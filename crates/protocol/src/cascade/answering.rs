@@ -270,6 +270,15 @@ impl Cascade {
         self.end_answer(ending, complaint, now);
     }
 
+    /// The connection ends in the middle of an answer: what the model said in it is read, as far as it was not heard.
+    pub(super) fn tell_unsaid(&mut self) {
+        let is_thought = |answer: &&mut Answer| answer.thinking == Thinking::Done && answer.calls.is_empty();
+        let Some(answer) = self.answer.as_mut().filter(is_thought).filter(|answer| answer.has_item) else { return };
+        let (response, rest) = (answer.response.clone(), answer.script.rest());
+        self.show(rest, true);
+        self.tell(Told::Whole { response });
+    }
+
     /// Tells words; they are remembered as said.
     fn show(&mut self, delta: String, is_spoken: bool) {
         let Some(answer) = self.answer.as_mut().filter(|_| !delta.is_empty()) else { return };

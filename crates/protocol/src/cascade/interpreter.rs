@@ -15,7 +15,7 @@ use crate::openai::client::{Content, Event, NewItem};
 use crate::openai::refusal::Complaint;
 use crate::openai::server::Ending;
 use crate::toolbox::Toolbox;
-use crate::{Config, Errand, Leg, Received, Reply, Role, Thought};
+use crate::{Config, Errand, Fault, Leg, Received, Reply, Role, Thought};
 
 /// Errands of the text model count from here; those of ears and mouths are small numbers.
 const FIRST_THOUGHT: u64 = 1 << 32;
@@ -255,6 +255,11 @@ impl Interpreter for Cascade {
             self.mouth.reply(errand, reply, now);
         }
         self.settle(now);
+    }
+
+    fn closed(&mut self, _code: Option<u16>, _reason: &str) -> Option<Fault> {
+        self.tell_unsaid();
+        None
     }
 
     fn poll(&mut self) -> Option<Deed> {

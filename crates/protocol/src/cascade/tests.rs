@@ -280,6 +280,7 @@ fn in_short(told: &Told) -> String {
         Told::Refused { complaint, .. } => format!("refused ({})", complaint.message),
         Told::ToolCall { name, .. } => format!("calls {name}"),
         Told::Expires { .. } | Told::Ending { .. } | Told::Left | Told::SideCall { .. } => "not a cascade's".into(),
+        Told::Whole { .. } => "whole".into(),
         Told::Memory(_) | Told::Resumed | Told::Spent { .. } => "not a cascade's".into(),
     }
 }

@@ -261,10 +261,14 @@ impl Interpreter for ElevenAgent {
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str) -> Option<Fault> {
-        if code == Some(NORMAL) && self.is_ready() && !self.has_failed && is_good_end(complaint("", reason)) {
+        let is_good = code == Some(NORMAL) && self.is_ready() && !self.has_failed && is_good_end(complaint("", reason));
+        // Nobody leaves in the middle of a turn: its longest time was over, which has the same code.
+        if is_good && !self.turn.is_owed(self.is_open_microphone) {
             // What it said last was all of it.
             self.finish_answer();
             self.tell(Told::Left);
+        } else if let Some(response) = self.voice.whole() {
+            self.tell(Told::Whole { response });
         }
         None
     }

@@ -66,9 +66,6 @@ impl Gemini {
             self.tell(Told::Resumed);
         }
         self.tell(Told::Ready { model: Some(self.setup.model.clone()), expires_at: None });
-        if let Some(within) = self.setup.connection_limit {
-            self.tell(Told::Ending { within });
-        }
     }
 
     /// Not all models tell.
@@ -208,6 +205,13 @@ impl Gemini {
     pub(super) fn complete(&mut self) {
         self.close(None);
         self.turn = Turn::Over;
+    }
+
+    /// The connection ends: of what was made nothing is missing.
+    pub(super) fn end_made(&mut self) {
+        if self.turn.response_mut().is_some_and(|response| response.has_content && response.tail.is_some()) {
+            self.complete();
+        }
     }
 
     fn close(&mut self, failed: Option<Option<String>>) {

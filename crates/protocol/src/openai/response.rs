@@ -40,6 +40,8 @@ pub(super) struct Response {
     pub(super) causes: Vec<ItemId>,
     /// Something of it could be heard or read.
     pub(super) has_spoken: bool,
+    /// All of its words came.
+    is_whole: bool,
 }
 
 impl Slot {
@@ -225,6 +227,14 @@ impl Realtime {
         self.pump(now);
     }
 
+    /// Nothing is missing of this response but, perhaps, sound.
+    pub(super) fn is_whole(&mut self, id: &str) {
+        let running = self.link.slot.active_mut().filter(|running| running.id.as_deref() == Some(id));
+        if let Some(running) = running {
+            running.is_whole = true;
+        }
+    }
+
     /// The connection died under the response.
     pub(super) fn abandon_response(&mut self) {
         match std::mem::take(&mut self.link.slot) {
@@ -241,16 +251,23 @@ impl Realtime {
     }
 
     /// A half answer is kept for the eye as failed and plays out as far as it came, but its question is asked again
-    /// and the half is left out of the replay, unless the user had cut it short anyway.
+    /// and the half is left out of the replay, unless the user had cut it short anyway, or its words are all there.
     fn lose(&mut self, response: Response) {
         self.remember_finished(response.id.as_deref());
         let has_answer = response.items.iter().any(|id| {
             let entry = self.timeline.find(*id).filter(|entry| entry.is_spoken() || entry.item.kind == Kind::Typed);
             entry.and_then(|entry| entry.answer()).is_some_and(|answer| answer.is_whole && !answer.is_commentary)
         });
-        let is_over = response.cut == Cut::Stopped || has_answer || (response.has_spoken && response.cut != Cut::No);
+        let is_whole = response.is_whole && response.has_spoken;
+        let is_cut = response.cut == Cut::Stopped || (response.has_spoken && response.cut != Cut::No);
+        let is_over = is_whole || has_answer || is_cut;
+        let ending = match is_over {
+            true if is_whole && response.cut == Cut::No => Ending::Completed,
+            true => Ending::Cancelled,
+            false => Ending::Failed,
+        };
         for id in &response.items {
-            self.settle_answer(*id, if is_over { Ending::Cancelled } else { Ending::Failed }, None);
+            self.settle_answer(*id, ending, None);
             if let Some((_, answer)) = self.timeline.answer_mut(*id) {
                 answer.is_superseded = !is_over;
             }
@@ -366,6 +383,7 @@ impl Response {
             items: Vec::new(),
             causes,
             has_spoken: false,
+            is_whole: false,
         }
     }
 

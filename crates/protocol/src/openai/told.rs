@@ -73,6 +73,7 @@ impl Realtime {
             Told::SpeechStopped { item } => self.speech_stopped(&item, None, now),
             Told::Committed { item } => self.committed(&item, None, now),
             Told::Unheard { item, complaint } => self.unheard(&item, complaint, now),
+            Told::Whole { response } => self.is_whole(&response),
             Told::Delayed { by } => self.delayed(by, now),
             Told::UserWords { item, text, is_final: true } => {
                 // Without words, what came is all there will be.

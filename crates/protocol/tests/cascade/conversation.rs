@@ -51,6 +51,28 @@ fn a_spoken_turn_is_taken_down_answered_and_said() {
 }
 
 #[test]
+fn an_answer_that_the_model_has_given_is_not_asked_for_again_when_the_connection_ends_in_it() {
+    for is_thought in [true, false] {
+        let mut rig = Rig::new(TurnTaking::PushToTalk);
+        rig.turn();
+        rig.understand("What is the time?");
+        rig.think(Thought::Delta("It is noon. Time for lunch!"));
+        if is_thought {
+            rig.think(Thought::Done);
+        }
+        rig.sound(0, 500);
+        rig.input(Input::Closed { code: Some(1000), reason: "" });
+        let lines = rig.lines();
+        if is_thought {
+            let whole = ["User Answered: What is the time?", "Assistant Complete: It is noon. Time for lunch!"];
+            assert_eq!(lines, whole, "what was not heard is read");
+        } else {
+            assert!(lines[0].starts_with("User Kept") && lines[1].starts_with("Assistant Failed"), "{lines:?}");
+        }
+    }
+}
+
+#[test]
 fn a_silent_turn_costs_nothing() {
     let mut rig = Rig::new(TurnTaking::PushToTalk);
     rig.input(Input::Press);

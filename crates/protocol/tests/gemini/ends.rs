@@ -54,6 +54,17 @@ fn a_close_is_told_although_an_earlier_turn_had_failed() {
 }
 
 #[test]
+fn an_answer_that_was_made_is_not_asked_for_again_when_the_connection_ends_behind_it() {
+    let mut rig = Rig::ready(config());
+    rig.speak();
+    rig.answer("It is noon.");
+    rig.serve(json!({ "serverContent": { "generationComplete": true } }));
+    rig.close(Some(1011), "Deadline expired before operation could complete.");
+    let answer = rig.session.items().pop().unwrap();
+    assert_eq!((answer.delivery, rig.session.unanswered()), (protocol::Delivery::Complete, 0));
+}
+
+#[test]
 fn an_answer_in_snake_case_and_text_frames_is_the_same() {
     let mut rig = Rig::new(config());
     rig.input(Input::Opened);

@@ -40,12 +40,7 @@ fn check(validator: &Validator, message: &Value) {
 }
 
 pub(crate) fn setup() -> gemini::Setup {
-    gemini::Setup {
-        model: "gemini-3.8-live".to_owned(),
-        version: "v1beta".to_owned(),
-        connection_limit: Some(Duration::from_secs(600)),
-        compressed_at: None,
-    }
+    gemini::Setup { model: "gemini-3.8-live".to_owned(), version: "v1beta".to_owned(), compressed_at: None }
 }
 
 pub(crate) fn config() -> Config {

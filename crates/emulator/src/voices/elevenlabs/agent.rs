@@ -4,7 +4,7 @@
 //! at 8 kHz), `silent` (it never answers), `leaves` (it answers once and ends the conversation).
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -36,6 +36,8 @@ const SILENCE: u32 = 500;
 const LETTER: u32 = 30;
 /// The client's sound may not stop for so long: the agent would think that it is gone.
 const STOPPED: Duration = Duration::from_secs(5);
+/// A ping has its answer within this time.
+const UNANSWERED: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug)]
@@ -47,8 +49,8 @@ pub(super) struct Agent {
     has_begun: bool,
     detector: Detector,
     events: i64,
-    /// The ping that is not answered yet, and when the next is due, in samples heard.
-    pinged: Option<i64>,
+    /// The ping that is not answered yet, with its time, and when the next is due, in samples heard.
+    pinged: Option<(i64, Instant)>,
     ping_at: u64,
     /// The answer is being heard until so many samples were.
     speaks_until: u64,
@@ -105,8 +107,7 @@ impl Agent {
 
     fn ping(&mut self) -> Act {
         let event_id = self.event();
-        self.pinged = Some(event_id);
-        self.ping_at = self.detector.heard + 2 * u64::from(self.rate);
+        self.pinged = Some((event_id, Instant::now()));
         Act::json(&json!({ "type": "ping", "ping_event": { "event_id": event_id, "ping_ms": null } }))
     }
 
@@ -149,10 +150,13 @@ impl Agent {
             }
         }
         if self.detector.heard >= self.ping_at {
-            if self.pinged.is_some() {
-                acts.push(Act::Violation("a ping without an answer".into()));
+            self.ping_at = self.detector.heard + 2 * u64::from(self.rate);
+            // Sound that is sent again comes faster than any answer.
+            match self.pinged {
+                None => acts.push(self.ping()),
+                Some((_, since)) if since.elapsed() < UNANSWERED => {}
+                Some(_) => acts.push(Act::Violation("a ping without an answer".into())),
             }
-            acts.push(self.ping());
         }
         acts
     }
@@ -267,7 +271,7 @@ impl Actor for Agent {
         match kind {
             None => self.hear(&frame),
             Some("conversation_initiation_client_data") => self.begin(&frame),
-            Some("pong") if frame.get("event_id").and_then(Value::as_i64) != self.pinged.take() => {
+            Some("pong") if frame.get("event_id").and_then(Value::as_i64) != self.pinged.take().map(|(id, _)| id) => {
                 vec![Act::Violation("a pong for no ping".into())]
             }
             Some("user_message") => self.reply(frame.get("text").and_then(Value::as_str).unwrap_or_default()),

@@ -84,7 +84,7 @@ impl Witness {
             }
             Told::Delayed { .. } => assert!(self.running.is_some(), "no answer that could be late"),
             Told::Unheard { .. } => panic!("this ear does without no words"),
-            Told::Ready { .. } | Told::Refused { .. } => {}
+            Told::Ready { .. } | Told::Refused { .. } | Told::Whole { .. } => {}
             Told::ToolCall { response, call, .. } => {
                 assert_eq!(self.running.as_ref(), Some(response), "a call of an answer that is over");
                 assert!(!self.called.contains(call), "a name is used twice");

@@ -105,6 +105,12 @@ impl Voice {
         self.answer.is_some()
     }
 
+    /// The running answer, if the agent has told what it says: it tells that before the sound of it.
+    pub(super) fn whole(&self) -> Option<String> {
+        let answer = self.answer.as_ref().filter(|answer| !answer.words.is_empty() && !answer.is_calling());
+        answer.map(|answer| answer.response.clone())
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.answer.as_ref().map(|answer| answer.until)
     }

@@ -50,6 +50,12 @@ impl Turn {
         self.waiting.as_ref().map(|(_, until)| *until)
     }
 
+    /// The user is speaking, or waits for an answer that has not begun.
+    pub(super) fn is_owed(&self, is_open_microphone: bool) -> bool {
+        let is_speaking = is_open_microphone && self.item.is_some();
+        is_speaking || self.is_unanswered || matches!(self.floor, Floor::Users | Floor::Committed | Floor::Asked)
+    }
+
     /// Nobody is to say anything.
     pub(super) fn is_at_rest(&self) -> bool {
         self.floor == Floor::Free && !self.is_unanswered

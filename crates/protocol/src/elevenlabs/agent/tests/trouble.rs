@@ -53,14 +53,36 @@ fn an_agent_that_ends_the_conversation_is_not_called_again_and_what_it_said_is_w
     assert_eq!((deliveries, rig.session.unanswered()), (vec![Delivery::Answered, Delivery::Complete], 0));
 }
 
+/// The service's longest conversation ends with the same code as the agent's goodbye.
 #[test]
-fn what_was_said_as_the_agent_ended_the_conversation_waits() {
+fn an_end_while_a_turn_is_spoken_or_not_answered_is_not_the_agents_wish() {
+    let ended = |rig: &mut Rig| {
+        rig.take();
+        rig.input(Input::Closed { code: Some(1000), reason: "" });
+        !rig.take().contains(&Output::Event(Event::Left))
+    };
     let mut rig = Rig::ready(by_key());
     rig.serve(&error(1000, "", "The conversation was ended."));
     rig.turn(500, "One more thing");
-    rig.input(Input::Closed { code: Some(1000), reason: "" });
-    assert!(rig.take().contains(&Output::Event(Event::Left)));
+    assert!(ended(&mut rig));
     assert_eq!((rig.newest().delivery, rig.session.unanswered()), (Delivery::Kept, 1));
+    let mut rig = Rig::ready(by_key());
+    rig.input(Input::Press);
+    rig.hear(500, 3_000);
+    assert!(ended(&mut rig), "the key is down");
+    assert_eq!(rig.session.items()[0].delivery, Delivery::Recording);
+}
+
+#[test]
+fn an_answer_whose_words_came_is_not_asked_for_again_when_the_connection_ends_in_it() {
+    for (sound_ms, delivery, unanswered) in [(300, Delivery::Complete, 0), (0, Delivery::Failed, 1)] {
+        let mut rig = Rig::ready(by_key());
+        rig.turn(500, "What is the time?");
+        rig.says("It is noon.");
+        rig.sounds(sound_ms);
+        rig.input(Input::Closed { code: None, reason: "" });
+        assert_eq!((rig.newest().delivery, rig.session.unanswered()), (delivery, unanswered), "{sound_ms} ms of sound");
+    }
 }
 
 #[test]
