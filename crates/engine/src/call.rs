@@ -486,7 +486,7 @@ impl Call {
     /// A turn needs the connection.
     fn connect(&mut self, board: &Board) {
         self.connections.turns += 1;
-        self.connections.reused += u32::from(!self.link.is_idle());
+        self.connections.reused += u32::from(self.link.is_ready());
         self.connections.warm += u32::from(self.dial(board));
     }
 

@@ -86,8 +86,12 @@ impl Call {
     /// The connection beside the present one is open, or could not be opened. A renewal tries again in time; a choice is carried
     /// out the plain way, which tells the user what is wrong.
     pub(super) fn spare_grown(&mut self, grown: Grown, board: &mut Board) {
-        // An open one is taken when nothing is going on.
-        let Grown::Refused(refused) = grown else { return };
+        let refused = match grown {
+            Grown::Open => return, // it is taken when nothing is going on
+            Grown::Old if self.link.is_idle() => return self.spare.renew(&self.link, board.settings()),
+            Grown::Old => return,
+            Grown::Refused(refused) => refused,
+        };
         tracing::debug!(problem = refused.problem.detail, "no spare connection");
         match self.handover.take() {
             Some(Handover::Renewal) => self.renew_at = Some(Instant::now() + super::connection::RENEWAL_PATIENCE),

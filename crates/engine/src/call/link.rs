@@ -105,7 +105,8 @@ impl Link {
         }
     }
 
-    /// Starts to connect, if nothing is under way; with what was opened ahead, if it goes the same way. True in that case.
+    /// Starts to connect, if nothing is under way; with what was opened ahead, if it goes the same way. True if that
+    /// was open already.
     pub(crate) fn dial(&mut self, settings: &Settings, spare: &mut Spare) -> bool {
         if !matches!(self.state, State::Idle) {
             return false;
@@ -130,7 +131,7 @@ impl Link {
             Taken::Dialing(dials) => {
                 self.dials = dials;
                 self.state = State::Dialing;
-                return true;
+                return false;
             }
             Taken::None => {}
         }

@@ -4,6 +4,8 @@ use emulator::chat::{self, Fakes};
 
 use super::*;
 use crate::api::{Connections, Provider};
+use crate::call::Happening;
+use crate::call::spare::Grown;
 
 /// A provider and the practice partner.
 async fn two() -> (Emulator, Emulator) {
@@ -195,6 +197,38 @@ async fn a_connection_that_was_opened_ahead_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_half_made_counts_neither_as_reused_nor_as_opened_ahead() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    rig.call.say("Hello", &mut rig.board);
+    rig.call.say("Are you there?", &mut rig.board);
+    assert_eq!(rig.now().call.connections, Connections { turns: 2, reused: 0, warm: 0 });
+    rig.until("both are answered", |now| now.call.waiting == 0 && now.call.talk == Talk::Ready).await;
+    assert_eq!(partner.record().connections.len(), 1, "it was used nevertheless");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_opened_ahead_is_made_anew_before_it_is_too_old() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    let open = rig.call.next().await;
+    rig.call.happen(open, &mut rig.board);
+    rig.call.happen(Happening::Spare(Grown::Old), &mut rig.board);
+    rig.until("another one takes its place", |_| {
+        let seen = partner.record();
+        seen.connections.len() == 2 && seen.live() == 1
+    })
+    .await;
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.connections.warm, partner.record().connections.len()), (1, 2));
+    rig.call.happen(Happening::Spare(Grown::Old), &mut rig.board);
+    assert!(!rig.call.spare.is_any(), "none beside one that is in use");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_for_another_way_is_not_used() {
     let (partner, provider) = two().await;
     let mut rig = Rig::new(&partner, json!({}), 400);
@@ -270,7 +304,7 @@ async fn a_long_conversation_goes_on_with_a_summary_that_was_made_meanwhile_wher
             let is_answered = |now: &Snapshot| delivery(now, 2) == Some(Delivery::Answered);
             while !(is_summed && is_answered(&rig.now()) && rig.now().call.talk == Talk::Ready) {
                 let happening = rig.call.next().await;
-                is_summed |= matches!(happening, crate::call::Happening::Summary(..));
+                is_summed |= matches!(happening, Happening::Summary(..));
                 rig.call.happen(happening, &mut rig.board);
             }
         };
