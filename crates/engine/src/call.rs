@@ -17,6 +17,7 @@ mod purse;
 mod recording;
 mod sound;
 mod spare;
+mod standby;
 mod summary;
 #[cfg(test)]
 mod tests;

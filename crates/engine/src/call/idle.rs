@@ -32,7 +32,7 @@ impl Idle {
 }
 
 /// Whether time costs, whatever is said in it.
-fn is_paid_by_time(settings: &Settings) -> bool {
+pub(super) fn is_paid_by_time(settings: &Settings) -> bool {
     match settings.call.provider {
         Provider::GptLive | Provider::Elevenlabs | Provider::Deepgram => true,
         Provider::Practice | Provider::Openai | Provider::Google | Provider::Cascade => false,

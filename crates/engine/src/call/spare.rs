@@ -5,6 +5,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use protocol::Session;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -12,6 +13,7 @@ use crate::config::Settings;
 use crate::route::voices;
 
 use super::link::{Dialed, Link, Refused, dial};
+use super::standby::Standby;
 use super::way::Way;
 use super::wire::Connection;
 use crate::route::Road;
@@ -47,6 +49,8 @@ struct Open {
     until: Instant,
     /// That it soon is too old was told.
     is_told: bool,
+    /// It is being told the conversation, or was.
+    standby: Option<Standby>,
 }
 
 /// What there is for somebody who wants to connect now.
@@ -66,6 +70,10 @@ pub(crate) enum Grown {
     Open,
     /// It is too old soon, and still expected to be used.
     Old,
+    /// Its session is ready and knows the conversation.
+    Primed,
+    /// Its session came to nothing.
+    Unprimed,
     /// It could not be opened.
     Refused(Refused),
 }
@@ -104,9 +112,28 @@ impl Spare {
         }
         let Self { open, dials, .. } = std::mem::take(self);
         match open {
-            Some(Open { connection, road, .. }) => Taken::Open(connection, road),
+            Some(Open { connection, road, standby: None, .. }) => Taken::Open(connection, road),
+            Some(_) => Taken::None, // the other side believes that a session has begun
             None => Taken::Dialing(dials),
         }
+    }
+
+    /// The open connection is told the conversation that this session knows.
+    pub(super) fn prime(&mut self, session: Session) {
+        if let Some(open) = &mut self.open {
+            open.standby = Some(Standby::begin(session, &open.connection));
+        }
+    }
+
+    /// What tells the open connection the conversation.
+    pub(super) fn standby(&self) -> Option<&Standby> {
+        self.open.as_ref()?.standby.as_ref()
+    }
+
+    /// The open connection and its session. Nothing is left here.
+    pub(super) fn take_primed(&mut self) -> Option<(Session, Connection, Road)> {
+        let Open { connection, road, standby, .. } = std::mem::take(self).open?;
+        Some((standby?.session, connection, road))
     }
 
     /// It is of no use any more.
@@ -138,13 +165,15 @@ impl Spare {
                         return grown;
                     }
                 }
-                Some(is_gone) = wither(&mut self.open) => {
-                    if is_gone {
-                        self.open = None;
-                    } else if expected_until.is_some_and(|until| until > Instant::now()) {
-                        return Grown::Old;
+                Some(sign) = wither(&mut self.open) => match sign {
+                    Sign::Primed => return Grown::Primed,
+                    Sign::Old if expected_until.is_some_and(|until| until > Instant::now()) => return Grown::Old,
+                    Sign::Old => {}
+                    Sign::Gone if self.open.take().is_some_and(|open| open.standby.is_some()) => {
+                        return Grown::Unprimed;
                     }
-                }
+                    Sign::Gone => {}
+                },
                 else => pending::<()>().await,
             }
         }
@@ -154,7 +183,7 @@ impl Spare {
         match dialed {
             Ok(Ok((connection, road))) => {
                 let until = Instant::now() + self.wish.as_ref()?.keep;
-                self.open = Some(Open { connection, road, until, is_told: false });
+                self.open = Some(Open { connection, road, until, is_told: false, standby: None });
                 Some(Grown::Open)
             }
             Ok(Err(refused)) => Some(Grown::Refused(refused)),
@@ -163,16 +192,38 @@ impl Spare {
     }
 }
 
-/// Waits until an open connection soon is too old (false, once) or is gone or too old (true); `None`: there is none.
-async fn wither(open: &mut Option<Open>) -> Option<bool> {
-    let Open { connection, until, is_told, .. } = open.as_mut()?;
+/// What becomes of an open connection.
+enum Sign {
+    /// It soon is too old.
+    Old,
+    /// Its session is ready.
+    Primed,
+    /// It is too old, or ended, or its session came to nothing.
+    Gone,
+}
+
+/// Waits for the next sign, each but the last comes once; `None`: there is no connection.
+async fn wither(open: &mut Option<Open>) -> Option<Sign> {
+    let Open { connection, until, is_told, standby, .. } = open.as_mut()?;
     let warned = *until - RENEWED_BEFORE;
+    let news = async {
+        match standby {
+            Some(standby) => {
+                let is_ready = standby.grow(connection).await;
+                if is_ready { Sign::Primed } else { Sign::Gone }
+            }
+            None => {
+                connection.ended_unused().await;
+                Sign::Gone
+            }
+        }
+    };
     tokio::select! {
-        () = sleep_until(*until) => Some(true),
-        () = connection.ended_unused() => Some(true),
+        sign = news => Some(sign),
+        () = sleep_until(*until) => Some(Sign::Gone),
         () = sleep_until(warned), if !*is_told => {
             *is_told = true;
-            Some(false)
+            Some(Sign::Old)
         }
     }
 }

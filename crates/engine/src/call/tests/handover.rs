@@ -5,6 +5,7 @@ use emulator::chat::{self, Fakes};
 use super::*;
 use crate::api::{Connections, Provider};
 use crate::call::Happening;
+use crate::call::handover::Handover;
 use crate::call::spare::Grown;
 
 /// A provider and the practice partner.
@@ -50,7 +51,7 @@ async fn a_conversation_goes_on_with_another_voice_without_a_pause_or_a_lost_tur
     .await;
     rig.call.say("Which word?", &mut rig.board);
     let now = rig.until_answered(2).await;
-    assert!(rig.links().iter().all(|link| *link == Link::Live || *link == Link::Connecting));
+    assert!(rig.links().iter().all(|link| *link == Link::Live), "the other voice was ready before it took over");
     assert_eq!(now.items.len(), 4, "no turn is lost or doubled");
     let seen = provider.record();
     assert!(seen.violations.is_empty());
@@ -175,6 +176,30 @@ async fn without_a_stand_in_a_failure_is_told() {
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until("it is told", |now| now.problem.is_some()).await;
     assert_eq!((problem(&now), now.call.provider), (Some(Code::Quota), Provider::Openai));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_a_connection_is_told_the_conversation_is_told_to_it_too() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.say("The first word is apple.", &mut rig.board);
+    rig.until_answered(0).await;
+    rig.call.hand_over(Handover::Renewal, &rig.board);
+    while rig.call.spare.standby().is_none() {
+        let open = rig.call.next().await;
+        rig.call.happen(open, &mut rig.board);
+    }
+    rig.links();
+    rig.call.say("The second word is pear.", &mut rig.board);
+    rig.until_answered(2).await;
+    rig.until("it has taken over", |_| partner.record().live() == 1).await;
+    rig.call.say("Which words?", &mut rig.board);
+    let now = rig.until_answered(4).await;
+    assert!(rig.links().iter().all(|link| *link == Link::Live), "and nobody waited for it");
+    let seen = partner.record();
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+    let told = seen.events.iter().filter(|event| event.kind == "conversation.item.create").count();
+    assert_eq!((now.items.len(), told), (6, 3 + 4), "three questions, and two turns told again, once each");
 }
 
 #[tokio::test(flavor = "multi_thread")]
