@@ -97,15 +97,16 @@ impl Call {
         let primed = if is_ready { self.spare.take_primed() } else { None };
         self.drop_connection(board);
         self.handover = None;
-        self.input(Input::Configure(&self.session_config(board.settings())), board);
-        let Some((session, connection, road)) = primed else {
+        if let Some((session, connection, road)) = primed {
+            self.fault = None;
+            self.link.carry_on(connection, road);
+            self.session.adopt(session, Instant::now());
+            self.drain(board);
+        } else {
             self.dial(board);
-            return;
-        };
-        self.fault = None;
-        self.link.carry_on(connection, road);
-        self.session.adopt(session, Instant::now());
-        self.drain(board);
+        }
+        // They may have changed since the standby began.
+        self.input(Input::Configure(&self.session_config(board.settings())), board);
     }
 
     /// A turn begins, or the settings change again: whoever was chosen before takes it.

@@ -69,7 +69,15 @@ impl Standby {
                 }
                 Output::Event(Event::Ready { .. }) => self.is_ready = true,
                 Output::Event(Event::Fault(_)) | Output::Reconnect(_) => self.has_failed = true,
-                _ => {}
+                Output::Event(_)
+                | Output::Think { .. }
+                | Output::Fetch { .. }
+                | Output::CallTool { .. }
+                | Output::Summarise { .. }
+                | Output::CallOff(_)
+                | Output::Play { .. }
+                | Output::PlayEnd(_)
+                | Output::Flush => {}
             }
         }
         self.has_failed |= self.session.is_refused();

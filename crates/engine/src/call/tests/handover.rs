@@ -29,6 +29,14 @@ async fn refused() -> (Rig, [Emulator; 2]) {
 }
 
 impl Rig {
+    /// Lets the call go on until another connection is being told the conversation.
+    async fn until_being_told(&mut self) {
+        while self.call.spare.standby().is_none() {
+            let happening = self.call.next().await;
+            self.call.happen(happening, &mut self.board);
+        }
+    }
+
     /// Every state of the connection that shells were told of since the last look.
     fn links(&mut self) -> Vec<Link> {
         let events = std::iter::from_fn(|| self.events.try_recv().ok());
@@ -185,10 +193,7 @@ async fn what_is_said_while_a_connection_is_told_the_conversation_is_told_to_it_
     rig.call.say("The first word is apple.", &mut rig.board);
     rig.until_answered(0).await;
     rig.call.hand_over(Handover::Renewal, &rig.board);
-    while rig.call.spare.standby().is_none() {
-        let open = rig.call.next().await;
-        rig.call.happen(open, &mut rig.board);
-    }
+    rig.until_being_told().await;
     rig.links();
     rig.call.say("The second word is pear.", &mut rig.board);
     rig.until_answered(2).await;
@@ -200,6 +205,24 @@ async fn what_is_said_while_a_connection_is_told_the_conversation_is_told_to_it_
     assert!(seen.violations.is_empty(), "{:?}", seen.violations);
     let told = seen.events.iter().filter(|event| event.kind == "conversation.item.create").count();
     assert_eq!((now.items.len(), told), (6, 3 + 4), "three questions, and two turns told again, once each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_change_while_a_connection_is_told_the_conversation_hold_on_it_too() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+    rig.call.hand_over(Handover::Renewal, &rig.board);
+    rig.until_being_told().await;
+    rig.configure(json!({ "voice": { "instructions": "Be brief." } }));
+    rig.until("it has taken over", |_| partner.record().live() == 1).await;
+    rig.call.say("Again", &mut rig.board);
+    rig.until_answered(2).await;
+    let seen = partner.record();
+    let updates: Vec<_> = seen.events.iter().filter(|event| event.kind == "session.update").collect();
+    let newest = updates.iter().rfind(|event| event.connection == 1).unwrap();
+    assert_eq!(newest.json["session"]["instructions"], "Be brief.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
