@@ -217,6 +217,21 @@ async fn emulate_serves_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn emulate_serves_the_other_voices_with_the_lines_it_prints() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate"]);
+    let is_bare = |line: &str| line.starts_with("http") && line.matches('/').count() == 2;
+    let voices = server.line("the address of the other voices", is_bare).await;
+    let settings = format!("[providers.google]\nbase_url = \"{voices}\"");
+    let caller = Stage::new().with_env("GEMINI_API_KEY", "any").with_settings(&settings);
+    let outcome = caller.run(&["call", "--provider", "google", "--text", "hello", "--timeout", "30"]).await;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    server.interrupt();
+    let told = server.finish().await;
+    assert!(told.code == Some(0) && told.errors.contains(&settings), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn emulate_answers_in_writing_and_says_what_is_wrong_with_a_request() {
     let stage = Stage::new();
     let mut server = stage.start(&["emulate"]);

@@ -8,15 +8,15 @@ use emulator::voices::{Plan, Seen, Voices};
 use serde_json::Value;
 use tests::{Sound, Stage, Window, rms_dbfs, until};
 
-/// Name on its card, id, and what it says when asked by voice (nothing: it makes up its own words).
+/// Name on its card, id, and what it says when asked by voice. The text model of the mix is the practice partner.
 const VOICES: [(&str, &str, &str); 7] = [
     ("Practice partner", "practice", "I heard"),
     ("OpenAI", "openai", "I heard"),
     ("Gemini Live", "google", "It is noon."),
-    ("GPT-Live", "gpt_live", ""),
-    ("ElevenLabs agent", "elevenlabs", ""),
-    ("Deepgram agent", "deepgram", ""),
-    ("Your own mix", "cascade", ""),
+    ("GPT-Live", "gpt_live", "It is noon."),
+    ("ElevenLabs agent", "elevenlabs", "It is noon."),
+    ("Deepgram agent", "deepgram", "It is noon."),
+    ("Your own mix", "cascade", "You wrote: “What is the time?”"),
 ];
 
 /// The Realtime voice is at an endpoint; the other voices know none and go directly.

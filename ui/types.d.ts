@@ -181,11 +181,11 @@ export type Connections = {
  */
 turns: number, 
 /**
- * It was in use already.
+ * It was in use and ready.
  */
 reused: number, 
 /**
- * It had been opened ahead.
+ * It had been opened ahead and was open; of those that were not in use.
  */
 warm: number, };
 

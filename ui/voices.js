@@ -26,11 +26,17 @@ export function minuteWords(call, provider) {
   return nano === 0 ? 'no cost' : `${about(nano)} a minute`;
 }
 
-/** How often nobody had to wait for a connection. @param {Call['connections']} connections */
+/** How often a connection was in use already, and, of the other times, opened ahead. @param {Call['connections']} connections */
 export function connectionWords({ turns, reused, warm }) {
   if (turns === 0) return 'None was needed yet.';
-  const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 }).format((reused + warm) / turns);
-  return `Since the start there at once for ${reused + warm} of ${turns} calls and turns (${share}): ${reused} in use already, ${warm} opened ahead.`;
+  const others = turns - reused;
+  const inUse = `Since the start in use already for ${reused} of ${turns} calls and turns (${percent(reused / turns)}, the goal is ${percent(0.9)}).`;
+  return others === 0 ? inUse : `${inUse} Opened ahead for ${warm} of the other ${others} (${percent(warm / others)}, the goal is ${percent(0.95)}).`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 }).format(share);
 }
 
 /** @type {Record<string, Holder>} Whose key a leg of the mix takes, by the first word of its name. */

@@ -155,7 +155,8 @@ mod tests {
     fn help_names_every_fault() {
         let mut command = Arguments::command();
         let help = command.find_subcommand_mut("emulate").unwrap().render_long_help().to_string();
-        for name in emulator::Fault::names().chain(emulator::chat::Fault::names()) {
+        let of_voices = emulator::voices::FAULTS.into_iter().flat_map(|(_, names)| names.iter().copied());
+        for name in emulator::Fault::names().chain(emulator::chat::Fault::names()).chain(of_voices) {
             assert!(help.contains(name), "{name}");
         }
     }

@@ -37,7 +37,8 @@ test('voices of Deepgram are called by their names', () => {
 
 test('how often a connection was there when it was needed is told', () => {
   assert.equal(connectionWords({ turns: 0, reused: 0, warm: 0 }), 'None was needed yet.');
-  assert.equal(connectionWords({ turns: 8, reused: 5, warm: 2 }), 'Since the start there at once for 7 of 8 calls and turns (88%): 5 in use already, 2 opened ahead.');
+  assert.equal(connectionWords({ turns: 8, reused: 5, warm: 2 }), 'Since the start in use already for 5 of 8 calls and turns (63%, the goal is 90%). Opened ahead for 2 of the other 3 (67%, the goal is 95%).');
+  assert.equal(connectionWords({ turns: 3, reused: 3, warm: 0 }), 'Since the start in use already for 3 of 3 calls and turns (100%, the goal is 90%).');
 });
 
 test('every voice has a name', () => {

@@ -125,7 +125,15 @@ impl Fal {
     /// # Errors
     /// There is no free port.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let listener = loopback::bind(0).await?;
+        Self::start_on(plan, 0).await
+    }
+
+    /// Binds this port and serves.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub async fn start_on(plan: Plan, port: u16) -> anyhow::Result<Self> {
+        let listener = loopback::bind(port).await?;
         let addr = listener.local_addr()?;
         let troubles = Mutex::new(plan.troubles.iter().cloned().collect());
         let (seen, sockets) = (watch::Sender::default(), watch::Sender::default());

@@ -24,6 +24,56 @@ use crate::loopback;
 pub use stage::{Request, Seen};
 use stage::{Stage, router};
 
+/// What an actor can do wrong ([`Plan::fault`]), by whose actor knows it.
+pub const FAULTS: [(&str, &[&str]); 5] = [
+    (
+        "Gemini",
+        &[
+            "bundled",
+            "go-away",
+            "insufficient-quota",
+            "internal",
+            "invalid-api-key",
+            "model-not-found",
+            "no-handles",
+            "silent",
+            "snake-case",
+            "stale-handles",
+            "text-frames",
+            "tool-call",
+            "unsupported-location",
+        ],
+    ),
+    ("GPT-Live", &["content", "expiry", "mute", "plain", "quota", "short", "stubborn", "twice", "warning"]),
+    (
+        "Deepgram",
+        &[
+            "bad-settings",
+            "deaf",
+            "endless",
+            "error",
+            "function",
+            "mute",
+            "no-configure",
+            "no-connected",
+            "no-credit",
+            "no-finalize",
+            "no-force",
+            "no-speech-final",
+            "not-allowed",
+            "resume",
+            "too-many",
+            "untyped",
+            "wrong-key",
+        ],
+    ),
+    (
+        "ElevenLabs",
+        &["doubled", "greets", "leaves", "no_agent", "no_overrides", "picture", "quota", "silent", "telephone", "tool"],
+    ),
+    ("Cartesia", &["quota", "resumes"]),
+];
+
 /// A WebSocket message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -177,5 +227,36 @@ impl Drop for Voices {
     fn drop(&mut self) {
         self.serving.abort();
         self.stage.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_that_is_offered_is_known_to_an_actor() {
+        let actors = [
+            include_str!("voices/gemini.rs"),
+            include_str!("voices/gpt_live.rs"),
+            concat!(
+                include_str!("voices/deepgram.rs"),
+                include_str!("voices/deepgram/agent.rs"),
+                include_str!("voices/deepgram/aura.rs"),
+                include_str!("voices/deepgram/flux.rs"),
+                include_str!("voices/deepgram/nova.rs"),
+            ),
+            concat!(
+                include_str!("voices/elevenlabs/agent.rs"),
+                include_str!("voices/elevenlabs/multi.rs"),
+                include_str!("voices/elevenlabs/scribe.rs"),
+            ),
+            concat!(include_str!("voices/cartesia/ink.rs"), include_str!("voices/cartesia/sonic.rs")),
+        ];
+        for ((provider, names), source) in FAULTS.into_iter().zip(actors) {
+            for name in names {
+                assert!(source.contains(&format!("\"{name}\"")), "{provider}: {name}");
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ mod purse;
 mod recording;
 mod sound;
 mod spare;
+mod standby;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -491,7 +492,7 @@ impl Call {
     /// A turn needs the connection.
     fn connect(&mut self, board: &Board) {
         self.connections.turns += 1;
-        self.connections.reused += u32::from(!self.link.is_idle());
+        self.connections.reused += u32::from(self.link.is_ready());
         self.connections.warm += u32::from(self.dial(board));
     }
 

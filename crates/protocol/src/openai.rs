@@ -21,6 +21,7 @@ mod response;
 mod ring;
 pub(crate) mod server;
 mod settings;
+mod standby;
 mod summary;
 mod timeline;
 mod told;

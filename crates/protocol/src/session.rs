@@ -245,6 +245,24 @@ impl Session {
         Self { realtime: Realtime::new(config) }
     }
 
+    /// A session that knows what was said so far, for a connection that is to take over with these settings, between two
+    /// turns: it is told [`Input::Opened`] and what comes until [`Event::Ready`], while this one goes on. `None`: this
+    /// conversation has to be taken to a new connection without one.
+    pub fn standby(&self, config: &Config) -> Option<Self> {
+        self.realtime.standby(config).map(|realtime| Self { realtime })
+    }
+
+    /// Whether [`Session::adopt`] would lose nothing: the standby is ready, and what it told its connection is still so.
+    pub fn can_adopt(&self, standby: &Self) -> bool {
+        self.realtime.can_adopt(&standby.realtime)
+    }
+
+    /// Goes on over the connection of a standby, in the place of [`Input::Opened`]; to be drained as after
+    /// [`Session::handle`]. What was said since the standby began is told to the connection first.
+    pub fn adopt(&mut self, standby: Self, now: Instant) {
+        self.realtime.adopt(standby.realtime, now);
+    }
+
     /// Takes one input. Never fails and never panics on what a provider sends.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.realtime.handle(input, now);

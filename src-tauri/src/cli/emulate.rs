@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use emulator::chat::{self, Fakes};
+use emulator::fal::{self, Fal};
+use emulator::voices::{self, Voices};
 use emulator::{Emulator, Fault, Script};
 
 use super::failure::Failure;
@@ -10,8 +12,8 @@ use super::print::{line, note};
 
 /// Run fake providers on this machine, for tests and demos
 ///
-/// One server for voice, one for text: OpenAI's, Anthropic's and Google's shapes, with everybody's variations. They answer
-/// like the practice partner and say what is wrong with a request.
+/// One server for OpenAI Realtime, one for text (OpenAI's, Anthropic's and Google's shapes, with everybody's variations), one
+/// for all other voices, one for pictures (fal). They answer like the practice partner; any key will do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1 [default: any free one]
@@ -20,12 +22,21 @@ pub(crate) struct Arguments {
     /// Port of the providers of text [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     text_port: u16,
-    /// What goes wrong with voice: NAME, NAME:3 for three times, NAME:always. Can be given again
+    /// Port of the voices beside OpenAI Realtime [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    voices_port: u16,
+    /// Port of the maker of pictures [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pictures_port: u16,
+    /// What goes wrong with OpenAI Realtime: NAME, NAME:3 for three times, NAME:always. Can be given again
     #[arg(long, value_name = "NAME", value_parser = fault, long_help = faults())]
     fault: Vec<Fault>,
     /// What goes wrong with text: NAME, NAME@PROVIDER, NAME:3 for the first three requests. Can be given again
     #[arg(long, value_name = "NAME", value_parser = text_fault, long_help = text_faults())]
     text_fault: Vec<chat::Fault>,
+    /// What goes wrong with the other voices, every time
+    #[arg(long, value_name = "NAME", value_parser = voice_faults(), hide_possible_values = true, long_help = voice_faults_help())]
+    voice_fault: Option<String>,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -38,7 +49,7 @@ fn fault(text: &str) -> Result<Fault, String> {
 fn faults() -> String {
     let names: Vec<_> = Fault::names().collect();
     format!(
-        "What goes wrong with voice: NAME, NAME:3 for three times, NAME:always. Can be given again. Names: {}",
+        "What goes wrong with OpenAI Realtime: NAME, NAME:3 for three times, NAME:always. Can be given again. Names: {}",
         names.join(", ")
     )
 }
@@ -53,6 +64,16 @@ fn text_faults() -> String {
         "What goes wrong with text: NAME, NAME@PROVIDER, NAME:3 for the first three requests. Can be given again. Names: {}",
         names.join(", ")
     )
+}
+
+fn voice_faults() -> clap::builder::PossibleValuesParser {
+    voices::FAULTS.into_iter().flat_map(|(_, names)| names).into()
+}
+
+fn voice_faults_help() -> String {
+    let of = |(whose, names): (&str, &[&str])| format!(" {whose}: {}.", names.join(", "));
+    let all: String = voices::FAULTS.into_iter().map(of).collect();
+    format!("What goes wrong with the other voices, every time. Names of{all}")
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -77,11 +98,33 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     note(&format!("Text through a Cloudflare gateway: {}", texts.gateway_url()));
     let route = chat::Gateway::ROUTE;
     note(&format!("  It holds a key of each provider, and has the models dynamic/{route} and cloudflare/auto."));
+    let plan = voices::Plan { fault: arguments.voice_fault.clone(), ..voices::Plan::default() };
+    let others = Voices::start_on(plan, arguments.voices_port).await;
+    let others = others.map_err(|error| Failure::other(format!("{error:#}")))?;
+    let fal = Fal::start_on(fal::Plan::default(), arguments.pictures_port).await;
+    let fal = fal.map_err(|error| Failure::other(format!("{error:#}")))?;
+    line(&others.base_url())?;
+    line(&fal.base_url())?;
+    note("The other voices, and pictures, with any key: Settings, Keys; or GEMINI_API_KEY=any, OPENAI_API_KEY=any,");
+    note("DEEPGRAM_API_KEY=any, ELEVENLABS_API_KEY=any, CARTESIA_API_KEY=any, FAL_KEY=any. In settings.toml:");
+    note(&lines_for_settings(&others.base_url(), &fal.base_url()));
     note("Ctrl+C ends it.");
     tokio::select! {
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| Failure::other(error.to_string())),
         failure = tell_violations(&texts) => Err(failure),
     }
+}
+
+/// What brings every voice here. GPT-Live shares its address with `OpenAI` Realtime, which has a server of its own here.
+fn lines_for_settings(voices: &str, fal: &str) -> String {
+    format!(
+        "[providers.google]\nbase_url = \"{voices}\"\n\
+         [providers.openai] # for GPT-Live, and OpenAI as ear and voice of a mix\nbase_url = \"{voices}/v1\"\n\
+         [providers.deepgram]\nbase_url = \"{voices}\"\nagent_base_url = \"{voices}\"\n\
+         [providers.elevenlabs]\nbase_url = \"{voices}\"\nagent_id = \"agent_1\"\n\
+         [providers.cartesia]\nbase_url = \"{voices}\"\n\
+         [providers.fal]\nbase_url = \"{fal}\""
+    )
 }
 
 /// Says what is wrong with requests as they come.

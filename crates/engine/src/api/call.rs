@@ -80,9 +80,9 @@ pub struct VoiceServer {
 pub struct Connections {
     /// Calls, turns and messages that needed one.
     pub turns: u32,
-    /// It was in use already.
+    /// It was in use and ready.
     pub reused: u32,
-    /// It had been opened ahead.
+    /// It had been opened ahead and was open; of those that were not in use.
     pub warm: u32,
 }
 

@@ -16,6 +16,11 @@ impl Call {
     /// Feeds the session and carries out everything that follows.
     pub(super) fn input(&mut self, input: Input<'_>, board: &mut Board) {
         self.session.handle(input, Instant::now());
+        self.drain(board);
+    }
+
+    /// Carries out everything that the session wants.
+    pub(super) fn drain(&mut self, board: &mut Board) {
         while let Some(output) = self.session.poll() {
             self.carry_out(output, board);
         }

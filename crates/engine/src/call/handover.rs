@@ -1,10 +1,11 @@
 //! Going on with another connection while the conversation lasts: a fresh one before the provider ends the old one,
 //! another voice that the user chose, and a voice that stands in for one that failed. The new connection is opened
-//! beside the old one and takes over between two turns, so that nothing is said twice and no pause is heard.
+//! beside the old one, is told the conversation there, and takes over between two turns, so that nothing is said twice and
+//! no pause is heard.
 
 use std::time::Instant;
 
-use protocol::Input;
+use protocol::{Input, Session};
 
 use crate::api::{Code, Note, Problem, Provider};
 use crate::board::Board;
@@ -65,30 +66,68 @@ impl Call {
             // One that was open is too old by now, after a long answer.
             return self.spare.prepare(&self.link, board.settings(), true);
         }
-        self.handover = None;
-        self.drop_connection(board);
-        self.input(Input::Configure(&self.session_config(board.settings())), board);
-        self.dial(board);
+        match self.spare.standby() {
+            Some(standby) if standby.is_ready() => {}
+            Some(_) => return,
+            None => {
+                if let Some(session) = self.standby(board.settings()) {
+                    return self.spare.prime(session);
+                }
+            }
+        }
+        self.take_over(board);
         board.note(match why {
             Handover::Renewal => Note::Renewed,
             Handover::Choice => Note::ContinuedOn { provider: board.settings().call.provider },
         });
     }
 
+    /// What tells the conversation to the connection that is to take over; `None`: it is told afterwards.
+    fn standby(&self, settings: &Settings) -> Option<Session> {
+        // An agent greets whoever connects, and who pays by the second need not pay twice.
+        let is_silent = match settings.call.provider {
+            Provider::Practice | Provider::Openai | Provider::Google | Provider::Cascade => true,
+            Provider::GptLive | Provider::Elevenlabs | Provider::Deepgram => false,
+        };
+        self.session.standby(&self.session_config(settings)).filter(|_| is_silent)
+    }
+
+    /// The spare connection serves from now on; where its session is ready, in the same moment.
+    fn take_over(&mut self, board: &mut Board) {
+        let is_ready = self.spare.is_open(&Way::of(board.settings()))
+            && self.spare.standby().is_some_and(|standby| self.session.can_adopt(&standby.session));
+        let primed = if is_ready { self.spare.take_primed() } else { None };
+        self.drop_connection(board);
+        self.handover = None;
+        if let Some((session, connection, road)) = primed {
+            self.fault = None;
+            self.link.carry_on(connection, road);
+            self.session.adopt(session, Instant::now());
+            self.drain(board);
+        } else {
+            self.dial(board);
+        }
+        // They may have changed since the standby began.
+        self.input(Input::Configure(&self.session_config(board.settings())), board);
+    }
+
     /// A turn begins, or the settings change again: whoever was chosen before takes it.
     pub(super) fn take_over_now(&mut self, board: &mut Board) {
         if self.handover == Some(Handover::Choice) {
-            self.drop_connection(board);
-            self.dial(board);
+            self.take_over(board);
         }
     }
 
     /// The connection beside the present one is open, or could not be opened. A renewal tries again in time; a choice is carried
     /// out the plain way, which tells the user what is wrong.
     pub(super) fn spare_grown(&mut self, grown: Grown, board: &mut Board) {
-        // An open one is taken when nothing is going on.
-        let Grown::Refused(refused) = grown else { return };
-        tracing::debug!(problem = refused.problem.detail, "no spare connection");
+        match grown {
+            Grown::Open | Grown::Primed => return, // it is taken when nothing is going on
+            Grown::Old if self.link.is_idle() => return self.spare.renew(&self.link, board.settings()),
+            Grown::Old => return,
+            Grown::Refused(refused) => tracing::debug!(problem = refused.problem.detail, "no spare connection"),
+            Grown::Unprimed => tracing::debug!("the spare connection came to nothing"),
+        }
         match self.handover.take() {
             Some(Handover::Renewal) => self.renew_at = Some(Instant::now() + super::connection::RENEWAL_PATIENCE),
             Some(Handover::Choice) => {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::api::{self, Code, Note, Problem, Provider, Route};
 use crate::config::Settings;
 use crate::credential::Credentials;
-use crate::net::{Dial, Message, Net, Socket, Utf8Bytes};
+use crate::net::{Dial, Net, Socket, Utf8Bytes};
 use crate::route::{Failure, Form, Ladder, Road, voices};
 use crate::text::Text;
 
@@ -108,7 +108,8 @@ impl Link {
         }
     }
 
-    /// Starts to connect, if nothing is under way; with what was opened ahead, if it goes the same way. True in that case.
+    /// Starts to connect, if nothing is under way; with what was opened ahead, if it goes the same way. True if that
+    /// was open already.
     pub(crate) fn dial(&mut self, settings: &Settings, spare: &mut Spare) -> bool {
         if !matches!(self.state, State::Idle) {
             return false;
@@ -133,12 +134,19 @@ impl Link {
             Taken::Dialing(dials) => {
                 self.dials = dials;
                 self.state = State::Dialing;
-                return true;
+                return false;
             }
             Taken::None => {}
         }
         self.dial_anew(settings);
         false
+    }
+
+    /// Goes on over a connection whose session is ready.
+    pub(super) fn carry_on(&mut self, connection: Connection, road: Road) {
+        self.close();
+        self.road = Some(road);
+        self.state = State::Open(Box::new(connection));
     }
 
     fn dial_anew(&mut self, settings: &Settings) {
@@ -198,10 +206,6 @@ impl Link {
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
     pub(crate) fn send(&self, leg: Leg, message: protocol::Message, is_audio: bool) -> bool {
         let Some(connection) = self.connection() else { return true };
-        let message = match message {
-            protocol::Message::Text(text) => Message::text(text),
-            protocol::Message::Binary(bytes) => Message::binary(bytes),
-        };
         connection.send(leg, message, is_audio)
     }
 

@@ -87,8 +87,12 @@ impl Connection {
     }
 
     /// Hands a frame to the network. `false`: it does not keep up. A socket that is gone reports so itself.
-    pub(super) fn send(&self, leg: Leg, message: Message, is_audio: bool) -> bool {
+    pub(super) fn send(&self, leg: Leg, message: protocol::Message, is_audio: bool) -> bool {
         let Some(wire) = self.wires.iter().find(|wire| wire.leg == leg) else { return true };
+        let message = match message {
+            protocol::Message::Text(text) => Message::text(text),
+            protocol::Message::Binary(bytes) => Message::binary(bytes),
+        };
         !matches!(wire.outgoing.try_send(Frame { message, is_audio }), Err(TrySendError::Full(_)))
     }
 

@@ -256,8 +256,17 @@ impl Realtime {
 
     fn ready(&mut self, now: Instant) {
         self.state = State::Ready;
-        self.emit(Event::Ready { expires_at: self.link.expires_at, model: self.link.model.clone() });
+        self.announce();
         self.replay();
+        self.go_on(now);
+    }
+
+    pub(super) fn announce(&mut self) {
+        self.emit(Event::Ready { expires_at: self.link.expires_at, model: self.link.model.clone() });
+    }
+
+    /// The provider knows the conversation: what waits goes out.
+    pub(super) fn go_on(&mut self, now: Instant) {
         self.expect_answers();
         self.resume_recording();
         self.pump(now);
@@ -328,7 +337,7 @@ impl Realtime {
     }
 
     /// Keeps everything that had no answer; safe to call twice.
-    fn disconnect(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         if self.state.is_closed() {
             return;
         }

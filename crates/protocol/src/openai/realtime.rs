@@ -40,7 +40,7 @@ pub(crate) struct Realtime {
     /// Ids of the newest responses that are over: what still comes of them is late.
     pub(super) finished: VecDeque<String>,
     pub(super) last_event: u64,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 impl Realtime {

@@ -20,7 +20,7 @@ pub(crate) struct Bound {
 }
 
 /// Something that was said and is told again.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turn {
     pub(super) id: ItemId,
     pub(super) role: Role,
@@ -95,8 +95,13 @@ impl Realtime {
         }
         let turns: Vec<Turn> = turns.into_iter().filter(|turn| !remembered.contains(&turn.id)).collect();
         let (preface, told) = self.told_again(turns);
+        self.tell_turns(preface, told);
+    }
+
+    /// Tells these, the first behind the words of `preface`.
+    pub(super) fn tell_turns(&mut self, preface: Option<String>, turns: Vec<Turn>) {
         let mut preface = preface.map(|words| format!("[{words}]\n\n"));
-        for turn in told {
+        for turn in turns {
             let text = preface.take().unwrap_or_default() + &turn.text;
             match turn.role {
                 Role::User => {

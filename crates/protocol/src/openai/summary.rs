@@ -13,7 +13,7 @@ const LEAST: Bound = Bound::new(10_000, 100);
 const LONGEST: usize = 2_000;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Summary {
     text: Option<String>,
     /// What it tells of.

@@ -229,6 +229,35 @@ impl Timeline {
         self.wires.get(wire).copied()
     }
 
+    /// These turns, which are over, in a timeline of their own; no connection knows them.
+    pub(super) fn settled(&self, turns: &[ItemId]) -> Self {
+        let of = |entry: &Entry| {
+            let side = match &entry.side {
+                Side::User(utterance) => Side::User(Utterance::new(Stage::Settled, utterance.aloud)),
+                Side::Assistant(_) => Side::Assistant(Answer::default()),
+            };
+            Entry { item: entry.item.clone(), wire: None, is_gone: false, is_remembered: false, side }
+        };
+        let entries = self.entries.iter().filter(|entry| turns.contains(&entry.item.id)).map(of).collect();
+        Self { entries, last: self.last, wires: HashMap::new() }
+    }
+
+    /// The connection of `other` serves this conversation now. What it was not told is gone until it is.
+    pub(super) fn take_names(&mut self, other: Self) {
+        for entry in &mut self.entries {
+            entry.is_gone = entry.stage().is_none_or(|stage| stage == Stage::Settled);
+            entry.is_remembered = false;
+        }
+        for told in other.entries {
+            let Some(entry) = self.find_mut(told.item.id) else { continue };
+            (entry.wire, entry.is_gone, entry.is_remembered) = (told.wire, told.is_gone, told.is_remembered);
+            if let (Side::Assistant(answer), Side::Assistant(told)) = (&mut entry.side, &told.side) {
+                answer.is_replayed = told.is_replayed;
+            }
+        }
+        self.wires = other.wires;
+    }
+
     /// The connection is gone, and the provider's names with it.
     pub(super) fn unbind_all(&mut self) {
         self.wires.clear();

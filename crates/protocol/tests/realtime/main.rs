@@ -19,4 +19,5 @@ mod reconnecting;
 mod restored;
 mod rig;
 mod server;
+mod taking_over;
 mod tools;

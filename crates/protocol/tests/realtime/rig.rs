@@ -137,12 +137,30 @@ impl Rig {
 
     pub(crate) fn input(&mut self, input: Input<'_>) {
         self.session.handle(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         while let Some(output) = self.session.poll() {
             if let Output::Transmit { message: Message::Text(text), .. } = &output {
                 self.sent.push(check_client_frame(text));
             }
             self.outputs.push(output);
         }
+    }
+
+    /// The conversation told to a connection of its own.
+    pub(crate) fn standby(&self) -> Self {
+        let session = self.session.standby(&config()).unwrap();
+        let mut rig = Self { session, now: self.now, outputs: Vec::new(), sent: Vec::new() };
+        rig.connect();
+        rig
+    }
+
+    /// Goes on over that connection.
+    pub(crate) fn adopt(&mut self, standby: Self) {
+        self.session.adopt(standby.session, self.now);
+        self.drain();
     }
 
     /// A server event, valid by schema.

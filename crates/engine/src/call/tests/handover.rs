@@ -4,6 +4,9 @@ use emulator::chat::{self, Fakes};
 
 use super::*;
 use crate::api::{Connections, Provider};
+use crate::call::Happening;
+use crate::call::handover::Handover;
+use crate::call::spare::Grown;
 
 /// A provider and the practice partner.
 async fn two() -> (Emulator, Emulator) {
@@ -26,6 +29,14 @@ async fn refused() -> (Rig, [Emulator; 2]) {
 }
 
 impl Rig {
+    /// Lets the call go on until another connection is being told the conversation.
+    async fn until_being_told(&mut self) {
+        while self.call.spare.standby().is_none() {
+            let happening = self.call.next().await;
+            self.call.happen(happening, &mut self.board);
+        }
+    }
+
     /// Every state of the connection that shells were told of since the last look.
     fn links(&mut self) -> Vec<Link> {
         let events = std::iter::from_fn(|| self.events.try_recv().ok());
@@ -48,7 +59,7 @@ async fn a_conversation_goes_on_with_another_voice_without_a_pause_or_a_lost_tur
     .await;
     rig.call.say("Which word?", &mut rig.board);
     let now = rig.until_answered(2).await;
-    assert!(rig.links().iter().all(|link| *link == Link::Live || *link == Link::Connecting));
+    assert!(rig.links().iter().all(|link| *link == Link::Live), "the other voice was ready before it took over");
     assert_eq!(now.items.len(), 4, "no turn is lost or doubled");
     let seen = provider.record();
     assert!(seen.violations.is_empty());
@@ -176,6 +187,45 @@ async fn without_a_stand_in_a_failure_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_a_connection_is_told_the_conversation_is_told_to_it_too() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.say("The first word is apple.", &mut rig.board);
+    rig.until_answered(0).await;
+    rig.call.hand_over(Handover::Renewal, &rig.board);
+    rig.until_being_told().await;
+    rig.links();
+    rig.call.say("The second word is pear.", &mut rig.board);
+    rig.until_answered(2).await;
+    rig.until("it has taken over", |_| partner.record().live() == 1).await;
+    rig.call.say("Which words?", &mut rig.board);
+    let now = rig.until_answered(4).await;
+    assert!(rig.links().iter().all(|link| *link == Link::Live), "and nobody waited for it");
+    let seen = partner.record();
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+    let told = seen.events.iter().filter(|event| event.kind == "conversation.item.create").count();
+    assert_eq!((now.items.len(), told), (6, 3 + 4), "three questions, and two turns told again, once each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_change_while_a_connection_is_told_the_conversation_hold_on_it_too() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.say("Hello", &mut rig.board);
+    rig.until_answered(0).await;
+    rig.call.hand_over(Handover::Renewal, &rig.board);
+    rig.until_being_told().await;
+    rig.configure(json!({ "voice": { "instructions": "Be brief." } }));
+    rig.until("it has taken over", |_| partner.record().live() == 1).await;
+    rig.call.say("Again", &mut rig.board);
+    rig.until_answered(2).await;
+    let seen = partner.record();
+    let updates: Vec<_> = seen.events.iter().filter(|event| event.kind == "session.update").collect();
+    let newest = updates.iter().rfind(|event| event.connection == 1).unwrap();
+    assert_eq!(newest.json["session"]["instructions"], "Be brief.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_was_opened_ahead_is_used() {
     let partner = practice().await;
     let mut rig = Rig::new(&partner, json!({}), 400);
@@ -192,6 +242,38 @@ async fn a_connection_that_was_opened_ahead_is_used() {
     rig.call.say("Again", &mut rig.board);
     let now = rig.until_answered(2).await;
     assert_eq!(now.call.connections, Connections { turns: 2, reused: 1, warm: 1 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_half_made_counts_neither_as_reused_nor_as_opened_ahead() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    rig.call.say("Hello", &mut rig.board);
+    rig.call.say("Are you there?", &mut rig.board);
+    assert_eq!(rig.now().call.connections, Connections { turns: 2, reused: 0, warm: 0 });
+    rig.until("both are answered", |now| now.call.waiting == 0 && now.call.talk == Talk::Ready).await;
+    assert_eq!(partner.record().connections.len(), 1, "it was used nevertheless");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_opened_ahead_is_made_anew_before_it_is_too_old() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 400);
+    rig.call.warm(&rig.board);
+    let open = rig.call.next().await;
+    rig.call.happen(open, &mut rig.board);
+    rig.call.happen(Happening::Spare(Grown::Old), &mut rig.board);
+    rig.until("another one takes its place", |_| {
+        let seen = partner.record();
+        seen.connections.len() == 2 && seen.live() == 1
+    })
+    .await;
+    rig.call.say("Hello", &mut rig.board);
+    let now = rig.until_answered(0).await;
+    assert_eq!((now.call.connections.warm, partner.record().connections.len()), (1, 2));
+    rig.call.happen(Happening::Spare(Grown::Old), &mut rig.board);
+    assert!(!rig.call.spare.is_any(), "none beside one that is in use");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,7 +352,7 @@ async fn a_long_conversation_goes_on_with_a_summary_that_was_made_meanwhile_wher
             let is_answered = |now: &Snapshot| delivery(now, 2) == Some(Delivery::Answered);
             while !(is_summed && is_answered(&rig.now()) && rig.now().call.talk == Talk::Ready) {
                 let happening = rig.call.next().await;
-                is_summed |= matches!(happening, crate::call::Happening::Summary(..));
+                is_summed |= matches!(happening, Happening::Summary(..));
                 rig.call.happen(happening, &mut rig.board);
             }
         };

@@ -52,7 +52,7 @@ fn prices_are_written_as_people_write_them() {
 fn a_broken_price_costs_its_row_and_what_a_row_does_not_name_is_as_listed() {
     let row = |words: &str| format!("[[chat.prices]]\nprovider = \"openai\"\n{words}\n");
     let rows = ["model = \"a\"\ninput = 1", "input = 2", "model = \"b\"\nper_minute = 0.05"].map(row).concat();
-    let Loaded { settings, damage } = parse(&rows);
+    let Loaded { settings, damage, .. } = parse(&rows);
     assert_eq!(damage, ["row 2 of chat.prices was left out: missing field `model`"]);
     let rates = |price: &ModelPrice| (price.model.clone(), price.input, price.cached, price.output, price.per_minute);
     let rates: Vec<_> = settings.chat.prices.iter().map(rates).collect();
