@@ -21,8 +21,8 @@ use crate::transport::{self, Reply, first_byte};
 use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
-    Ask, CacheState, GatewayEcho, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt, Retry,
-    Settings, Target, Transport, Way, address, auto, provider,
+    Ask, CacheState, GatewayEcho, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt,
+    Retry, Settings, Target, Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
