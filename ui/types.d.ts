@@ -1944,17 +1944,13 @@ output: number,
  */
 output_audio: number, 
 /**
- * Of a second of sound that is heard; below 0: nothing.
+ * A minute that is heard or said, or that a connection is open.
  */
-input_second: number, 
+per_minute: number, 
 /**
- * Of a second of sound that is made; below 0: nothing.
+ * A thousand characters that are said.
  */
-output_second: number, 
-/**
- * Of a million characters that are spoken; below 0: nothing.
- */
-character: number, };
+per_thousand_characters: number, };
 
 export type ProviderTerms = { 
 /**
