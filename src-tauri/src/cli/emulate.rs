@@ -103,8 +103,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let others = others.map_err(|error| Failure::other(format!("{error:#}")))?;
     let fal = Fal::start_on(fal::Plan::default(), arguments.pictures_port).await;
     let fal = fal.map_err(|error| Failure::other(format!("{error:#}")))?;
-    line(&others.base_url())?;
-    line(&fal.base_url())?;
+    line(others.base_url())?;
+    line(fal.base_url())?;
     note("The other voices, and pictures, with any key: Settings, Keys; or GEMINI_API_KEY=any, OPENAI_API_KEY=any,");
     note("DEEPGRAM_API_KEY=any, ELEVENLABS_API_KEY=any, CARTESIA_API_KEY=any, FAL_KEY=any. In settings.toml:");
     note(&lines_for_settings(&others.base_url(), &fal.base_url()));

@@ -141,10 +141,10 @@ async fn set(key: SecretString, holder: Holder, engine: &Handle) -> Result<(), F
 
 /// Nobody was asked yet: what is refused here is the text.
 fn no_key(problem: Problem) -> Failure {
-    match problem.code {
-        Code::CredentialRefused => Failure::usage(format!("Nothing was kept: {}.", problem.detail)),
-        _ => problem.into(),
+    if problem.code == Code::CredentialRefused {
+        return Failure::usage(format!("Nothing was kept: {}.", problem.detail));
     }
+    problem.into()
 }
 
 async fn list(engine: &Handle) -> Result<(), Failure> {
@@ -176,17 +176,13 @@ fn row(credential: &Credential) -> String {
 }
 
 async fn test(holder: Holder, engine: &Handle) -> Result<(), Failure> {
-    let missing = match place(&look(engine).await?, holder) {
-        Place::Locked => Some(Code::KeychainLocked),
-        Place::Missing | Place::NoKeychain | Place::Unknown => Some(Code::NoCredential),
-        Place::Stored | Place::Environment | Place::SessionOnly => None,
-    };
-    if let Some(code) = missing {
-        let detail = match code {
-            Code::NoCredential => format!("there is none to test: sidetone keys set {}", holder.name()),
-            _ => String::new(),
-        };
-        return Err(Problem { code, detail }.into());
+    match place(&look(engine).await?, holder) {
+        Place::Locked => return Err(Problem { code: Code::KeychainLocked, detail: String::new() }.into()),
+        Place::Missing | Place::NoKeychain | Place::Unknown => {
+            let detail = format!("there is none to test: sidetone keys set {}", holder.name());
+            return Err(Problem { code: Code::NoCredential, detail }.into());
+        }
+        Place::Stored | Place::Environment | Place::SessionOnly => {}
     }
     let mut events = engine.subscribe();
     engine.send(Command::TestKey { holder }).await?;

@@ -273,8 +273,13 @@ mod tests {
 
     #[test]
     fn speech_without_a_caption_is_told_by_its_length() {
-        let speech = Item { role: Role::User, first_sound_ms: None, duration_ms: 2_430, ..item("") };
-        let answered = Item { delivery: Delivery::Answered, ..speech.clone() };
+        let answered = Item {
+            role: Role::User,
+            first_sound_ms: None,
+            duration_ms: 2_430,
+            delivery: Delivery::Answered,
+            ..item("")
+        };
         assert_eq!(row(&answered, "kept").as_deref(), Some("You     (2.4 s of speech)"));
         let nothing = Item { duration_ms: 0, ..answered };
         assert_eq!(row(&nothing, "kept"), None);
