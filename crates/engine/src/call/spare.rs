@@ -47,7 +47,9 @@ struct Open {
     connection: Connection,
     road: Road,
     until: Instant,
-    /// That it soon is too old was told.
+    /// It soon is too old, and that is told.
+    old_at: Instant,
+    /// It was.
     is_told: bool,
     /// It is being told the conversation, or was.
     standby: Option<Standby>,
@@ -182,8 +184,10 @@ impl Spare {
     fn dialed(&mut self, dialed: Result<Dialed, JoinError>) -> Option<Grown> {
         match dialed {
             Ok(Ok((connection, road))) => {
-                let until = Instant::now() + self.wish.as_ref()?.keep;
-                self.open = Some(Open { connection, road, until, is_told: false, standby: None });
+                let keep = self.wish.as_ref()?.keep;
+                let until = Instant::now() + keep;
+                let old_at = until - RENEWED_BEFORE.min(keep / 2);
+                self.open = Some(Open { connection, road, until, old_at, is_told: false, standby: None });
                 Some(Grown::Open)
             }
             Ok(Err(refused)) => Some(Grown::Refused(refused)),
@@ -204,8 +208,7 @@ enum Sign {
 
 /// Waits for the next sign, each but the last comes once; `None`: there is no connection.
 async fn wither(open: &mut Option<Open>) -> Option<Sign> {
-    let Open { connection, until, is_told, standby, .. } = open.as_mut()?;
-    let warned = *until - RENEWED_BEFORE;
+    let Open { connection, until, old_at, is_told, standby, .. } = open.as_mut()?;
     let news = async {
         match standby {
             Some(standby) => {
@@ -221,7 +224,7 @@ async fn wither(open: &mut Option<Open>) -> Option<Sign> {
     tokio::select! {
         sign = news => Some(sign),
         () = sleep_until(*until) => Some(Sign::Gone),
-        () = sleep_until(warned), if !*is_told => {
+        () = sleep_until(*old_at), if !*is_told => {
             *is_told = true;
             Some(Sign::Old)
         }
