@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/audio",
         &[
+            "alsa",
             "cpal",
             "earshot",
             "hound",

@@ -46,8 +46,8 @@ async fn a_price_of_ones_own_is_added_changed_and_removed() {
     window.click("button", "Save price").await;
     let row = |input: f64, cached: f64, output: f64| {
         json!([{ "provider": "groq", "model": "llama-9", "input": input, "cached": cached, "output": output,
-            "written": -1.0, "input_audio": -1.0, "output_audio": -1.0,
-            "per_minute": -1.0, "per_thousand_characters": -1.0 }])
+            "written": -1, "input_audio": -1, "output_audio": -1,
+            "per_minute": -1, "per_thousand_characters": -1 }])
     };
     let shown = |value: &Value| {
         let mut value = value.clone();

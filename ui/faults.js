@@ -43,7 +43,7 @@ export function priceFault(draft, taken) {
   if (taken.some((price) => price.provider === draft.provider && price.model === model)) return { field: 'model', words: 'This model is in the table already. Change its price there.' };
   for (const field of /** @type {const} */ (['input', 'cached', 'output'])) {
     const text = draft[field];
-    if (field === 'cached' && !text.trim()) continue;
+    if (!text.trim() && [draft.input, draft.output].some((one) => one.trim())) continue;
     const rate = rateOf(text);
     if (Number.isNaN(rate)) return { field, words: text.includes(',') ? 'Write the price with a point: 0.25.' : 'A price is a number of dollars, such as 0.25 or 3. Nothing costs 0.' };
     if (rate > DEAREST) return { field, words: 'This is more than any model costs. Dollars for a million tokens are meant.' };

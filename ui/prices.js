@@ -21,8 +21,11 @@ const draftOf = ({ provider, model, input, cached, output }) => ({ provider, mod
 /** Rates that only the settings file has a place for; below 0: none. */
 const OTHERS = { written: -1, input_audio: -1, output_audio: -1, per_minute: -1, per_thousand_characters: -1 };
 
+/** What is not named costs what is listed. @param {string} text */
+const rate = (text) => (text.trim() ? Number(text) : -1);
+
 /** @param {Draft} draft @param {ModelPrice} [old] the price that it takes the place of @returns {ModelPrice} */
-export const priceOf = ({ provider, model, input, cached, output }, old) => ({ ...OTHERS, ...old, provider, model: model.trim(), input: Number(input), cached: cached.trim() ? Number(cached) : -1, output: Number(output) });
+export const priceOf = ({ provider, model, input, cached, output }, old) => ({ ...OTHERS, ...old, provider, model: model.trim(), input: rate(input), cached: rate(cached), output: rate(output) });
 
 /** The list with a price in the place of an older one, or at its end. @param {ModelPrice[]} prices @param {ModelPrice} price @param {number | null} at */
 export const withPrice = (prices, price, at) => (at === null ? [...prices, price] : prices.map((known, place) => (place === at ? price : known)));

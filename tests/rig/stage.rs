@@ -39,7 +39,6 @@ impl Stage {
                 ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", path("run/bus"))),
                 // No sound: the server's socket is missing and ALSA knows no device, whatever this machine has.
                 ("PULSE_SERVER", format!("unix:{}", path("run/pulse/native"))),
-                ("PULSE_COOKIE", path("run/cookie")),
                 ("ALSA_CONFIG_PATH", "/dev/null".into()),
                 ("LANG", "C.UTF-8".into()),
                 ("RUST_BACKTRACE", "1".into()),

@@ -32,10 +32,10 @@ test('an address of a provider of text is one of the web, without anything behin
 test('what is wrong with a price is said where it is wrong', () => {
   const price = { provider: 'groq', model: 'm', input: '0.25', cached: '', output: '3' };
   const taken = [{ provider: 'groq', model: 'other' }, { provider: 'openai', model: 'm' }];
-  for (const more of [{}, { input: '0', cached: '.1', output: '3.' }, { model: ' m ' }]) assert.equal(priceFault({ ...price, ...more }, taken), null);
+  for (const more of [{}, { input: '0', cached: '.1', output: '3.' }, { model: ' m ' }, { input: '' }, { output: ' ' }]) assert.equal(priceFault({ ...price, ...more }, taken), null);
   const table = [
     [{ provider: '' }, 'provider', /Choose whose/], [{ model: ' ' }, 'model', /as the provider spells it/], [{ model: ' other' }, 'model', /in the table already/],
-    [{ input: '' }, 'input', /number of dollars/], [{ input: '0,25' }, 'input', /with a point/], [{ cached: '-1' }, 'cached', /number of dollars/],
+    [{ input: '', output: '' }, 'input', /number of dollars/], [{ input: '0,25' }, 'input', /with a point/], [{ cached: '-1' }, 'cached', /number of dollars/],
     [{ output: 'free' }, 'output', /number of dollars/], [{ output: '1e9' }, 'output', /number of dollars/], [{ output: '99999' }, 'output', /more than any model/],
   ];
   for (const [more, field, words] of table) {
