@@ -111,6 +111,8 @@ impl Conversation {
         is_over: impl Fn(&Turn) -> Option<Duration>,
     ) -> Result<End, Failure> {
         let (mut deadline, mut over_since) = (None, None);
+        // One for the whole time: what is pressed while an event is taken would be missed by the next one.
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             if let Some(problem) = self.turn.obstacle() {
                 return Err(self.turn.explain(problem));
@@ -130,7 +132,7 @@ impl Conversation {
                 event = self.events.recv() => self.take(event).await?,
                 () = until(over) => return Ok(End::Over),
                 () = until(deadline) => return Ok(End::Late),
-                _ = tokio::signal::ctrl_c() => return Ok(End::Interrupt),
+                _ = &mut interrupt => return Ok(End::Interrupt),
             }
         }
     }
@@ -145,6 +147,7 @@ impl Conversation {
         });
         self.engine.send(Command::Call).await?;
         let mut enter = keyboard();
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             if self.turn.has_left {
                 return Ok(());
@@ -158,7 +161,7 @@ impl Conversation {
                 event = self.events.recv() => self.take(event).await?,
                 Some(()) = enter.recv(), if !is_open => self.toggle().await?,
                 () = until(deadline) => return Ok(()),
-                _ = tokio::signal::ctrl_c() => return Ok(()),
+                _ = &mut interrupt => return Ok(()),
             }
         }
     }
