@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::exchange::{Exchange, Try};
 use crate::pipeline::Shared;
 use crate::universal::{self, Candidate, MOST_STEPS};
-use crate::{HttpRequest, Order, Piece, Policy, Provider, Target, Way, address, provider, route};
+use crate::{HttpRequest, Order, Policy, Progress, Provider, Target, Way, address, provider, route};
 
 impl Exchange {
     /// Who is asked, in this order. Spares are looked for where they are needed at once: that takes looks into the
@@ -32,7 +32,7 @@ impl Exchange {
         let able = Order::Chain(self.spares().await);
         let spares = self.sorted(&able).map_err(|_| why.clone())?;
         if let (Some(from), Some(to)) = (self.ask.order.targets().first().cloned(), spares.first().cloned()) {
-            self.outlet.push(Piece::FellBack { from, to, why }).await;
+            self.outlet.push(Progress::FellBack { from, to, why }).await;
         }
         Ok(spares)
     }
@@ -41,7 +41,7 @@ impl Exchange {
     async fn leave_out(&self, first: Option<&Target>) {
         for from in self.ask.order.targets() {
             if let (Some(why), Some(to)) = (route::beyond(from, &self.ask.request), first) {
-                self.outlet.push(Piece::FellBack { from: from.clone(), to: to.clone(), why }).await;
+                self.outlet.push(Progress::FellBack { from: from.clone(), to: to.clone(), why }).await;
             }
         }
     }
@@ -145,7 +145,7 @@ impl Exchange {
         };
         for (from, to) in current.candidates.iter().zip(current.candidates.iter().skip(1)).take(at) {
             let (from, to, why) = (from.target.clone(), to.target.clone(), gone_on(from));
-            self.outlet.push(Piece::FellBack { from, to, why }).await;
+            self.outlet.push(Progress::FellBack { from, to, why }).await;
         }
         let winner = current.candidates.get(at)?;
         self.answers(winner);

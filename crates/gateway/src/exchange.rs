@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use protocol::chat::{self, Decoder, Delta, Failure, FailureKind, Raw};
+use protocol::chat::{self, Decoder, Delta, Failure, FailureKind};
 use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{Reserve, Wish};
@@ -11,6 +11,7 @@ use crate::cache::{self, Key};
 use crate::choice::gone_on;
 use crate::credential::{Office, Passport};
 use crate::health::{Pass, milliseconds};
+use crate::meter::answers_of;
 use crate::outlet::Outlet;
 use crate::pipeline::{Shared, unix_ms};
 use crate::price::{assumed, effective, input_tokens, listed, own};
@@ -21,8 +22,8 @@ use crate::transport::{self, Reply, first_byte};
 use crate::universal::Candidate;
 use crate::wire::{self, Reader};
 use crate::{
-    Ask, CacheState, GatewayEcho, Header, HttpRequest, Method, Nanodollars, Piece, Provider, ProviderId, Receipt,
-    Retry, Settings, Target, Transport, Way, address, auto, provider,
+    Ask, CacheState, GatewayEcho, Header, HttpRequest, Method, Nanodollars, Piece, Progress, Provider, ProviderId,
+    Receipt, Retry, Settings, Target, Transport, Way, address, auto, provider,
 };
 
 /// A token that worked within this time is not doubted at once.
@@ -123,7 +124,7 @@ impl Exchange {
             return Err(Failure { retry_after: Some(wait), ..Failure::new(FailureKind::RateLimited, message) });
         }
         let until_ms = unix_ms() + milliseconds(wait);
-        self.outlet.push(Piece::Waiting { provider: provider.cloned(), until_ms, retry }).await;
+        self.outlet.push(Progress::Waiting { provider: provider.cloned(), until_ms, retry }).await;
         sleep_until(until).await;
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Exchange {
             }
             if let Some(to) = self.rest.first().cloned() {
                 let from = candidates.last().map_or(first, |last| last.target.clone());
-                self.outlet.push(Piece::FellBack { from, to, why }).await;
+                self.outlet.push(Progress::FellBack { from, to, why }).await;
             }
         }
         Err(Failure::new(FailureKind::Model, "No model is chosen."))
@@ -174,7 +175,7 @@ impl Exchange {
             };
             let pass = passed.inspect_err(|_| candidates.truncate(1))?;
             self.receipt.attempts += 1;
-            self.outlet.push(Piece::Trying { target: first.target.clone(), attempt }).await;
+            self.outlet.push(Progress::Trying { target: first.target.clone(), attempt }).await;
             let begun = Instant::now();
             let Err(failure) = self.attempt(&current, begun).await else {
                 self.answered(pass, &first, begun);
@@ -255,7 +256,7 @@ impl Exchange {
             input,
             max_output: self.max_output,
             most: candidates.iter().map(longest).max().flatten(),
-            answers: self.ask.request.raw.as_ref().map_or(1, Raw::answers),
+            answers: self.ask.request.raw.as_ref().map_or(1, |raw| answers_of(&raw.body)),
         };
         let ledger = &*self.shared.parts.ledger;
         let (allowance, reserve) = self.shared.reserves.reserve(&budget, ledger, &price, wish).await?;
@@ -389,9 +390,9 @@ impl Exchange {
         self.outlet.push(Piece::Delta(delta)).await;
     }
 
-    fn answers_from(&self, cache: CacheState) -> Piece {
+    fn answers_from(&self, cache: CacheState) -> Progress {
         let is_remote = self.receipt.gateway.as_ref().is_some_and(GatewayEcho::is_kept);
-        Piece::Answers {
+        Progress::Answers {
             target: self.receipt.target.clone(),
             cache: if is_remote { CacheState::Remote } else { cache },
         }

@@ -51,5 +51,5 @@ pub use parts::{
 pub use passage::Passage;
 pub use price::{Price, Quantity, Tier, assumed, price};
 pub use provider::{Auth, Provider, ProviderId, named, provider, provider_of, providers};
-pub use receipt::{CacheState, GatewayEcho, Piece, Receipt, Retry, Times};
+pub use receipt::{CacheState, GatewayEcho, Piece, Progress, Receipt, Retry, Times};
 pub use settings::{Budget, CacheLimits, CloudGateway, Limits, Override, Patience, Rate, Settings, Transport, Vertex};

@@ -56,7 +56,8 @@ pub(crate) enum Outlet {
 
 impl Outlet {
     /// Gives a piece, waiting for a reader that is slower. Nobody there: it is lost.
-    pub(crate) async fn push(&self, piece: Piece) {
+    pub(crate) async fn push(&self, piece: impl Into<Piece>) {
+        let piece = piece.into();
         match self {
             Self::Direct(line) => line.push(piece).await,
             Self::Flight(_, _, flight) => flight.push(piece),

@@ -17,7 +17,7 @@ use crate::limit::Limiter;
 use crate::models::Known;
 use crate::outlet::{Landing, Outlet};
 use crate::socket::Pool;
-use crate::{Ask, CacheState, Line, Nanodollars, Parts, Piece, Settings, validate};
+use crate::{Ask, CacheState, Line, Nanodollars, Parts, Piece, Progress, Settings, validate};
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -141,8 +141,8 @@ async fn follow(mut exchange: Exchange, mut passenger: Passenger) {
         let (result, receipt) = match piece {
             Some(Piece::Receipt(receipt)) => (Ok(()), receipt),
             Some(Piece::Failed(failure, receipt)) => (Err(failure), receipt),
-            Some(Piece::Answers { target, .. }) => {
-                outlet.push(Piece::Answers { target, cache: CacheState::Coalesced }).await;
+            Some(Piece::Progress(Progress::Answers { target, .. })) => {
+                outlet.push(Progress::Answers { target, cache: CacheState::Coalesced }).await;
                 continue;
             }
             Some(piece) => {

@@ -7,9 +7,21 @@ use crate::transport::Reply;
 use crate::{Nanodollars, ProviderId, Target, Way};
 
 /// A piece of what comes back. The last one is [`Piece::Receipt`] or [`Piece::Failed`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
+    /// How the request gets on.
+    Progress(Progress),
+    /// A piece of the answer.
+    Delta(Delta),
+    /// The answer is complete.
+    Receipt(Receipt),
+    /// There is no (complete) answer. What came before stands.
+    Failed(Failure, Receipt),
+}
+
+/// How a request gets on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
     /// A limit makes it wait, or a try that failed.
     Waiting {
         /// Whose limit, or who failed; `None`: the limit is the profile's.
@@ -42,12 +54,12 @@ pub enum Piece {
         /// Where the answer comes from.
         cache: CacheState,
     },
-    /// A piece of the answer.
-    Delta(Delta),
-    /// The answer is complete.
-    Receipt(Receipt),
-    /// There is no (complete) answer. What came before stands.
-    Failed(Failure, Receipt),
+}
+
+impl From<Progress> for Piece {
+    fn from(progress: Progress) -> Self {
+        Self::Progress(progress)
+    }
 }
 
 /// Another try at the same target.

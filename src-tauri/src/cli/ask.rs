@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use engine::api::Snapshot;
-use engine::gateway::{Ask, CacheState, Order, Piece, Policy, ProviderId, Receipt, Retry, Target, Way};
+use engine::gateway::{Ask, CacheState, Order, Piece, Policy, Progress, ProviderId, Receipt, Retry, Target, Way};
 use engine::wire::{Delta, Failure as Refusal, FailureKind, Finish};
 use engine::{PRACTICE, Paths};
 use serde_json::{Value, json};
@@ -195,16 +195,16 @@ impl Answer {
             }
             Piece::Delta(Delta::Reasoning(text)) => self.reasoning.push_str(&text),
             Piece::Delta(Delta::Citation { url, title }) => self.citations.push(json!({ "url": url, "title": title })),
-            Piece::Waiting { provider, until_ms, retry } => {
+            Piece::Progress(Progress::Waiting { provider, until_ms, retry }) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
                 let left = u128::from(until_ms).saturating_sub(now).div_ceil(1000);
                 note(&wait(provider.as_ref(), retry, left));
             }
-            Piece::FellBack { from, to, why } => {
+            Piece::Progress(Progress::FellBack { from, to, why }) => {
                 let why = why.message.trim_end_matches('.');
                 note(&format!("{} {}: {why}. Asking {} {} instead.", from.provider, from.model, to.provider, to.model));
             }
-            Piece::Delta(_) | Piece::Trying { .. } | Piece::Answers { .. } | Piece::Receipt(_) | Piece::Failed(..) => {}
+            Piece::Delta(_) | Piece::Progress(_) | Piece::Receipt(_) | Piece::Failed(..) => {}
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use gateway::{Piece, Retry};
+use gateway::{Piece, Progress, Retry};
 use protocol::chat::{Delta, Failure, FailureKind, ToolCall};
 use protocol::{Cause, Errand, Fault, Post, Question};
 use tokio::sync::mpsc;
@@ -103,12 +103,10 @@ impl Errands {
                     Piece::Delta(Delta::Call(call)) => News::Call(call),
                     Piece::Receipt(_) => News::ThoughtDone,
                     Piece::Failed(failure, _) => News::ThoughtFailed(fault(&failure)),
-                    Piece::Waiting { until_ms, retry, .. } if is_limit(retry) => News::Waiting { until_ms },
-                    Piece::Delta(_)
-                    | Piece::Waiting { .. }
-                    | Piece::Trying { .. }
-                    | Piece::FellBack { .. }
-                    | Piece::Answers { .. } => continue,
+                    Piece::Progress(Progress::Waiting { until_ms, retry, .. }) if is_limit(retry) => {
+                        News::Waiting { until_ms }
+                    }
+                    Piece::Delta(_) | Piece::Progress(_) => continue,
                 };
                 if sender.send((errand, news)).await.is_err() {
                     return;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::{Ask, Piece};
+use gateway::{Ask, Piece, Progress};
 use protocol::chat::{Delta, Failure, FailureKind, Part, Speaker};
 use store::{MessageId, NewAttachment, NewConversation, NewMessage, Patch, Role, State, Tokens, title_from};
 use tokio::sync::mpsc;
@@ -219,24 +219,24 @@ impl Desk {
     async fn take_in(&mut self, piece: Piece) -> Result<(), store::Error> {
         let Some(answer) = &mut self.answer else { return Ok(()) };
         match piece {
-            Piece::Waiting { provider, until_ms, retry } => {
+            Piece::Progress(Progress::Waiting { provider, until_ms, retry }) => {
                 let provider = provider.map(|provider| provider.0).unwrap_or_default();
                 let until_ms = i64::try_from(until_ms).unwrap_or(i64::MAX);
                 self.chat.waiting = Some(Waiting { provider, until_ms, retry: retry.map(retry_view) });
                 self.tell_chat().await;
             }
-            Piece::Trying { target, .. } => {
+            Piece::Progress(Progress::Trying { target, .. }) => {
                 answer.view.target = Some(target_view(target));
                 answer.changed();
                 if self.chat.waiting.take().is_some() {
                     self.tell_chat().await;
                 }
             }
-            Piece::FellBack { from, .. } => {
+            Piece::Progress(Progress::FellBack { from, .. }) => {
                 answer.view.fell_back_from.get_or_insert_with(|| target_view(from));
                 answer.changed();
             }
-            Piece::Answers { target, .. } => {
+            Piece::Progress(Progress::Answers { target, .. }) => {
                 answer.view.target = Some(target_view(target));
                 answer.changed();
             }

@@ -47,11 +47,7 @@ impl Aside {
             match piece {
                 Piece::Delta(Delta::Text(more)) => answer.push_str(&more),
                 Piece::Receipt(receipt) => is_whole = receipt.finish != Some(Finish::Length),
-                Piece::Delta(_)
-                | Piece::Waiting { .. }
-                | Piece::Trying { .. }
-                | Piece::FellBack { .. }
-                | Piece::Answers { .. } => {}
+                Piece::Delta(_) | Piece::Progress(_) => {}
                 Piece::Failed(..) => return None,
             }
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
+use futures_util::StreamExt as _;
 use gateway::{Ask, GatewayOptions, Order, Piece, Policy, Purpose, Receipt};
 use jiff::Timestamp;
 use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker};
@@ -99,35 +99,19 @@ fn request(hall: &Hall, asked: Asked) -> Ask {
 }
 
 /// Events `{"data": "more text"}`, then the envelope without its data.
-async fn streamed(mut pieces: mpsc::Receiver<Piece>) -> Response {
-    let (told, first) = match chat::begin(&mut pieces).await {
+async fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
+    let (told, pieces) = match chat::begin(pieces).await {
         Ok(begun) => begun,
         Err(failure) => return failed(&failure),
     };
-    let stream = stream::unfold(Some((first, pieces)), |state| async move {
-        let (mut first, mut pieces) = state?;
-        loop {
-            let piece = match first.take() {
-                Some(first) => Some(first),
-                None => pieces.recv().await,
-            };
-            let (text, rest) = match piece {
-                Some(Piece::Delta(Delta::Text(text))) => (chat::event(&json!({ "data": text })), Some((None, pieces))),
-                Some(Piece::Receipt(receipt)) => (chat::event(&success("", &receipt)), None),
-                Some(Piece::Failed(failure, _)) => (chat::event(&error(&failure)), None),
-                Some(
-                    Piece::Delta(_)
-                    | Piece::Waiting { .. }
-                    | Piece::Trying { .. }
-                    | Piece::FellBack { .. }
-                    | Piece::Answers { .. },
-                ) => continue,
-                None => return None,
-            };
-            return Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), rest));
-        }
+    let events = pieces.map(|piece| match piece {
+        Some(Piece::Delta(Delta::Text(text))) => chat::event(&json!({ "data": text })),
+        Some(Piece::Receipt(receipt)) => chat::event(&success("", &receipt)),
+        Some(Piece::Failed(failure, _)) => chat::event(&error(&failure)),
+        Some(Piece::Delta(_) | Piece::Progress(_)) => String::new(),
+        None => chat::event(&error(&chat::broken_off())),
     });
-    (told, outcome::events(Body::from_stream(stream))).into_response()
+    (told, outcome::events(events)).into_response()
 }
 
 fn success(text: &str, receipt: &Receipt) -> Value {

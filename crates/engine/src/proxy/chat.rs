@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
-use gateway::{CacheState, Piece, Receipt, Target};
+use futures_util::{Stream, StreamExt as _, stream};
+use gateway::{CacheState, Piece, Progress, Receipt, Target};
 use protocol::chat::{Delta, Failure, FailureKind, Finish};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -53,14 +53,15 @@ pub(super) async fn gather(mut pieces: mpsc::Receiver<Piece>) -> Result<Whole, F
             Piece::Delta(Delta::Citation { url, .. }) => citations.push(url),
             Piece::Receipt(receipt) => return Ok(Whole { text, reasoning, citations, receipt }),
             Piece::Failed(failure, _) => return Err(failure),
-            Piece::Delta(_)
-            | Piece::Waiting { .. }
-            | Piece::Trying { .. }
-            | Piece::FellBack { .. }
-            | Piece::Answers { .. } => {}
+            Piece::Delta(_) | Piece::Progress(_) => {}
         }
     }
-    Err(Failure::new(FailureKind::Broken, "the answer broke off"))
+    Err(broken_off())
+}
+
+/// Nothing more comes, not even a reason.
+pub(super) fn broken_off() -> Failure {
+    Failure::new(FailureKind::Broken, "the answer broke off")
 }
 
 async fn whole(pieces: mpsc::Receiver<Piece>, model: &str) -> Response {
@@ -100,11 +101,7 @@ async fn untouched(mut pieces: mpsc::Receiver<Piece>) -> Response {
                 return (told_by(&receipt), json, body.unwrap_or_default()).into_response();
             }
             Piece::Failed(failure, _) => return outcome::failed(&failure),
-            Piece::Delta(_)
-            | Piece::Waiting { .. }
-            | Piece::Trying { .. }
-            | Piece::FellBack { .. }
-            | Piece::Answers { .. } => {}
+            Piece::Delta(_) | Piece::Progress(_) => {}
         }
     }
     outcome::failed(&Failure::new(FailureKind::Broken, "the answer is not in one piece"))
@@ -123,38 +120,38 @@ pub(super) fn told_by(receipt: &Receipt) -> Told {
 }
 
 /// Waits until somebody answers: before that the status tells how it went. With the end of an answer that is empty.
-pub(super) async fn begin(pieces: &mut mpsc::Receiver<Piece>) -> Result<(Told, Option<Piece>), Failure> {
-    loop {
+/// The pieces from then on: up to the last one, or `None` where the answer breaks off.
+pub(super) async fn begin(
+    mut pieces: mpsc::Receiver<Piece>,
+) -> Result<(Told, impl Stream<Item = Option<Piece>>), Failure> {
+    let (told, first) = loop {
         match pieces.recv().await {
-            Some(Piece::Answers { target, cache }) => return Ok((told(&target, cache), None)),
-            Some(Piece::Receipt(receipt)) => return Ok((told_by(&receipt), Some(Piece::Receipt(receipt)))),
+            Some(Piece::Progress(Progress::Answers { target, cache })) => break (told(&target, cache), None),
+            Some(Piece::Receipt(receipt)) => break (told_by(&receipt), Some(Piece::Receipt(receipt))),
             Some(Piece::Failed(failure, _)) => return Err(failure),
-            Some(Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::FellBack { .. }) => {}
-            None => return Err(Failure::new(FailureKind::Broken, "the answer broke off")),
+            Some(Piece::Delta(_) | Piece::Progress(_)) => {}
+            None => return Err(broken_off()),
         }
-    }
+    };
+    let pieces = stream::unfold(Some((first, pieces)), |state| async move {
+        let (first, mut pieces) = state?;
+        let piece = match first {
+            Some(piece) => Some(piece),
+            None => pieces.recv().await,
+        };
+        let is_over = matches!(piece, None | Some(Piece::Receipt(_) | Piece::Failed(..)));
+        Some((piece, (!is_over).then_some((None, pieces))))
+    });
+    Ok((told, pieces))
 }
 
-async fn streamed(mut pieces: mpsc::Receiver<Piece>, model: String, tells_usage: bool) -> Response {
-    let (told, first) = match begin(&mut pieces).await {
+async fn streamed(pieces: mpsc::Receiver<Piece>, model: String, tells_usage: bool) -> Response {
+    let (told, pieces) = match begin(pieces).await {
         Ok(begun) => begun,
         Err(failure) => return outcome::failed(&failure),
     };
-    let writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false, is_raw: false };
-    let stream =
-        stream::unfold((first, pieces, writer, false), |(first, mut pieces, mut writer, is_over)| async move {
-            if is_over {
-                return None;
-            }
-            let piece = match first {
-                Some(piece) => Some(piece),
-                None => pieces.recv().await,
-            };
-            let is_over = matches!(piece, None | Some(Piece::Receipt(_) | Piece::Failed(..)));
-            let text = writer.write(piece);
-            Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), (None, pieces, writer, is_over)))
-        });
-    (told, outcome::events(Body::from_stream(stream))).into_response()
+    let mut writer = Writer { id: id(), created: unix_ms() / 1000, model, tells_usage, is_begun: false, is_raw: false };
+    (told, outcome::events(pieces.map(move |piece| writer.write(piece)))).into_response()
 }
 
 /// Writes the chunks of one answer.
@@ -174,13 +171,7 @@ impl Writer {
             Some(Piece::Delta(Delta::Text(text))) => self.delta("content", text),
             Some(Piece::Delta(Delta::Reasoning(text))) => self.delta("reasoning_content", text),
             Some(Piece::Delta(Delta::Raw { data, .. })) => self.untouched(&data),
-            Some(
-                Piece::Delta(_)
-                | Piece::Waiting { .. }
-                | Piece::Trying { .. }
-                | Piece::FellBack { .. }
-                | Piece::Answers { .. },
-            ) => String::new(),
+            Some(Piece::Delta(_) | Piece::Progress(_)) => String::new(),
             Some(Piece::Receipt(_)) if self.is_raw => "data: [DONE]\n\n".to_owned(),
             Some(Piece::Receipt(receipt)) => {
                 let mut text =
@@ -192,7 +183,7 @@ impl Writer {
                 text
             }
             Some(Piece::Failed(failure, _)) => event(&outcome::body(&failure)),
-            None => event(&outcome::body(&Failure::new(FailureKind::Broken, "the answer broke off"))),
+            None => event(&outcome::body(&broken_off())),
         }
     }
 

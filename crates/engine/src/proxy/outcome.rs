@@ -1,10 +1,14 @@
 //! Errors in `OpenAI`'s words, which all clients understand.
 
+use std::convert::Infallible;
+use std::future::ready;
+
 use axum::Json;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::{Stream, StreamExt as _};
 use protocol::chat::{Failure, FailureKind};
 use serde_json::{Value, json};
 
@@ -122,9 +126,10 @@ pub(super) fn kind(kind: FailureKind) -> &'static str {
     }
 }
 
-/// A stream of server-sent events.
-pub(super) fn events(body: axum::body::Body) -> Response {
-    let mut response = Response::new(body);
+/// A stream of server-sent events; an empty text is none.
+pub(super) fn events(events: impl Stream<Item = String> + Send + 'static) -> Response {
+    let written = events.filter(|text| ready(!text.is_empty()));
+    let mut response = Response::new(Body::from_stream(written.map(Ok::<_, Infallible>)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     response

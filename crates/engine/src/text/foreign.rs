@@ -98,11 +98,7 @@ impl Foreign {
                 Piece::Delta(Delta::Text(more)) => said.push(more),
                 Piece::Receipt(receipt) => return Told { said, end: Ok(receipt.finish) },
                 Piece::Failed(failure, _) => return Told { said, end: Err(failure) },
-                Piece::Delta(_)
-                | Piece::Waiting { .. }
-                | Piece::Trying { .. }
-                | Piece::FellBack { .. }
-                | Piece::Answers { .. } => {}
+                Piece::Delta(_) | Piece::Progress(_) => {}
             }
         }
     }

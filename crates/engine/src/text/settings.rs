@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::{
     Backoff, Budget, CacheLimits, CloudGateway, GatewayOptions, Limits, Nanodollars, Override, Patience, Piece, Price,
-    ProviderId, Rate, Receipt, Settings as Terms, Target, Tier, Transport, Vertex, Way,
+    Progress, ProviderId, Rate, Receipt, Settings as Terms, Target, Tier, Transport, Vertex, Way,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -242,11 +242,11 @@ pub(super) fn as_practice(piece: Piece) -> Piece {
         ..receipt
     };
     match piece {
-        Piece::Trying { attempt, .. } => Piece::Trying { target: name(), attempt },
-        Piece::Answers { cache, .. } => Piece::Answers { target: name(), cache },
+        Piece::Progress(Progress::Trying { attempt, .. }) => Progress::Trying { target: name(), attempt }.into(),
+        Piece::Progress(Progress::Answers { cache, .. }) => Progress::Answers { target: name(), cache }.into(),
         Piece::Receipt(one) => Piece::Receipt(receipt(one)),
         Piece::Failed(failure, one) => Piece::Failed(failure, receipt(one)),
-        Piece::Waiting { .. } | Piece::FellBack { .. } | Piece::Delta(_) => piece,
+        Piece::Progress(_) | Piece::Delta(_) => piece,
     }
 }
 

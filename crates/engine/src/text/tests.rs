@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use emulator::chat::{Answer, Fakes, Fault, FaultKind, Gateway as FakeGateway, Noise, Script};
-use gateway::Piece;
+use gateway::{Piece, Progress};
 use protocol::chat::{Delta, Failure, FailureKind};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -61,10 +61,10 @@ impl Rig {
         loop {
             match tokio::time::timeout(LIMIT, pieces.recv()).await.unwrap().unwrap() {
                 Piece::Delta(Delta::Text(more)) => text.push_str(&more),
-                Piece::FellBack { to, .. } => fell_back.push(to.provider.0),
+                Piece::Progress(Progress::FellBack { to, .. }) => fell_back.push(to.provider.0),
                 Piece::Receipt(receipt) => return (text, Ok(receipt), fell_back),
                 Piece::Failed(failure, _) => return (text, Err(failure), fell_back),
-                Piece::Delta(_) | Piece::Waiting { .. } | Piece::Trying { .. } | Piece::Answers { .. } => {}
+                Piece::Delta(_) | Piece::Progress(_) => {}
             }
         }
     }

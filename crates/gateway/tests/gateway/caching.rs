@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::{CacheState, CloudGateway, Nanodollars, Outcome, Piece, Settings};
+use gateway::{CacheState, CloudGateway, Nanodollars, Outcome, Piece, Progress, Settings};
 use protocol::chat::{Delta, FailureKind};
 
 use crate::rig::{Disk, Reply, Rig, Ring, Step, ask, collect, header, openai_hello};
@@ -177,10 +177,11 @@ async fn who_answers_is_told_once_and_first() {
     let both = futures_util::future::join(rig.ask(cached()), rig.ask(cached())).await;
     let kept = rig.ask(cached()).await;
     for (outcome, from) in [(both.0, CacheState::Miss), (both.1, CacheState::Coalesced), (kept, CacheState::Hit)] {
-        let mut told = outcome.pieces.iter().skip_while(|piece| matches!(piece, Piece::Trying { .. }));
-        let first = Piece::Answers { target: crate::rig::target(TARGET.0, TARGET.1), cache: from };
+        let mut told =
+            outcome.pieces.iter().skip_while(|piece| matches!(piece, Piece::Progress(Progress::Trying { .. })));
+        let first = Piece::Progress(Progress::Answers { target: crate::rig::target(TARGET.0, TARGET.1), cache: from });
         assert_eq!(told.next(), Some(&first));
-        assert!(!told.any(|piece| matches!(piece, Piece::Answers { .. })), "{from:?}");
+        assert!(!told.any(|piece| matches!(piece, Piece::Progress(Progress::Answers { .. }))), "{from:?}");
     }
 }
 
@@ -189,13 +190,13 @@ async fn who_leaves_does_not_take_the_answer_from_the_others_and_the_last_one_st
     let rig = Rig::new(Settings::default());
     rig.script([slowly()]);
     let mut first = rig.gateway.ask(cached());
-    assert!(matches!(first.recv().await, Some(Piece::Trying { .. })));
+    assert!(matches!(first.recv().await, Some(Piece::Progress(Progress::Trying { .. }))));
     let second = rig.gateway.ask(cached());
     // The second is aboard once it has got what the first got.
     let second = tokio::spawn(async move {
         let mut second = second;
         let piece = second.recv().await;
-        assert!(matches!(piece, Some(Piece::Trying { .. })));
+        assert!(matches!(piece, Some(Piece::Progress(Progress::Trying { .. }))));
         second
     });
     let second = second.await.unwrap();
@@ -206,7 +207,7 @@ async fn who_leaves_does_not_take_the_answer_from_the_others_and_the_last_one_st
     let mut other = cached();
     other.profile = "other".to_owned();
     let mut pieces = rig.gateway.ask(other.clone());
-    assert!(matches!(pieces.recv().await, Some(Piece::Trying { .. })));
+    assert!(matches!(pieces.recv().await, Some(Piece::Progress(Progress::Trying { .. }))));
     drop(pieces);
     while rig.open_connections() > 0 || rig.last_row().outcome != Outcome::Cancelled {
         tokio::task::yield_now().await;

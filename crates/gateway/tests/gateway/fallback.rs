@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::{Circuit, Order, Outcome, Piece, Policy, Settings};
+use gateway::{Circuit, Order, Outcome, Piece, Policy, Progress, Settings};
 use protocol::chat::FailureKind;
 
 use crate::rig::{Reply, Rig, Step, ask, openai_hello, target};
@@ -35,7 +35,9 @@ async fn a_wait_before_another_try_says_which_it_is_and_what_became_of_the_last_
     rig.script([Reply::error(503), limited, openai_hello()]);
     let outcome = rig.ask(ask(&[FIRST])).await;
     let retries = outcome.pieces.iter().filter_map(|piece| match piece {
-        Piece::Waiting { retry: Some(retry), .. } => Some((retry.attempt, retry.attempts, retry.why)),
+        Piece::Progress(Progress::Waiting { retry: Some(retry), .. }) => {
+            Some((retry.attempt, retry.attempts, retry.why))
+        }
         _ => None,
     });
     let expected = [(2, 3, FailureKind::Unavailable), (3, 3, FailureKind::RateLimited)];
@@ -141,7 +143,7 @@ async fn a_stopped_probe_does_not_keep_the_provider_shut() {
     tokio::time::advance(Duration::from_secs(11)).await;
     rig.script([Reply::Silent]);
     let mut pieces = rig.gateway.ask(ask(&[FIRST]));
-    assert!(matches!(pieces.recv().await, Some(Piece::Trying { attempt: 1, .. })));
+    assert!(matches!(pieces.recv().await, Some(Piece::Progress(Progress::Trying { attempt: 1, .. }))));
     drop(pieces);
     while rig.open_connections() > 0 {
         tokio::task::yield_now().await;

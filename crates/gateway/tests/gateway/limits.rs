@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::{Piece, Rate, Settings};
+use gateway::{Piece, Progress, Rate, Settings};
 use protocol::chat::FailureKind;
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ async fn beyond_the_burst_requests_wait_and_the_end_of_the_wait_is_told() {
     let outcome = rig.ask(ask(&[OPENAI])).await;
     assert_eq!((outcome.text.as_str(), before.elapsed().as_secs()), ("Hello", 10));
     assert!(outcome.receipt.times.queue_ms >= 10_000);
-    let Some(Piece::Waiting { provider, until_ms, retry: None }) = outcome.pieces.first() else {
+    let Some(Piece::Progress(Progress::Waiting { provider, until_ms, retry: None })) = outcome.pieces.first() else {
         panic!("{:?}", outcome.pieces)
     };
     assert_eq!(provider.as_ref().unwrap().as_str(), "openai");
@@ -49,7 +49,7 @@ async fn a_profile_has_one_limit_over_all_providers() {
     rig.ask(ask(&[OPENAI])).await;
     let second = rig.ask(ask(&[GROQ])).await;
     assert_eq!((second.waits(), before.elapsed().as_secs()), (1, 10));
-    assert!(matches!(second.pieces.first(), Some(Piece::Waiting { provider: None, .. })));
+    assert!(matches!(second.pieces.first(), Some(Piece::Progress(Progress::Waiting { provider: None, .. }))));
     let mut other = ask(&[GROQ]);
     other.profile = "other".to_owned();
     assert_eq!(rig.ask(other).await.waits(), 0);
@@ -86,7 +86,7 @@ async fn stopping_ends_a_wait() {
     rig.script([openai_hello()]);
     rig.ask(ask(&[OPENAI])).await;
     let mut pieces = rig.gateway.ask(ask(&[OPENAI]));
-    assert!(matches!(pieces.recv().await, Some(Piece::Waiting { .. })));
+    assert!(matches!(pieces.recv().await, Some(Piece::Progress(Progress::Waiting { .. }))));
     drop(pieces);
     let before = Instant::now();
     while rig.book.rows.lock().unwrap().len() < 2 {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::{Ask, Budget, CacheState, Circuit, Limits, Nanodollars, Override, Piece, Price, Rate, Settings};
+use gateway::{
+    Ask, Budget, CacheState, Circuit, Limits, Nanodollars, Override, Piece, Price, Progress, Rate, Settings,
+};
 use protocol::chat::{Delta, FailureKind, Finish, Raw};
 use serde_json::{Value, json};
 
@@ -85,7 +87,7 @@ async fn who_has_no_words_for_it_is_left_out_with_a_reason() {
     rig.script([called()]);
     let outcome = rig.ask(with_tools(&[OTHER, SECOND])).await;
     let why = outcome.pieces.iter().find_map(|piece| match piece {
-        Piece::FellBack { from, why, .. } => Some((from.provider.as_str(), why.message.as_str())),
+        Piece::Progress(Progress::FellBack { from, why, .. }) => Some((from.provider.as_str(), why.message.as_str())),
         _ => None,
     });
     assert_eq!(why, Some((OTHER.0, "Anthropic does not understand tools in a chat request.")));

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use gateway::{
     Ask, DiskCache, Gateway, GatewayOptions, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Nanodollars, Order,
-    Parts, Piece, ProviderId, Purpose, Receipt, Row, Settings, Sockets, Spent, Target,
+    Parts, Piece, Progress, ProviderId, Purpose, Receipt, Row, Settings, Sockets, Spent, Target,
 };
 use protocol::chat::{Delta, Failure, FailureKind, Message, Part, Request, Speaker, Wire};
 use secrecy::{ExposeSecret, SecretString};
@@ -348,14 +348,14 @@ impl Outcome {
 
     pub(crate) fn fell_back(&self) -> Vec<(String, FailureKind)> {
         let pieces = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::FellBack { to, why, .. } => Some((to.provider.0.clone(), why.kind)),
+            Piece::Progress(Progress::FellBack { to, why, .. }) => Some((to.provider.0.clone(), why.kind)),
             _ => None,
         });
         pieces.collect()
     }
 
     pub(crate) fn waits(&self) -> usize {
-        self.pieces.iter().filter(|piece| matches!(piece, Piece::Waiting { .. })).count()
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Progress(Progress::Waiting { .. }))).count()
     }
 }
 

@@ -16,11 +16,6 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// How many answers it asks for at once.
-    pub fn answers(&self) -> u64 {
-        self.body["n"].as_u64().unwrap_or(1).max(1)
-    }
-
     /// Whether it shows pictures.
     pub fn has_image(&self) -> bool {
         let messages = self.body["messages"].as_array().into_iter().flatten();

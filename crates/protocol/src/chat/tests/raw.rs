@@ -32,8 +32,7 @@ fn what_it_needs_is_seen() {
     let raw = |body| Raw { body, beyond: String::new() };
     let picture = json!({ "type": "image_url", "image_url": { "url": "https://x.test/a.png" } });
     assert!(raw(json!({ "messages": [{ "role": "user", "content": [picture] }] })).has_image());
-    let words = raw(json!({ "n": 3, "messages": [{ "role": "user", "content": "image_url" }] }));
-    assert_eq!((words.has_image(), words.answers(), raw(json!({})).answers()), (false, 3, 1));
+    assert!(!raw(json!({ "messages": [{ "role": "user", "content": "image_url" }] })).has_image());
 }
 
 #[test]
