@@ -420,6 +420,10 @@ impl Interpreter for Live {
         self.worked(errand, thought, now);
     }
 
+    fn is_settled(&self, _now: Instant) -> bool {
+        self.is_started()
+    }
+
     fn poll(&mut self) -> Option<Deed> {
         if self.deeds.is_empty()
             && matches!(self.stage, Stage::Replaying)

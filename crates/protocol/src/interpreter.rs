@@ -36,6 +36,11 @@ pub(crate) trait Interpreter: std::fmt::Debug + Send {
     /// The answer to [`Deed::Fetch`]; of an errand that was called off nothing comes any more.
     fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
 
+    /// Whether a question would be answered at once: nothing of the connection's beginning is still to come.
+    fn is_settled(&self, _now: Instant) -> bool {
+        true
+    }
+
     /// The connection is gone: what is known of the running response can still be told. What the provider meant by it, if its
     /// closes have a meaning of their own.
     fn closed(&mut self, _code: Option<u16>, _reason: &str) -> Option<Fault> {

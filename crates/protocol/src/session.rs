@@ -246,13 +246,19 @@ impl Session {
     }
 
     /// A session that knows what was said so far, for a connection that is to take over with these settings, between two
-    /// turns: it is told [`Input::Opened`] and what comes until [`Event::Ready`], while this one goes on. `None`: this
+    /// turns: it is told [`Input::Opened`] and what comes until it [is settled](Session::is_settled), while this one goes on. `None`: this
     /// conversation has to be taken to a new connection without one.
     pub fn standby(&self, config: &Config) -> Option<Self> {
         self.realtime.standby(config).map(|realtime| Self { realtime })
     }
 
-    /// Whether [`Session::adopt`] would lose nothing: the standby is ready, and what it told its connection is still so.
+    /// Whether a question would be answered at once: the connection is ready, and nothing of its beginning, such as a
+    /// greeting, is still to come.
+    pub fn is_settled(&self) -> bool {
+        self.realtime.is_settled()
+    }
+
+    /// Whether [`Session::adopt`] would lose nothing: the standby is settled, and what it told its connection is still so.
     pub fn can_adopt(&self, standby: &Self) -> bool {
         self.realtime.can_adopt(&standby.realtime)
     }

@@ -11,7 +11,7 @@ use crate::route::{Failure, longest_connection};
 
 use super::devices::is_about_devices;
 use super::handover::Handover;
-use super::link::LinkEvent;
+use super::link::{LinkEvent, TRIES};
 use super::{Call, view};
 
 /// When no fresh connection can be opened, it is tried again after this long.
@@ -93,9 +93,14 @@ impl Call {
         if is_transient { self.try_again(problem, board) } else { self.give_up(problem, board) }
     }
 
+    /// Where somebody can stand in, it is tried once more only, while his connection is opened already.
     pub(super) fn try_again(&mut self, problem: Problem, board: &mut Board) {
-        if !self.link.retry(&problem, board.settings()) {
-            self.give_up(problem, board);
+        let deputy = self.deputy(&problem, board.settings());
+        if !self.link.retry(&problem, board.settings(), if deputy.is_some() { 1 } else { TRIES }) {
+            return self.give_up(problem, board);
+        }
+        if let Some(deputy) = deputy {
+            self.spare.prepare(&self.link, &deputy, true);
         }
     }
 

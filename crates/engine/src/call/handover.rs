@@ -84,12 +84,10 @@ impl Call {
 
     /// What tells the conversation to the connection that is to take over; `None`: it is told afterwards.
     fn standby(&self, settings: &Settings) -> Option<Session> {
-        // An agent greets whoever connects, and who pays by the second need not pay twice.
-        let is_silent = match settings.call.provider {
-            Provider::Practice | Provider::Openai | Provider::Google | Provider::Cascade => true,
-            Provider::GptLive | Provider::Elevenlabs | Provider::Deepgram => false,
-        };
-        self.session.standby(&self.session_config(settings)).filter(|_| is_silent)
+        // An agent greets whoever connects: where nothing was said yet, that is to be heard.
+        let greets = matches!(settings.call.provider, Provider::Elevenlabs | Provider::Deepgram);
+        let is_mute = greets && self.session.items().is_empty();
+        self.session.standby(&self.session_config(settings)).filter(|_| !is_mute)
     }
 
     /// The spare connection serves from now on; where its session is ready, in the same moment.
@@ -141,22 +139,12 @@ impl Call {
     /// Somebody else answers from now on, if the user named one for the case of this problem. Nothing is lost: what
     /// waits goes along.
     pub(super) fn stand_in(&mut self, problem: &Problem, board: &mut Board) -> bool {
-        if !is_of_voice(problem.code) {
-            return false;
-        }
-        let settings = board.settings();
-        let failed = settings.call.provider;
-        let is_free = |other: &Provider| *other != failed && !self.stand_in.failed.contains(other);
-        // Whoever costs is stopped by the same budget.
-        let is_affordable =
-            |other: &Provider| problem.code != Code::Budget || minute::is_free(&with_provider(settings, *other));
-        let next = settings.call.stand_ins.iter().copied().find(|other| is_free(other) && is_affordable(other));
-        let Some(next) = next else { return false };
+        let Some(settings) = self.deputy(problem, board.settings()) else { return false };
+        let (failed, next) = (board.settings().call.provider, settings.call.provider);
         tracing::info!(?failed, ?next, code = ?problem.code, "another voice stands in");
         self.stand_in.failed.push(failed);
         let chosen = self.stand_in.present.map_or(failed, |(chosen, _)| chosen);
         self.stand_in.present = Some((chosen, next));
-        let settings = with_provider(settings, next);
         board.set_settings(settings);
         self.drop_connection(board);
         self.link.settle();
@@ -165,6 +153,17 @@ impl Call {
         self.dial(board);
         board.note(Note::StoodIn { failed, provider: next, code: problem.code });
         true
+    }
+
+    /// The settings with whoever would stand in.
+    pub(super) fn deputy(&self, problem: &Problem, settings: &Settings) -> Option<Settings> {
+        let failed = settings.call.provider;
+        let is_free = |other: &Provider| *other != failed && !self.stand_in.failed.contains(other);
+        let free = settings.call.stand_ins.iter().filter(|other| is_free(other));
+        let mut deputies = free.map(|other| with_provider(settings, *other));
+        // Whoever costs is stopped by the same budget.
+        let is_affordable = |settings: &Settings| problem.code != Code::Budget || minute::is_free(settings);
+        deputies.find(is_affordable).filter(|_| is_of_voice(problem.code))
     }
 
     /// Settings changed otherwise: whoever stands in goes on.

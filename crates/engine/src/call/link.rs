@@ -21,8 +21,8 @@ use super::spare::{Spare, Taken};
 use super::way::Way;
 use super::wire::Connection;
 
-/// Tries before a call gives up.
-const TRIES: u32 = 6;
+/// Tries before a call gives up for whom nobody stands in.
+pub(super) const TRIES: u32 = 6;
 /// The first try again comes after about this long, each further one after twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// Chance adds up to as much again, so that all tries take 13 to 26 s.
@@ -67,6 +67,8 @@ pub(crate) struct Link {
     state: State,
     dials: JoinSet<Dialed>,
     tries: u32,
+    /// Of so many.
+    most: u32,
     /// Why it is tried again.
     setback: Option<Problem>,
     delays: ExponentialBackoff,
@@ -100,6 +102,7 @@ impl Link {
             state: State::Idle,
             dials: JoinSet::new(),
             tries: 0,
+            most: TRIES,
             setback: None,
             delays: delays(),
             remembered: None,
@@ -297,17 +300,18 @@ impl Link {
         is_worth_it
     }
 
-    /// Plans the next try after a pause, because of `problem`. `false`: all tries are used up.
-    pub(crate) fn retry(&mut self, problem: &Problem, settings: &Settings) -> bool {
+    /// Plans the next try after a pause, because of `problem`. `false`: as many as there may be at `most` were made.
+    pub(crate) fn retry(&mut self, problem: &Problem, settings: &Settings, most: u32) -> bool {
         if self.ready_since().is_some_and(|at| at.elapsed() >= PROVEN) {
             self.settle();
         }
         self.close();
-        let Some(delay) = self.delays.next().filter(|_| self.tries < TRIES) else {
+        let Some(delay) = self.delays.next().filter(|_| self.tries < most) else {
             self.settle();
             return false;
         };
         self.tries += 1;
+        self.most = most;
         self.setback = Some(problem.clone());
         self.state = State::Waiting { until: Instant::now() + delay, settings: Box::new(settings.clone()) };
         true
@@ -319,7 +323,7 @@ impl Link {
             (State::Idle, _) => api::Link::Idle,
             (State::Open(_) | State::Dialing | State::Waiting { .. }, None) => api::Link::Connecting,
             (State::Open(_) | State::Dialing | State::Waiting { .. }, Some(problem)) => {
-                api::Link::Reconnecting { attempt: self.tries, of: TRIES, problem: problem.clone() }
+                api::Link::Reconnecting { attempt: self.tries, of: self.most, problem: problem.clone() }
             }
         }
     }

@@ -12,25 +12,25 @@ use super::wire::Connection;
 /// See the module.
 pub(super) struct Standby {
     pub(super) session: Session,
-    is_ready: bool,
     has_failed: bool,
 }
 
 impl Standby {
     pub(super) fn begin(session: Session, connection: &Connection) -> Self {
-        let mut standby = Self { session, is_ready: false, has_failed: false };
+        let mut standby = Self { session, has_failed: false };
         standby.input(Input::Opened, connection);
         standby
     }
 
+    /// It can take over at once.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_ready
+        self.session.is_settled()
     }
 
-    /// Waits until its session becomes ready (true) or fails (false); safe to drop and call again.
+    /// Waits until it becomes ready (true) or fails (false); safe to drop and call again.
     pub(super) async fn grow(&mut self, connection: &mut Connection) -> bool {
-        let was_ready = self.is_ready;
-        while !self.has_failed && self.is_ready == was_ready {
+        let was_ready = self.is_ready();
+        while !self.has_failed && self.is_ready() == was_ready {
             let deadline = self.session.deadline();
             let time = async {
                 match deadline {
@@ -67,7 +67,6 @@ impl Standby {
                 Output::Transmit { leg, message, is_audio } => {
                     self.has_failed |= !connection.send(leg, message, is_audio);
                 }
-                Output::Event(Event::Ready { .. }) => self.is_ready = true,
                 Output::Event(Event::Fault(_)) | Output::Reconnect(_) => self.has_failed = true,
                 Output::Event(_)
                 | Output::Think { .. }

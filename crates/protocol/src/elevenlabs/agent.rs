@@ -260,6 +260,10 @@ impl Interpreter for ElevenAgent {
         }
     }
 
+    fn is_settled(&self, now: Instant) -> bool {
+        self.voice.greeting_until().is_none_or(|until| until <= now)
+    }
+
     fn closed(&mut self, code: Option<u16>, reason: &str) -> Option<Fault> {
         let is_good = code == Some(NORMAL) && self.is_ready() && !self.has_failed && is_good_end(complaint("", reason));
         // Nobody leaves in the middle of a turn: its longest time was over, which has the same code.

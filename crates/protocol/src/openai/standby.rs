@@ -17,11 +17,20 @@ impl Realtime {
         })
     }
 
-    /// Whether a standby's connection can carry this conversation: it is ready, what it was told is still so, and nothing
-    /// was said on it.
+    /// Whether a question would be answered at once.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_begun = match (&self.interpreter, self.now) {
+            (Some(interpreter), Some(now)) => interpreter.is_settled(now),
+            (Some(_), None) | (None, _) => true,
+        };
+        self.state.is_ready() && is_begun
+    }
+
+    /// Whether a standby's connection can carry this conversation: it is settled, what it was told is still so, and
+    /// nothing was said on it.
     pub(crate) fn can_adopt(&self, standby: &Self) -> bool {
         let known = standby.turns();
-        standby.state.is_ready()
+        standby.is_settled()
             && standby.link.slot.is_free()
             && !self.is_floor_held
             && standby.timeline.entries().len() == known.len()

@@ -117,19 +117,14 @@ async fn renew(voice: (&str, &str, &str), fault: &str) {
     stage.speak().await;
     let now = stage.rig.until_answered(0).await;
     let said = now.items.len();
-    stage
-        .rig
-        .until(&format!("{voice:?}: another connection took over"), |now| {
-            now.call.link == Link::Live && {
-                let is_opened = |seen: &&Seen| matches!(seen, Seen::Opened { .. });
-                stage.voices.seen().iter().filter(is_opened).count() > if voice.0 == "cascade" { 2 } else { 1 }
-            }
-        })
-        .await;
+    stage.rig.until_noted(&Note::Renewed).await;
+    // Google remembers by itself, what the old connection still added included: the new one begins when that is over.
+    assert!(stage.rig.now().call.link == Link::Live || voice.0 == "google", "{voice:?}: nobody waits for the new one");
     stage.rig.call.say("And now?", &mut stage.rig.board);
     let now = stage.rig.until_answered(said).await;
     assert_eq!((now.items.len(), problem(&now)), (said + 2, None), "{voice:?}: {:#?}", now.items);
-    assert!(stage.rig.notes().contains(&Note::Renewed), "{voice:?}");
+    let legs = if voice.0 == "cascade" { 2 } else { 1 };
+    assert!(stage.count(|seen| matches!(seen, Seen::Opened { .. })) > legs, "{voice:?}");
     assert_eq!(stage.count(|seen| matches!(seen, Seen::Violation { .. })), 0, "{voice:?}: {:?}", stage.voices.seen());
 }
 

@@ -167,6 +167,39 @@ async fn a_provider_out_of_reach_is_stood_in_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_somebody_can_stand_in_it_is_tried_once_more_while_his_connection_is_opened() {
+    let (partner, gone) = two().await;
+    let settings = openai(&gone);
+    drop(gone);
+    let mut rig = Rig::new(&partner, settings, 400);
+    rig.set_key("sk-handover").await;
+    rig.configure(json!({ "call": { "stand_ins": ["practice"] } }));
+    rig.call.say("Hello", &mut rig.board);
+    let is_tried_again = |now: &Snapshot| matches!(now.call.link, Link::Reconnecting { attempt: 1, of: 1, .. });
+    rig.until("it is tried again", is_tried_again).await;
+    partner.wait_for(|seen| seen.connections.len() == 1, LIMIT).await.unwrap();
+    rig.until_answered(0).await;
+    assert_eq!(partner.record().connections.len(), 1, "that one is used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_left_to_stand_in_for_the_last_one_and_it_has_all_tries() {
+    let (partner, gone) = two().await;
+    let settings = openai(&gone);
+    drop(gone);
+    let mut rig = Rig::new(&partner, settings, 400);
+    rig.set_key("sk-handover").await;
+    let nowhere = json!({ "base_url": "http://127.0.0.1:9" });
+    rig.configure(json!({ "call": { "stand_ins": ["google"] }, "providers": { "google": nowhere } }));
+    rig.credentials.store(Holder::Google, SecretString::from("own-secret")).await.unwrap();
+    rig.call.say("Hello", &mut rig.board);
+    let is_tried = |now: &Snapshot| {
+        now.call.provider == Provider::Google && matches!(now.call.link, Link::Reconnecting { attempt: 2, of: 6, .. })
+    };
+    rig.until("the other one is tried again", is_tried).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_microphone_that_nobody_serves_is_closed() {
     let (mut rig, _servers) = refused().await;
     rig.configure(open());
