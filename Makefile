@@ -34,3 +34,4 @@ bench: ## Measure latency, CPU and memory of a release build on a virtual sound 
 	@scripts/setup build test
 	@scripts/bench
 	@scripts/bench-gateway
+	@scripts/bench-handover

@@ -315,11 +315,17 @@ output_audio: number,
  */
 session_ms: number, };
 
+export type Supply = "reused" | "warm" | "cold";
+
 export type Waterfall = { 
 /**
  * The question was typed.
  */
 is_typed: boolean, 
+/**
+ * What it found when it needed a connection; null: not kept in those days.
+ */
+supply: Supply | null, 
 /**
  * The turn was over: key up and the tail captured, or the provider's detector said so.
  */

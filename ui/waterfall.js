@@ -56,6 +56,12 @@ export function figure(item) {
   return button;
 }
 
+/** What the picture begins with, and why it may be a long one. @param {Waterfall} waterfall */
+export function caption({ is_typed, supply }) {
+  const since = is_typed ? 'Since you sent your message' : 'Since the microphone last heard your voice';
+  return supply === 'cold' ? `${since}; the connection had to be opened first` : since;
+}
+
 /** The picture: a table whose rows are bars one after another. @param {Item} item */
 export function picture(item) {
   const { waterfall } = item;
@@ -70,7 +76,7 @@ export function picture(item) {
       h('td', {}, `+${latency(to - from)}`), h('td', {}, latency(to)));
   });
   return h('table', { class: 'waterfall', id: idOf(item), hidden: !opened.has(key(item)) },
-    h('caption', {}, waterfall.is_typed ? 'Since you sent your message' : 'Since the microphone last heard your voice'),
+    h('caption', {}, caption(waterfall)),
     h('thead', { class: 'unseen' }, h('tr', {}, h('th', { scope: 'col' }, 'Step'), h('td', { 'aria-hidden': 'true' }), h('th', { scope: 'col' }, 'Took'), h('th', { scope: 'col' }, 'After'))),
     h('tbody', {}, ...rows));
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 // Older Node has no navigator, which names of keys depend on.
 globalThis.navigator ??= { platform: '' };
-const { segments } = await import('../../ui/waterfall.js');
+const { caption, segments } = await import('../../ui/waterfall.js');
 
 const spoken = { is_typed: false, turn_end_ms: 400, request_ms: 410, first_delta_ms: 800, first_sound_ms: 850 };
 const spans = (waterfall) => segments(waterfall).map(({ step, from, to }) => [step, from, to]);
@@ -20,4 +20,9 @@ test('steps that did not happen are left out', () => {
 
 test('a typed question says so', () => {
   assert.equal(segments({ ...spoken, is_typed: true, turn_end_ms: null })[0].words, 'Your message was sent');
+});
+
+test('a connection that had to be opened first is told', () => {
+  assert.equal(caption({ ...spoken, supply: 'reused' }), 'Since the microphone last heard your voice');
+  assert.equal(caption({ ...spoken, is_typed: true, supply: 'cold' }), 'Since you sent your message; the connection had to be opened first');
 });

@@ -27,7 +27,7 @@ pub use item::{Delivery, Item, Kind, Role, Usage};
 pub use problem::{Code, Note, Problem};
 pub use recording::{RecordedTurn, Recording, Replay, Take};
 pub use sound::{CheckPhase, Device, Devices, Finding, Levels, Rate, Room, SoundCheck, Verdict};
-pub use waterfall::Waterfall;
+pub use waterfall::{Supply, Waterfall};
 
 /// Everything a window shows, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Talk};
+use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Supply, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
@@ -272,7 +272,8 @@ impl Call {
     pub(crate) fn start(&mut self, board: &mut Board) {
         self.begin(board);
         self.open_sound(board);
-        self.connect(board);
+        let supply = self.connect(board);
+        self.stopwatch.begin(supply);
         self.settle(board);
     }
 
@@ -334,7 +335,8 @@ impl Call {
         self.close_turn(board);
         self.stopwatch.typed(Instant::now());
         self.input(Input::Say { text, aloud }, board);
-        self.connect(board);
+        let supply = self.connect(board);
+        self.stopwatch.supplied(supply);
         self.settle(board);
     }
 
@@ -490,10 +492,15 @@ impl Call {
     }
 
     /// A turn needs the connection.
-    fn connect(&mut self, board: &Board) {
-        self.connections.turns += 1;
-        self.connections.reused += u32::from(self.link.is_ready());
-        self.connections.warm += u32::from(self.dial(board));
+    fn connect(&mut self, board: &Board) -> Supply {
+        let is_reused = self.link.is_ready();
+        let supply = match (self.dial(board), is_reused) {
+            (true, _) => Supply::Warm,
+            (false, true) => Supply::Reused,
+            (false, false) => Supply::Cold,
+        };
+        self.connections.count(supply);
+        supply
     }
 
     /// Connects, if nothing is under way; true if that was done ahead.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use crate::api::{Mode, Provider, Route, Waterfall};
+use crate::api::{Connections, Mode, Provider, Route, Waterfall};
 
 /// The present file and the one before it, in the data folder.
 const FILES: [&str; 2] = ["latency.jsonl", "latency.1.jsonl"];
@@ -71,6 +71,8 @@ pub struct Row {
     pub manner: Manner,
     /// How many.
     pub turns: usize,
+    /// What those found of which it was kept.
+    pub connections: Connections,
     /// End of the turn.
     pub turn_end_ms: Option<Spread>,
     /// Request on the wire.
@@ -177,6 +179,7 @@ fn row(manner: Manner, turns: &[&Answered]) -> Option<Row> {
         route: if first.provider == Provider::Practice { Route::Direct } else { first.route },
         manner,
         turns: turns.len(),
+        connections: turns.iter().filter_map(|turn| turn.waterfall.supply).collect(),
         turn_end_ms: step(|waterfall| waterfall.turn_end_ms),
         request_ms: step(|waterfall| waterfall.request_ms),
         first_delta_ms: step(|waterfall| waterfall.first_delta_ms),
@@ -195,10 +198,12 @@ fn spread(mut times: Vec<u32>) -> Option<Spread> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::api::Supply;
 
     fn turn(at: i64, first_sound_ms: u32) -> Answered {
         let waterfall = Waterfall {
             is_typed: false,
+            supply: None,
             turn_end_ms: Some(150),
             request_ms: Some(151),
             first_delta_ms: Some(400),
@@ -258,6 +263,24 @@ mod tests {
         assert!(sizes[0] < 1_000 && sizes[1] == LONGEST, "{sizes:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         assert_eq!(read(folder.path()), [turn(1, 500)]);
+    }
+
+    #[test]
+    fn a_summary_tells_how_often_a_connection_was_there() {
+        let supplied = |supply| {
+            let mut turn = turn(0, 500);
+            turn.waterfall.supply = supply;
+            turn
+        };
+        let supplies = [Some(Supply::Cold), Some(Supply::Warm), Some(Supply::Reused), Some(Supply::Reused), None];
+        let rows = summary(&supplies.map(supplied));
+        assert_eq!(rows[0].connections, Connections { turns: 4, reused: 2, warm: 1 });
+    }
+
+    #[test]
+    fn turns_of_an_older_version_are_read() {
+        let line = r#"{"at":1,"provider":"openai","model":"m","route":"direct","mode":"ptt","is_typed":false,"turn_end_ms":150,"request_ms":151,"first_delta_ms":400,"first_sound_ms":500}"#;
+        assert_eq!(serde_json::from_str::<Answered>(line).unwrap(), turn(1, 500));
     }
 
     #[test]

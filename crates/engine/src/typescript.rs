@@ -44,6 +44,7 @@ fn declarations() -> String {
         api::Kind,
         api::Delivery,
         api::Usage,
+        api::Supply,
         api::Waterfall,
         api::Problem,
         api::Code,

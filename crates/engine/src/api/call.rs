@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
+use super::{Problem, Supply};
 
 /// The call's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,6 +84,23 @@ pub struct Connections {
     pub reused: u32,
     /// It had been opened ahead and was open; of those that were not in use.
     pub warm: u32,
+}
+
+impl Connections {
+    /// One more was needed.
+    pub(crate) fn count(&mut self, supply: Supply) {
+        self.turns += 1;
+        self.reused += u32::from(supply == Supply::Reused);
+        self.warm += u32::from(supply == Supply::Warm);
+    }
+}
+
+impl FromIterator<Supply> for Connections {
+    fn from_iter<I: IntoIterator<Item = Supply>>(supplies: I) -> Self {
+        let mut connections = Self::default();
+        supplies.into_iter().for_each(|supply| connections.count(supply));
+        connections
+    }
 }
 
 /// Who answers.

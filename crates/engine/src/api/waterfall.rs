@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Waterfall {
     /// The question was typed.
     pub is_typed: bool,
+    /// What it found when it needed a connection; null: not kept in those days.
+    #[serde(default)]
+    pub supply: Option<Supply>,
     /// The turn was over: key up and the tail captured, or the provider's detector said so.
     pub turn_end_ms: Option<u32>,
     /// The answer was asked for on the wire: by us, or by the provider itself when it took the turn.
@@ -17,4 +20,17 @@ pub struct Waterfall {
     pub first_delta_ms: Option<u32>,
     /// Its first sample was audible, the speaker's own delay included.
     pub first_sound_ms: Option<u32>,
+}
+
+/// What somebody found who needed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Supply {
+    /// One in use and ready.
+    Reused,
+    /// One that was opened ahead.
+    Warm,
+    /// None, or a half made one.
+    Cold,
 }

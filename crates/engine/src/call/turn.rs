@@ -46,10 +46,10 @@ impl Call {
             }
             Pressed::Begin => {}
         }
-        self.stopwatch.begin();
         self.begin(board);
         self.input(Input::Press, board);
-        self.connect(board);
+        let supply = self.connect(board);
+        self.stopwatch.begin(supply);
         if self.sound.is_open() {
             self.sound.open_gate();
         } else {

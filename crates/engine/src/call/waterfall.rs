@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use protocol::ItemId;
 
-use crate::api::Waterfall;
+use crate::api::{Supply, Waterfall};
 use crate::board::Board;
 use crate::latency::Answered;
 
@@ -17,6 +17,8 @@ use super::view::{millis, names, unix_ms};
 pub(super) struct Stopwatch {
     /// When the microphone heard a voice last, since the turn before.
     voice: Option<Instant>,
+    /// What the turn that is being spoken found; further turns of an open microphone go over the same connection.
+    supply: Option<Supply>,
     turn: Option<Turn>,
 }
 
@@ -24,6 +26,7 @@ pub(super) struct Stopwatch {
 struct Turn {
     zero: Instant,
     is_typed: bool,
+    supply: Supply,
     end: Option<Instant>,
     /// When, and the newest item then: what answers is newer.
     request: Option<(Instant, Option<ItemId>)>,
@@ -32,8 +35,9 @@ struct Turn {
 
 impl Stopwatch {
     /// A spoken turn begins: what was heard before is not part of it.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, supply: Supply) {
         self.voice = None;
+        self.supply = Some(supply);
     }
 
     /// The microphone hears a voice.
@@ -44,12 +48,21 @@ impl Stopwatch {
     /// A spoken turn is over. Without a voice it counts from here.
     pub(super) fn end(&mut self, now: Instant) {
         let zero = self.voice.take().unwrap_or(now);
-        self.turn = Some(Turn { zero, is_typed: false, end: Some(now), request: None, delta: None });
+        let supply = self.supply.take().unwrap_or(Supply::Reused);
+        self.turn = Some(Turn { zero, is_typed: false, supply, end: Some(now), request: None, delta: None });
     }
 
     /// A message was sent.
     pub(super) fn typed(&mut self, now: Instant) {
-        self.turn = Some(Turn { zero: now, is_typed: true, end: None, request: None, delta: None });
+        self.turn =
+            Some(Turn { zero: now, is_typed: true, supply: Supply::Reused, end: None, request: None, delta: None });
+    }
+
+    /// What the message found that was sent.
+    pub(super) fn supplied(&mut self, supply: Supply) {
+        if let Some(turn) = &mut self.turn {
+            turn.supply = supply;
+        }
     }
 
     /// An answer was asked for; after a lost connection once more. `newest` is the newest item of the conversation.
@@ -97,6 +110,7 @@ impl Turn {
         };
         let waterfall = Waterfall {
             is_typed: self.is_typed,
+            supply: Some(self.supply),
             turn_end_ms: step(self.end),
             request_ms: step(self.request.map(|(at, _)| at)),
             first_delta_ms: step(Some(delta)),
@@ -143,7 +157,7 @@ mod tests {
     #[test]
     fn a_spoken_turn_has_all_steps_from_the_last_voice() {
         let (mut watch, start) = (Stopwatch::default(), Instant::now());
-        watch.begin();
+        watch.begin(Supply::Warm);
         watch.voice(at(start, 500));
         watch.voice(at(start, 1_000));
         watch.end(at(start, 1_400));
@@ -153,6 +167,7 @@ mod tests {
         let (item, waterfall) = watch.sound(ANSWER, at(start, 1_850)).unwrap();
         let wanted = Waterfall {
             is_typed: false,
+            supply: Some(Supply::Warm),
             turn_end_ms: Some(400),
             request_ms: Some(410),
             first_delta_ms: Some(800),
@@ -167,10 +182,11 @@ mod tests {
         let (mut watch, start) = (Stopwatch::default(), Instant::now());
         watch.voice(at(start, 0));
         watch.typed(at(start, 1_000));
+        watch.supplied(Supply::Cold);
         watch.request(Some(QUESTION), at(start, 1_001));
         watch.delta(ANSWER, at(start, 1_300));
         let (_, waterfall) = watch.close().unwrap();
-        assert!(waterfall.is_typed);
+        assert_eq!((waterfall.is_typed, waterfall.supply), (true, Some(Supply::Cold)));
         assert_eq!((waterfall.turn_end_ms, waterfall.request_ms), (None, Some(1)));
         assert_eq!((waterfall.first_delta_ms, waterfall.first_sound_ms), (Some(300), None));
     }
@@ -179,11 +195,24 @@ mod tests {
     fn silence_counts_from_the_end_of_the_turn() {
         let (mut watch, start) = (Stopwatch::default(), Instant::now());
         watch.voice(start);
-        watch.begin();
+        watch.begin(Supply::Cold);
         watch.end(at(start, 700));
         watch.request(None, at(start, 710));
         watch.delta(ANSWER, at(start, 900));
         assert_eq!(watch.close().unwrap().1.turn_end_ms, Some(0));
+    }
+
+    #[test]
+    fn further_turns_of_a_call_go_over_the_connection_of_the_first() {
+        let (mut watch, start) = (Stopwatch::default(), Instant::now());
+        watch.begin(Supply::Warm);
+        let supplies = [0, 1, 2].map(|_| {
+            watch.end(start);
+            watch.request(None, start);
+            watch.delta(ANSWER, start);
+            watch.close().unwrap().1.supply.unwrap()
+        });
+        assert_eq!(supplies, [Supply::Warm, Supply::Reused, Supply::Reused]);
     }
 
     #[test]
@@ -224,7 +253,7 @@ mod tests {
                 1 => watch.close(),
                 kind => {
                     match kind {
-                        2 => watch.begin(),
+                        2 => watch.begin(Supply::Cold),
                         3 => watch.voice(now),
                         4 => watch.end(now),
                         5 => watch.typed(now),

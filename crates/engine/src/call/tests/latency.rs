@@ -1,7 +1,7 @@
 //! Each answered turn tells where its time went.
 
 use super::*;
-use crate::api::{Mode, Provider, Waterfall};
+use crate::api::{Connections, Mode, Provider, Supply, Waterfall};
 use crate::latency::{Answered, read};
 
 impl Rig {
@@ -57,6 +57,29 @@ async fn a_typed_turn_ends_with_its_first_word_and_keeps_none_of_them() {
     assert_eq!(rig.kept().await.len(), 1);
     let file = std::fs::read_to_string(rig.folder.path().join("data/latency.jsonl")).unwrap();
     assert!(!file.contains("armalade") && file.ends_with("}\n"), "{file}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_find_their_connection_in_use_or_opened_ahead() {
+    let partner = practice().await;
+    let mut rig = Rig::new(&partner, json!({}), 600);
+    for call in 0..3 {
+        rig.call.warm(&rig.board);
+        let open = rig.call.next().await;
+        rig.call.happen(open, &mut rig.board);
+        for turn in 0..10 {
+            rig.call.say("Hello", &mut rig.board);
+            rig.until_answered(20 * call + 2 * turn).await;
+        }
+        rig.call.hang_up(&mut rig.board).unwrap().await.unwrap();
+    }
+    let kept = read(&rig.folder.path().join("data"));
+    let found: Connections = kept.iter().filter_map(|turn| turn.waterfall.supply).collect();
+    assert_eq!(found, Connections { turns: 30, reused: 27, warm: 3 });
+    assert_eq!(rig.now().call.connections, found);
+    rig.call.say("Unexpected", &mut rig.board);
+    let now = rig.until_answered(60).await;
+    assert_eq!(now.items[61].waterfall.unwrap().supply, Some(Supply::Cold));
 }
 
 #[tokio::test(flavor = "multi_thread")]
