@@ -1,5 +1,7 @@
 //! Testing a key at its provider: accepted, has credit, may be used for voice.
 
+mod inquiry;
+
 use std::time::Duration;
 
 use gateway::ProviderId;
@@ -15,6 +17,8 @@ use crate::route::probe::{self, Stop, Walk};
 use crate::route::{self, Keys, Ladder};
 use crate::text::{self, Text};
 
+use inquiry::Inquiry;
+
 /// For each request and each rung.
 const LIMIT: Duration = Duration::from_secs(8);
 
@@ -26,6 +30,9 @@ const PUBLIC_LISTS: [&str; 2] = ["openrouter", "huggingface"];
 pub(crate) async fn test(net: &Net, text: &Text, settings: &Settings, holder: Holder, key: &SecretString) -> KeyTest {
     let mut settings = settings.clone();
     settings.call.provider = Provider::Openai;
+    if let Some(inquiry) = Inquiry::of(holder, &settings) {
+        return inquiry.ask(net, key).await;
+    }
     match holder {
         Holder::Openai => {
             settings.call.route = Route::Direct;
@@ -53,10 +60,9 @@ pub(crate) async fn test(net: &Net, text: &Text, settings: &Settings, holder: Ho
         | Holder::Cerebras
         | Holder::WorkersAi
         | Holder::Custom => list(text, holder).await,
-        Holder::Deepgram | Holder::Elevenlabs | Holder::Cartesia => {
-            open("There is no test of this key that costs nothing: hear its voice in the settings to test it.")
+        Holder::Deepgram | Holder::Elevenlabs | Holder::Cartesia | Holder::Fal => {
+            open("There is no test of this key that costs nothing: use it once to test it.")
         }
-        Holder::Fal => open("There is no test of this key that costs nothing: make a picture to test it."),
     }
 }
 

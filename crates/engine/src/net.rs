@@ -15,9 +15,7 @@ mod text;
 
 use std::time::Duration;
 
-use reqwest::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
+use reqwest::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, StatusCode, Upgraded, redirect};
 use secrecy::ExposeSecret;
 use tokio_tungstenite::WebSocketStream;
@@ -30,7 +28,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 pub(crate) use dial::{Dial, is_loopback, secret_header};
 pub(crate) use refusal::Refusal;
-pub(crate) use reqwest::header::{AUTHORIZATION, HeaderMap};
+pub(crate) use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub(crate) use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// An open WebSocket.

@@ -20,7 +20,7 @@ use crate::net::Net;
 
 pub(crate) use keys::{Keyring, holder};
 pub(crate) use ledger::{kept_tokens, kind_name, spent, way_name};
-pub(crate) use settings::{budget, dollars, of as gateway_settings, prices, way as gateway_way};
+pub(crate) use settings::{budget, dollars, of as gateway_settings, own_address, prices, way as gateway_way};
 pub use shelf::Shelf;
 
 /// Id of the practice partner among the providers.

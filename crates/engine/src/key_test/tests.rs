@@ -176,8 +176,11 @@ async fn a_key_for_text_is_tested_by_the_list_of_models() {
 #[tokio::test]
 async fn a_list_that_anybody_sees_proves_no_key() {
     let net = Net::new(NetOptions::default()).unwrap();
-    for holder in [Holder::Openrouter, Holder::Huggingface, Holder::Vertex, Holder::Fal, Holder::Deepgram] {
-        let verdict = tested(&net, &Settings::default(), holder, r#"{"private_key":"x"}"#).await;
+    let mut settings = Settings::default();
+    // The Hub of Hugging Face is not told the key of somebody else's server.
+    settings.chat.addresses = vec![Address { provider: "huggingface".into(), url: "http://127.0.0.1:9/v1".into() }];
+    for holder in [Holder::Huggingface, Holder::Vertex, Holder::Fal] {
+        let verdict = tested(&net, &settings, holder, r#"{"private_key":"x"}"#).await;
         assert_eq!((told(&verdict), verdict.code), ([None, None, None], None));
         assert!(verdict.detail.contains("to test"), "{}", verdict.detail);
     }
@@ -189,4 +192,59 @@ async fn a_server_in_trouble_is_told_apart_from_one_that_is_not_there() {
     assert_eq!((trouble.is_valid, trouble.code), (None, Some(Code::ProviderTrouble)));
     let nobody = openai(Answer::Cut, Answer::Cut).await;
     assert_eq!((nobody.is_valid, nobody.code), (None, Some(Code::Offline)));
+}
+
+/// What the provider of this key answers to the question for it.
+async fn inquired(holder: Holder, answer: Answer) -> (KeyTest, String) {
+    let server = Fake::start(move |_| answer.clone()).await;
+    let (mut settings, url) = (Settings::default(), server.url("http", ""));
+    let voices = &mut settings.providers;
+    for base in [&mut voices.deepgram.base_url, &mut voices.elevenlabs.base_url, &mut voices.cartesia.base_url] {
+        url.clone_into(base);
+    }
+    settings.chat.addresses = vec![Address { provider: "openrouter".into(), url: format!("{url}/api/v1") }];
+    let net = Net::new(NetOptions::default()).unwrap();
+    let verdict = tested(&net, &settings, holder, KEY).await;
+    assert!(!verdict.detail.contains(KEY), "{}", verdict.detail);
+    let heads = server.heads();
+    let header = ["authorization", "xi-api-key", "x-api-key"].iter().find_map(|name| heads[0].header(name)).unwrap();
+    (verdict, format!("{} {header}", heads[0].line()))
+}
+
+#[tokio::test]
+async fn providers_of_voices_are_asked_about_their_keys_for_nothing() {
+    let asked = [
+        (Holder::Deepgram, "GET /v1/auth/token HTTP/1.1 Token sk-under-test"),
+        (Holder::Elevenlabs, "GET /v1/voices HTTP/1.1 sk-under-test"),
+        (Holder::Cartesia, "GET /voices HTTP/1.1 sk-under-test"),
+        (Holder::Openrouter, "GET /api/v1/key HTTP/1.1 Bearer sk-under-test"),
+    ];
+    for (holder, request) in asked {
+        let (good, said) = inquired(holder, Answer::json(200, "{}")).await;
+        assert_eq!((told(&good), good.code, said.as_str()), ([Some(true), None, None], None, request));
+        let wrong = format!(r#"{{"detail":{{"status":"invalid_api_key","message":"{KEY} is wrong"}}}}"#);
+        let (bad, _) = inquired(holder, Answer::json(401, &wrong)).await;
+        assert_eq!((told(&bad), bad.code), ([Some(false), None, None], Some(Code::CredentialRefused)));
+    }
+}
+
+#[tokio::test]
+async fn what_such_an_answer_says_of_credit_and_permission_is_told() {
+    let permission = r#"{"detail":{"status":"missing_permissions","message":"voices_read"}}"#;
+    let left = |left: &str| Answer::json(200, &format!(r#"{{"data":{{"limit_remaining":{left}}}}}"#));
+    let table = [
+        (Holder::Elevenlabs, Answer::json(401, permission), [Some(true), None, None], None),
+        (Holder::Openrouter, left("4.9"), [Some(true), Some(true), None], None),
+        (Holder::Openrouter, left("0"), [Some(true), Some(false), None], Some(Code::Quota)),
+        (Holder::Openrouter, left("null"), [Some(true), None, None], None),
+        (Holder::Deepgram, Answer::json(402, "{}"), [Some(true), Some(false), None], Some(Code::Quota)),
+        (Holder::Deepgram, Answer::json(429, "{}"), [None, None, None], Some(Code::RateLimited)),
+        (Holder::Cartesia, Answer::json(503, "busy"), [None, None, None], Some(Code::ProviderTrouble)),
+        (Holder::Cartesia, Answer::Cut, [None, None, None], Some(Code::Offline)),
+    ];
+    for (holder, answer, wanted, code) in table {
+        let (verdict, _) = inquired(holder, answer).await;
+        assert_eq!((told(&verdict), verdict.code), (wanted, code), "{}", verdict.detail);
+        assert!(!verdict.detail.is_empty() && !verdict.detail.contains(".."), "{}", verdict.detail);
+    }
 }

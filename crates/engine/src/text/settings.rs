@@ -55,6 +55,11 @@ pub(crate) fn way(way: api::Way) -> Way {
     }
 }
 
+/// Where the user has put this provider, if not at its usual place.
+pub(crate) fn own_address(settings: &Settings, provider: &ProviderId) -> Option<String> {
+    base_urls(settings).remove(provider)
+}
+
 fn base_urls(settings: &Settings) -> BTreeMap<ProviderId, String> {
     let mut urls = BTreeMap::new();
     let mut add = |provider: &str, url: &str| {
