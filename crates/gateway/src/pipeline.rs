@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use protocol::chat::{Failure, FailureKind};
+use protocol::chat::Failure;
 use tokio::time::Instant;
 
 use crate::budget::Reserves;
@@ -149,7 +149,7 @@ async fn follow(mut exchange: Exchange, mut passenger: Passenger) {
                 outlet.push(piece).await;
                 continue;
             }
-            None => break Err(Failure::new(FailureKind::Broken, "The answer broke off.")),
+            None => break Err(Failure::broken_off()),
         };
         exchange.receipt = receipt;
         break result;

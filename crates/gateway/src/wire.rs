@@ -82,7 +82,7 @@ impl Reader {
             }
             Err(Error::Body(cause)) => Err(match cause.downcast::<Failure>() {
                 Ok(failure) => *failure,
-                Err(_) => Failure::new(FailureKind::Broken, "The answer broke off."),
+                Err(_) => Failure::broken_off(),
             }),
             // One bad line is no reason to lose the rest.
             Err(error) => {

@@ -293,4 +293,9 @@ impl Failure {
     pub fn new(kind: FailureKind, message: impl AsRef<str>) -> Self {
         Self { kind, message: redaction::presentable(message.as_ref()), code: None, status: None, retry_after: None }
     }
+
+    /// More was to come, and nobody says why it does not.
+    pub fn broken_off() -> Self {
+        Self::new(FailureKind::Broken, "The answer broke off.")
+    }
 }

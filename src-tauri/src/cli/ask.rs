@@ -88,7 +88,7 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
             Some(Piece::Receipt(receipt)) => break (None, Some(receipt)),
             Some(Piece::Failed(failure, receipt)) => break (Some(failure), Some(receipt)),
             Some(one) => answer.take(one, arguments.json)?,
-            None => break (Some(Refusal::new(FailureKind::Broken, "the answer broke off")), None),
+            None => break (Some(Refusal::broken_off()), None),
         }
     };
     engine.stop(super::FAREWELL).await;

@@ -209,9 +209,7 @@ impl Desk {
     pub(super) async fn piece(&mut self, piece: Option<Piece>) {
         let outcome = match piece {
             Some(piece) => self.take_in(piece).await,
-            None => {
-                self.end(MessageState::Failed, Some(Failure::new(FailureKind::Broken, "the answer broke off"))).await
-            }
+            None => self.end(MessageState::Failed, Some(Failure::broken_off())).await,
         };
         self.report(outcome).await;
     }

@@ -94,7 +94,7 @@ fn body(response: Response) -> impl futures_util::Stream<Item = Result<bytes::By
             Err(error) => {
                 // "Unexpected EOF during chunk size line" helps nobody who reads an answer.
                 tracing::debug!(why = super::refusal::words(&error.without_url()), "an answer broke off");
-                Err(Failure::new(FailureKind::Broken, "The answer broke off."))
+                Err(Failure::broken_off())
             }
         }
     })

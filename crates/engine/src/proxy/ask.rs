@@ -109,7 +109,7 @@ async fn streamed(pieces: mpsc::Receiver<Piece>) -> Response {
         Some(Piece::Receipt(receipt)) => chat::event(&success("", &receipt)),
         Some(Piece::Failed(failure, _)) => chat::event(&error(&failure)),
         Some(Piece::Delta(_) | Piece::Progress(_)) => String::new(),
-        None => chat::event(&error(&chat::broken_off())),
+        None => chat::event(&error(&Failure::broken_off())),
     });
     (told, outcome::events(events)).into_response()
 }

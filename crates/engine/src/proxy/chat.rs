@@ -56,12 +56,7 @@ pub(super) async fn gather(mut pieces: mpsc::Receiver<Piece>) -> Result<Whole, F
             Piece::Delta(_) | Piece::Progress(_) => {}
         }
     }
-    Err(broken_off())
-}
-
-/// Nothing more comes, not even a reason.
-pub(super) fn broken_off() -> Failure {
-    Failure::new(FailureKind::Broken, "the answer broke off")
+    Err(Failure::broken_off())
 }
 
 async fn whole(pieces: mpsc::Receiver<Piece>, model: &str) -> Response {
@@ -130,7 +125,7 @@ pub(super) async fn begin(
             Some(Piece::Receipt(receipt)) => break (told_by(&receipt), Some(Piece::Receipt(receipt))),
             Some(Piece::Failed(failure, _)) => return Err(failure),
             Some(Piece::Delta(_) | Piece::Progress(_)) => {}
-            None => return Err(broken_off()),
+            None => return Err(Failure::broken_off()),
         }
     };
     let pieces = stream::unfold(Some((first, pieces)), |state| async move {
@@ -183,7 +178,7 @@ impl Writer {
                 text
             }
             Some(Piece::Failed(failure, _)) => event(&outcome::body(&failure)),
-            None => event(&outcome::body(&broken_off())),
+            None => event(&outcome::body(&Failure::broken_off())),
         }
     }
 

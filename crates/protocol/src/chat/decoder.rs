@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::{Delta, Failure, FailureKind, Wire, anthropic, google, openai, raw, refusal, responses};
+use super::{Delta, Failure, Wire, anthropic, google, openai, raw, refusal, responses};
 
 /// Reads one answer. After [`Delta::Finished`] or a failure nothing more is read, and the connection can be left.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Decoder {
             self.keep_raw(out);
             return Ok(());
         }
-        Err(Failure::new(FailureKind::Broken, "The answer broke off."))
+        Err(Failure::broken_off())
     }
 
     /// Of an answer that is told as it is, nothing is told twice.
