@@ -23,7 +23,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -37,6 +37,8 @@ use crate::text::{Keyring, Text};
 const LARGEST: usize = 32 << 20;
 /// Longest token that is read from the file.
 const LONGEST_TOKEN: usize = 1024;
+/// As many may knock at the same moment; of more the system lets each wait for a second.
+const KNOCKING: u32 = 4096;
 
 /// What a request needs.
 pub(crate) struct Hall {
@@ -146,13 +148,22 @@ async fn serve(
 }
 
 async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+    match listen(address) {
         Err(_) => {
             tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            TcpListener::bind(address).await
+            listen(address)
         }
         bound => bound,
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // As listeners do by themselves; on Windows it would share the port.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
 }
 
 fn router(hall: Arc<Hall>) -> Router {

@@ -489,3 +489,12 @@ async fn the_relay_of_voice_tries_the_next_way_through_the_gateway() {
         assert_eq!(rig.voice.record().connections.len(), 2, "{case}: two ways were tried");
     }
 }
+
+#[tokio::test]
+async fn many_may_knock_at_the_same_moment() {
+    let listener = super::listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let knocking = (0..500).map(|_| tokio::net::TcpStream::connect(address));
+    let all = tokio::time::timeout(LIMIT, futures_util::future::try_join_all(knocking)).await;
+    assert_eq!(all.unwrap().unwrap().len(), 500);
+}
