@@ -102,10 +102,8 @@ async fn speech_is_as_fast_as_it_shall_be_by_the_provider_or_here() {
     let heard = |rig: &Rig| {
         let wav = std::fs::read(rig.folder.path().join("heard.wav")).unwrap();
         let samples: Vec<i16> = wav[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-        let is_loud = |sample: &i16| sample.abs() > 50;
-        let first = samples.iter().position(is_loud).unwrap();
-        let last = samples.iter().rposition(is_loud).unwrap();
-        (last - first) as f64 / 48_000.0
+        // Gaps of a machine that does not keep up are no part of it.
+        samples.chunks(480).filter(|piece| piece.iter().any(|sample| sample.abs() > 50)).count() as f64
     };
     let mut lasted = Vec::new();
     for speed in [1.0, 1.5] {
