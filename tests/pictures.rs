@@ -129,6 +129,9 @@ async fn pictures_of_words_and_voice_come_over_one_realtime_socket() {
     window.until_said("Here is your fox.").await;
     window.until_status("Ready").await;
     window.screenshot("picture-realtime").await;
+    let is_at_end = "const log = document.getElementById('log');
+        return document.getElementById('jump').hidden && log.scrollHeight - log.scrollTop - log.clientHeight < 2";
+    assert_eq!(window.script(is_at_end, &[]).await, true, "the newest stays in sight when pictures come");
     let asked: Vec<_> = fal.seen().into_iter().map(|seen| (seen.way, seen.path, seen.prompt)).collect();
     let over_the_socket = |prompt: &str| (Way::Socket, "fal-ai/flux-2/klein/realtime".to_owned(), prompt.to_owned());
     assert_eq!(asked, ["a blue whale", "a red fox in the snow"].map(over_the_socket));
