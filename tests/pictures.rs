@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use emulator::fal::{Fal, Plan, Trouble};
+use emulator::fal::{Fal, Plan, Trouble, Way};
 use emulator::{Answer, Emulator, Script};
 use tests::{Sound, Stage, Window};
 
 const ENTER: char = '\u{e007}';
 const TAB: char = '\u{e004}';
+const ESCAPE: char = '\u{e00c}';
 const KEY: &str = "fal-id:fal-secret";
 
 const PICTURES: &str = "return [...document.querySelectorAll('#turns .picture img')]
@@ -71,22 +72,34 @@ async fn a_picture_asked_for_in_writing_is_shown_saved_and_kept() {
     assert!(fal.violations().is_empty(), "{:?}", fal.violations());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_voice_shows_a_picture_and_goes_on_talking() {
-    let fal = fal(Vec::new()).await;
-    let wish = r#"{"prompt":"a red fox in the snow","shape":"landscape"}"#;
+/// A voice that has this drawn and then says so.
+async fn painter() -> Emulator {
+    let wish = serde_json::json!({ "prompt": "a red fox in the snow", "shape": "landscape" }).to_string();
     let script = Script::default()
-        .answer(Answer::Call(vec![("make_image".into(), wish.into())]))
+        .answer(Answer::Call(vec![("make_image".into(), wish)]))
         .answer(Answer::Say("Here is your fox.".into()));
-    let voice = Emulator::start(script).await.unwrap();
+    Emulator::start(script).await.unwrap()
+}
+
+fn with_voice(stage: Stage, voice: &Emulator) -> Stage {
     let settings =
         format!("[call]\nprovider = 'openai'\nroute = 'direct'\n[providers.openai]\nbase_url = '{}'", voice.base_url());
-    let stage = stage(&fal).with_sound_card().with_settings(&settings).with_env("OPENAI_API_KEY", "test-key");
-    let window = Window::open(&stage).await;
+    stage.with_sound_card().with_settings(&settings).with_env("OPENAI_API_KEY", "test-key")
+}
+
+async fn ask_aloud(window: &Window, stage: &Stage) {
     window.hold("button", "Hold to talk").await;
     window.until_status("Listening").await;
     stage.card().say(&Sound::fixture("question.wav")).await;
     window.let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_shows_a_picture_and_goes_on_talking() {
+    let (fal, voice) = (fal(Vec::new()).await, painter().await);
+    let stage = with_voice(stage(&fal), &voice);
+    let window = Window::open(&stage).await;
+    ask_aloud(&window, &stage).await;
     until_pictures(&window, &["a red fox in the snow"]).await;
     window.until_said("Here is your fox.").await;
     window.until_status("Ready").await;
@@ -97,5 +110,32 @@ async fn a_voice_shows_a_picture_and_goes_on_talking() {
     assert_eq!(window.script(order, &[]).await, serde_json::json!(["user", "tool", "picture", "answer"]));
     assert_eq!(fal.seen().len(), 1);
     assert!(voice.record().violations.is_empty() && fal.violations().is_empty());
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_words_and_voice_come_over_one_realtime_socket() {
+    let (fal, voice) = (fal(Vec::new()).await, painter().await);
+    let stage = with_voice(stage(&fal), &voice);
+    let window = Window::open(&stage).await;
+    window.click("button", "Settings").await;
+    window.replace("Model for pictures", "fal-ai/flux-2/klein/realtime").await;
+    window.screenshot("picture-realtime-chosen").await;
+    window.chord(&[ESCAPE]).await;
+    window.fill("Message", &format!("/image a blue whale{ENTER}")).await;
+    until_pictures(&window, &["a blue whale"]).await;
+    ask_aloud(&window, &stage).await;
+    until_pictures(&window, &["a blue whale", "a red fox in the snow"]).await;
+    window.until_said("Here is your fox.").await;
+    window.until_status("Ready").await;
+    window.screenshot("picture-realtime").await;
+    let is_at_end = "const log = document.getElementById('log');
+        return document.getElementById('jump').hidden && log.scrollHeight - log.scrollTop - log.clientHeight < 2";
+    assert_eq!(window.script(is_at_end, &[]).await, true, "the newest stays in sight when pictures come");
+    let asked: Vec<_> = fal.seen().into_iter().map(|seen| (seen.way, seen.path, seen.prompt)).collect();
+    let over_the_socket = |prompt: &str| (Way::Socket, "fal-ai/flux-2/klein/realtime".to_owned(), prompt.to_owned());
+    assert_eq!(asked, ["a blue whale", "a red fox in the snow"].map(over_the_socket));
+    assert_eq!(fal.sockets(), 1, "it stays open between pictures");
+    assert!(voice.record().violations.is_empty() && fal.violations().is_empty(), "{:?}", fal.violations());
     window.close().await;
 }

@@ -50,9 +50,13 @@ export function timeline(app) {
   }, { passive: true });
   jump.addEventListener('click', () => { isAtEnd = true; toEnd(); log.focus({ preventScroll: true }); });
   new ResizeObserver(() => { if (isAtEnd) toEnd(); }).observe(log);
+  // A picture takes its place when it is there.
+  turns.addEventListener('load', () => { if (isAtEnd) toEnd(); }, { capture: true });
 
   function toEnd() {
     log.scrollTop = log.scrollHeight;
+    // Nobody scrolled back, also if the end was nearer for a moment.
+    lastTop = log.scrollTop;
     jump.hidden = true;
   }
 

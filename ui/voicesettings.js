@@ -70,7 +70,7 @@ export const voiceSettings = (app) => [
   text(app, { label: 'Text model', about: 'As provider/model. Empty: the model of the text pane.', path: ['cascade', 'brain'], when: of('cascade'), placeholder: 'openai/gpt-5-mini', isCode: true }),
   select(app, { label: 'Voice', about: 'What reads the answer aloud.', path: ['cascade', 'mouth'], when: of('cascade'), options: Object.entries(MOUTHS) }),
   text(app, { label: 'Deepgram ears', about: 'Model that listens.', path: ['providers', 'deepgram', 'flux_model'], when: cascade('ear', 'deepgram_flux'), isCode: true }),
-  text(app, { label: 'Deepgram voice', about: 'Model that speaks; it names the voice: aura-2-… or flux-….', path: ['providers', 'deepgram', 'voice'], when: cascade('mouth', 'deepgram_aura'), isCode: true }),
+  text(app, { label: 'Deepgram voice', about: 'Model that speaks: aura-2-… and flux-… name the voice.', path: ['providers', 'deepgram', 'voice'], when: cascade('mouth', 'deepgram_aura'), isCode: true }),
   text(app, { label: 'ElevenLabs voice', about: 'Id of the voice.', path: ['providers', 'elevenlabs', 'voice'], when: cascade('mouth', 'elevenlabs'), isCode: true }),
   text(app, { label: 'ElevenLabs model', about: 'Flash answers soonest.', path: ['providers', 'elevenlabs', 'model'], when: cascade('mouth', 'elevenlabs'), isCode: true }),
   text(app, { label: 'Cartesia voice', about: 'Id of the voice.', path: ['providers', 'cartesia', 'voice'], when: cascade('mouth', 'cartesia'), isCode: true }),

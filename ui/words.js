@@ -38,8 +38,9 @@ export const partner = (call) => (call.provider === 'practice' ? 'Partner' : cap
 
 /** A voice as people call it: ids of voices are no names. @param {string} voice */
 const nameOf = (voice) => {
-  const deepgram = /^(?:aura|flux)-(?:2-)?([a-z]+)-/.exec(voice);
-  if (deepgram) return deepgram[1];
+  // Deepgram's aura-2-thalia-en and flux-alexis-en; af_heart of Kokoro, which servers of one's own speak with.
+  const named = /^(?:aura|flux)-(?:2-)?([a-z]+)-/.exec(voice) ?? /^[a-z][fm]_([a-z]+)$/.exec(voice);
+  if (named) return named[1];
   return /^[A-Za-z][A-Za-z _-]{1,19}$/.test(voice) ? voice : '';
 };
 
@@ -49,7 +50,8 @@ export function route(call) {
   const ways = { direct: 'direct', gateway: 'via gateway', endpoint: 'on my server' };
   // A server of one's own speaks for OpenAI's voice alone, and the gateway carries neither of these two.
   const isPast = call.route === 'endpoint' ? call.provider !== 'openai' : call.provider === 'gpt_live' || call.provider === 'deepgram';
-  return [call.provider === 'cascade' ? `Your own mix, ${call.model}` : call.model, isPast ? ways.direct : ways[call.route]];
+  const mix = `Your own mix, ${call.model.replace(/^practice\/.*/, 'practice partner')}`;
+  return [call.provider === 'cascade' ? mix : call.model, isPast ? ways.direct : ways[call.route]];
 }
 
 /** @param {Usage} usage */

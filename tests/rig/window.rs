@@ -103,6 +103,13 @@ impl Window {
         element.send_keys(text).await.unwrap_or_else(|error| panic!("{name:?} takes no text: {error}"));
     }
 
+    /// Types into the text box of this name, in the place of what is there.
+    pub async fn replace(&self, name: &str, text: &str) {
+        let there = self.find("textbox", name).await.prop("value").await.ok().flatten().unwrap_or_default();
+        let backspaces = "\u{e003}".repeat(there.chars().count());
+        self.fill(name, &(backspaces + text)).await;
+    }
+
     /// Puts the pointer on the element of this role and name and holds its button down.
     pub async fn hold(&self, role: Role, name: &str) {
         let element = self.find(role, name).await;

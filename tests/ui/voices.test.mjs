@@ -30,9 +30,14 @@ test('the way that is shown is the way that a voice goes', () => {
   assert.deepEqual(['gpt_live', 'deepgram'].map((voice) => way(voice, 'gateway')), ['direct', 'direct']);
 });
 
-test('voices of Deepgram are called by their names', () => {
+test('a mix is named with its text model', () => {
+  const named = (model) => route({ ...snapshot('cascade').call, model })[0];
+  assert.deepEqual(['openai/gpt-5-mini', 'practice/practice'].map(named), ['Your own mix, openai/gpt-5-mini', 'Your own mix, practice partner']);
+});
+
+test('voices are called by their names, not by their ids', () => {
   const named = (voice) => partner({ ...snapshot('cascade').call, voice });
-  assert.deepEqual(['aura-2-thalia-en', 'flux-alexis-en', '21m00Tcm4TlvDq8ikWAM'].map(named), ['Thalia', 'Alexis', 'Answer']);
+  assert.deepEqual(['aura-2-thalia-en', 'flux-alexis-en', 'af_heart', '21m00Tcm4TlvDq8ikWAM'].map(named), ['Thalia', 'Alexis', 'Heart', 'Answer']);
 });
 
 test('how often a connection was there when it was needed is told', () => {

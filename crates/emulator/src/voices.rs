@@ -199,6 +199,13 @@ impl Voices {
         format!("http://{}", self.addr)
     }
 
+    /// Ends the connections whose paths end so, as a provider does when a session grew too old or heard too little: with a
+    /// last frame (empty: none), a close code and a reason.
+    pub fn end(&self, path: &str, last: &str, code: u16, reason: &str) {
+        let last = (!last.is_empty()).then(|| Act::Send(Message::Text(last.to_owned())));
+        self.stage.end(path, last.into_iter().chain([Act::Close(code, reason.to_owned())]).collect());
+    }
+
     /// Everything seen so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.stage.seen()

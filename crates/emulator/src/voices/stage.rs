@@ -11,7 +11,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::{Act, Actor, Message, Plan, cast};
 use crate::record::fingerprint;
@@ -70,6 +70,14 @@ pub(super) struct Stage {
     has_cut: AtomicBool,
     pulse: watch::Sender<u64>,
     stopped: watch::Sender<bool>,
+    ends: broadcast::Sender<End>,
+}
+
+/// Connections whose paths end so come to their end.
+#[derive(Debug, Clone)]
+struct End {
+    path: String,
+    acts: Vec<Act>,
 }
 
 impl Stage {
@@ -81,6 +89,7 @@ impl Stage {
             has_cut: AtomicBool::new(false),
             pulse: watch::Sender::new(0),
             stopped: watch::Sender::new(false),
+            ends: broadcast::Sender::new(16),
         }
     }
 
@@ -94,6 +103,11 @@ impl Stage {
 
     pub(super) fn stop(&self) {
         self.stopped.send_replace(true);
+    }
+
+    pub(super) fn end(&self, path: &str, acts: Vec<Act>) {
+        // Nobody may be there.
+        let _ = self.ends.send(End { path: path.to_owned(), acts });
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -153,7 +167,7 @@ async fn handshake(
             upgrade.on_upgrade(move |socket| async move {
                 let mut stopped = stage.stopped.subscribe();
                 tokio::select! {
-                    () = play(actor, socket, &stage, connection) => {}
+                    () = play(actor, socket, &stage, (connection, &request.path)) => {}
                     _ = stopped.wait_for(|stopped| *stopped) => {}
                 }
                 stage.note(Seen::Closed { connection });
@@ -181,7 +195,8 @@ fn masked(text: &str) -> String {
     }
 }
 
-async fn play(mut actor: Box<dyn Actor>, mut socket: WebSocket, stage: &Stage, connection: usize) {
+async fn play(mut actor: Box<dyn Actor>, mut socket: WebSocket, stage: &Stage, (connection, path): (usize, &str)) {
+    let mut ends = stage.ends.subscribe();
     let mut sent = 0;
     let mut acts = actor.open();
     loop {
@@ -191,14 +206,28 @@ async fn play(mut actor: Box<dyn Actor>, mut socket: WebSocket, stage: &Stage, c
             }
         }
         let pause = actor.pause().unwrap_or(Duration::MAX);
-        acts = match tokio::time::timeout(pause, socket.recv()).await {
-            Err(_) => actor.wake(),
+        let received = tokio::select! {
+            acts = end(&mut ends, path) => Err(acts),
+            received = tokio::time::timeout(pause, socket.recv()) => received.map_err(|_| actor.wake()),
+        };
+        acts = match received {
+            Err(acts) => acts,
             Ok(Some(Ok(Frame::Text(text)))) => hear(&mut *actor, Message::Text(text.to_string()), stage, connection),
             Ok(Some(Ok(Frame::Binary(bytes)))) => hear(&mut *actor, Message::Binary(bytes.to_vec()), stage, connection),
             Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => Vec::new(),
             Ok(Some(Ok(Frame::Close(_)) | Err(_)) | None) => return,
         };
     }
+}
+
+/// What is to be done when a connection with this path comes to its end.
+async fn end(ends: &mut broadcast::Receiver<End>, path: &str) -> Vec<Act> {
+    while let Ok(end) = ends.recv().await {
+        if path.ends_with(&end.path) {
+            return end.acts;
+        }
+    }
+    std::future::pending().await
 }
 
 fn hear(actor: &mut dyn Actor, message: Message, stage: &Stage, connection: usize) -> Vec<Act> {

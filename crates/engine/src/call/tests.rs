@@ -10,6 +10,7 @@ mod deepgram_cascade;
 mod ears_and_mouths;
 mod elevenlabs;
 mod every_voice;
+mod expiry;
 mod gemini;
 mod gpt_live;
 mod handover;

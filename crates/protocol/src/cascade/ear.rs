@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::openai::refusal::Complaint;
-use crate::{Config, Errand, Message, Post, Received, Reply};
+use crate::{Config, Errand, Fault, Message, Post, Received, Reply};
 
 /// Speech to text over one leg; lives as long as one connection. Ends in [`Heard::Ready`].
 pub(crate) trait Ear: std::fmt::Debug + Send {
@@ -38,6 +38,11 @@ pub(crate) trait Ear: std::fmt::Debug + Send {
 
     /// More of the answer to [`EarDeed::Fetch`].
     fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
+
+    /// What the reason of a close means, where the service names one.
+    fn closed(&self, _reason: &str) -> Option<Fault> {
+        None
+    }
 
     /// The next thing to do.
     fn poll(&mut self) -> Option<EarDeed>;

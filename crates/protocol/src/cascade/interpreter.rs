@@ -257,9 +257,9 @@ impl Interpreter for Cascade {
         self.settle(now);
     }
 
-    fn closed(&mut self, _code: Option<u16>, _reason: &str) -> Option<Fault> {
+    fn closed(&mut self, _code: Option<u16>, reason: &str) -> Option<Fault> {
         self.tell_unsaid();
-        None
+        self.ear.closed(reason).or_else(|| self.mouth.closed(reason))
     }
 
     fn poll(&mut self) -> Option<Deed> {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::openai::refusal::Complaint;
-use crate::{Config, Errand, Message, Post, Received, Reply};
+use crate::{Config, Errand, Fault, Message, Post, Received, Reply};
 
 /// One answer that is spoken; a new one for each answer, never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,11 @@ pub(crate) trait Mouth: std::fmt::Debug + Send {
 
     /// More of the answer to [`MouthDeed::Fetch`].
     fn reply(&mut self, _errand: Errand, _reply: Reply<'_>, _now: Instant) {}
+
+    /// What the reason of a close means, where the service names one.
+    fn closed(&self, _reason: &str) -> Option<Fault> {
+        None
+    }
 
     /// The next thing to do.
     fn poll(&mut self) -> Option<MouthDeed>;

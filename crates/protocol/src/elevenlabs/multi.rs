@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::refusal::{complaint, words};
+use super::refusal::{close, complaint, words};
 use crate::cascade::mouth::{Context, Mouth, MouthDeed, Said};
 use crate::frame::object;
 use crate::pcm::Pieces;
-use crate::{Config, Message, Received};
+use crate::{Config, Fault, Message, Received};
 
 use dialect::Dialect;
 pub(crate) use dialect::place;
@@ -236,6 +236,10 @@ impl Mouth for Multi {
             }
             Received::Binary(bytes) => tracing::debug!(bytes = bytes.len(), "binary frame ignored"),
         }
+    }
+
+    fn closed(&self, reason: &str) -> Option<Fault> {
+        close(reason)
     }
 
     fn poll(&mut self) -> Option<MouthDeed> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::openai::refusal::Complaint;
+use crate::{Cause, Fault};
 
 /// An error by its name: a message type of Scribe, an `error` of a mouth, a close code and reason of an agent.
 pub(super) fn complaint(name: &str, message: &str) -> Complaint {
@@ -33,6 +34,12 @@ pub(super) fn complaint(name: &str, message: &str) -> Complaint {
     }
 }
 
+/// A close with the name of an error as its reason: all sockets close with the same code, whether the key is bad or the
+/// session too old.
+pub(super) fn close(reason: &str) -> Option<Fault> {
+    Some(complaint(reason, "").into_fault()).filter(|fault| fault.cause != Cause::Server)
+}
+
 /// A number or a text of a frame, as text.
 pub(super) fn words(frame: &Value, key: &str) -> String {
     match frame.get(key) {
@@ -45,7 +52,6 @@ pub(super) fn words(frame: &Value, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cause;
 
     #[test]
     fn errors_ask_for_the_right_decision() {
@@ -70,5 +76,14 @@ mod tests {
             assert_eq!(fault.cause, cause, "{name}");
             assert!(!fault.message.is_empty());
         }
+    }
+
+    #[test]
+    fn a_close_is_known_by_the_name_in_its_reason() {
+        let cause = |reason| close(reason).map(|fault| fault.cause);
+        assert_eq!(cause("session_time_limit_exceeded"), Some(Cause::Expired));
+        assert_eq!(cause("input_timeout_exceeded"), Some(Cause::Expired));
+        assert_eq!(cause("quota_exceeded"), Some(Cause::Quota));
+        assert_eq!((cause(""), cause("NET-0001")), (None, None), "of another service, or without a name");
     }
 }

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::language;
-use super::refusal::{complaint, words};
+use super::refusal::{close, complaint, words};
 use crate::cascade::ear::{Ear, EarDeed, Heard};
 use crate::frame::object;
 use crate::openai::config::TurnTaking;
-use crate::{Config, Leg, Message, Place, Received, SAMPLE_RATE, pcm};
+use crate::{Config, Fault, Leg, Message, Place, Received, SAMPLE_RATE, pcm};
 
 /// 100 ms: how much sound goes into a frame.
 const PIECE: usize = SAMPLE_RATE as usize / 10;
@@ -277,6 +277,10 @@ impl Ear for Scribe {
             }
             Received::Binary(bytes) => tracing::debug!(bytes = bytes.len(), "binary frame ignored"),
         }
+    }
+
+    fn closed(&self, reason: &str) -> Option<Fault> {
+        close(reason)
     }
 
     fn poll(&mut self) -> Option<EarDeed> {

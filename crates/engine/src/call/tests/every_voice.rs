@@ -21,14 +21,14 @@ const VOICES: [(&str, &str, &str); 8] = [
     ("cascade", "cartesia", "cartesia"),
 ];
 
-struct Stage {
-    voices: Voices,
+pub(super) struct Stage {
+    pub(super) voices: Voices,
     _brain: Fakes,
-    rig: Rig,
+    pub(super) rig: Rig,
 }
 
 impl Stage {
-    async fn new(plan: Plan, (provider, ear, mouth): (&str, &str, &str)) -> Self {
+    pub(super) async fn new(plan: Plan, (provider, ear, mouth): (&str, &str, &str)) -> Self {
         let answer = plan.answer.clone();
         let voices = Voices::start(Plan { words: WORDS.into(), ..plan }).await.unwrap();
         // Whatever is asked again has the same answer.
@@ -46,19 +46,23 @@ impl Stage {
                 "deepgram": { "base_url": url, "agent_base_url": url, "voice": voice },
                 "elevenlabs": { "base_url": url, "agent_id": "agent_1" },
                 "cartesia": { "base_url": url },
+                "workers": { "base_url": url },
             },
+            "gateway": { "account_id": "acc" },
         });
         let mut rig = Rig::beside(brain.base_url("practice"), settings, 900);
         if provider == "cascade" {
             rig.configure(json!({ "cascade": { "ear": ear, "mouth": mouth } }));
         }
-        for holder in [Holder::Google, Holder::Openai, Holder::Deepgram, Holder::Elevenlabs, Holder::Cartesia] {
+        let holders =
+            [Holder::Google, Holder::Openai, Holder::Deepgram, Holder::Elevenlabs, Holder::Cartesia, Holder::WorkersAi];
+        for holder in holders {
             rig.credentials.store(holder, SecretString::from("own-secret")).await.unwrap();
         }
         Self { voices, _brain: brain, rig }
     }
 
-    fn count(&self, what: fn(&Seen) -> bool) -> usize {
+    pub(super) fn count(&self, what: fn(&Seen) -> bool) -> usize {
         self.voices.seen().iter().filter(|seen| what(seen)).count()
     }
 
