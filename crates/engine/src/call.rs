@@ -34,7 +34,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{Fault, Input, ItemId, Session};
 
-use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Supply, Talk};
+use crate::api::{self, Code, Connections, MinuteCost, Mode, Problem, Talk};
 use crate::board::Board;
 use crate::config::{AudioSettings, Settings};
 use crate::latency::Journal;
@@ -489,23 +489,6 @@ impl Call {
     /// Until when the microphone counts as heard by the provider: what the network took tells, not the talk key.
     fn live_until(&self) -> Option<Instant> {
         self.link.audio_sent().filter(|_| self.link.is_ready() && !self.is_muted).map(|at| at + LIVE)
-    }
-
-    /// A turn needs the connection.
-    fn connect(&mut self, board: &Board) -> Supply {
-        let is_reused = self.link.is_ready();
-        let supply = match (self.dial(board), is_reused) {
-            (true, _) => Supply::Warm,
-            (false, true) => Supply::Reused,
-            (false, false) => Supply::Cold,
-        };
-        self.connections.count(supply);
-        supply
-    }
-
-    /// Connects, if nothing is under way; true if that was done ahead.
-    fn dial(&mut self, board: &Board) -> bool {
-        self.link.dial(board.settings(), &mut self.spare)
     }
 
     fn begin(&mut self, board: &mut Board) {

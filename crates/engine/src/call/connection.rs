@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::{Cause, Fault, Input, Received};
 
-use crate::api::{Code, Mode, Note, Problem};
+use crate::api::{Code, Mode, Note, Problem, Supply};
 use crate::board::Board;
 use crate::config::Settings;
 use crate::route::{Failure, longest_connection};
@@ -29,6 +29,23 @@ fn cause_of_end(told: Option<Fault>, closing: Option<Fault>, was_ready: bool) ->
 }
 
 impl Call {
+    /// A turn needs the connection.
+    pub(super) fn connect(&mut self, board: &Board) -> Supply {
+        let is_reused = self.link.is_ready();
+        let supply = match (self.dial(board), is_reused) {
+            (true, _) => Supply::Warm,
+            (false, true) => Supply::Reused,
+            (false, false) => Supply::Cold,
+        };
+        self.connections.count(supply);
+        supply
+    }
+
+    /// Connects, if nothing is under way; true if that was done ahead.
+    pub(super) fn dial(&mut self, board: &Board) -> bool {
+        self.link.dial(board.settings(), &mut self.spare)
+    }
+
     pub(super) fn link_event(&mut self, event: LinkEvent, board: &mut Board) {
         match event {
             LinkEvent::Opened => {
