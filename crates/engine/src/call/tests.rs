@@ -133,16 +133,6 @@ impl Rig {
         self.until(&what, |now| is_answered(now) && now.call.talk == Talk::Ready).await
     }
 
-    async fn until_noted(&mut self, note: &Note) {
-        let going_on = async {
-            while !self.notes().contains(note) {
-                let happening = self.call.next().await;
-                self.call.happen(happening, &mut self.board);
-            }
-        };
-        tokio::time::timeout(LIMIT, going_on).await.unwrap_or_else(|_| panic!("nobody was told {note:?}"));
-    }
-
     async fn until_spoken(&mut self) -> Snapshot {
         self.until("something was said", |now| now.items.last().is_some_and(|item| item.duration_ms >= 250)).await
     }

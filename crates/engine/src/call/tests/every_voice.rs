@@ -21,6 +21,18 @@ const VOICES: [(&str, &str, &str); 8] = [
     ("cascade", "cartesia", "cartesia"),
 ];
 
+impl Rig {
+    async fn until_noted(&mut self, note: &Note) {
+        let going_on = async {
+            while !self.notes().contains(note) {
+                let happening = self.call.next().await;
+                self.call.happen(happening, &mut self.board);
+            }
+        };
+        tokio::time::timeout(LIMIT, going_on).await.unwrap_or_else(|_| panic!("nobody was told {note:?}"));
+    }
+}
+
 pub(super) struct Stage {
     pub(super) voices: Voices,
     _brain: Fakes,
