@@ -4,8 +4,12 @@
 use std::io::Write as _;
 
 use emulator::{Emulator, FaultKind, Keys, Script, Verdict};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tests::{Keychain, Outcome, Sound, Stage, project};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 fn question() -> String {
     project().join("tests/fixtures/question.wav").to_string_lossy().into_owned()
@@ -253,6 +257,39 @@ async fn emulate_answers_in_writing_and_says_what_is_wrong_with_a_request() {
     {
         assert!(told.errors.contains(words), "{words}: {told:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emulate_says_what_is_wrong_whichever_of_its_servers_it_came_to() {
+    let stage = Stage::new();
+    let mut server = stage.start(&["emulate"]);
+    let realtime = server.line("the address for OpenAI Realtime", |line| line.ends_with("/v1")).await;
+    let is_bare = |line: &str| line.starts_with("http") && line.matches('/').count() == 2;
+    let voices = server.line("the address of the other voices", is_bare).await;
+    let pictures = server.line("the address for pictures", is_bare).await;
+    let url = realtime.replacen("http", "ws", 1) + "/realtime?model=any";
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    socket.send(Message::text("nonsense")).await.unwrap();
+    while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains("\"error\"") {}
+    for address in [format!("{voices}/v1/audio/speech"), format!("{pictures}/nonsense")] {
+        post_nothing(&address).await;
+    }
+    server.interrupt();
+    let told = server.finish().await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for whose in ["OpenAI Realtime, connection 0: text that is not JSON", "Voices, connection 0: ", "Pictures: POST /n"]
+    {
+        assert!(told.errors.contains(whose), "{whose}: {told:?}");
+    }
+}
+
+/// An HTTP request without a body; returns when it is answered.
+async fn post_nothing(url: &str) {
+    let url = url::Url::parse(url).unwrap();
+    let mut socket = TcpStream::connect(url.socket_addrs(|| None).unwrap()[0]).await.unwrap();
+    let request = format!("POST {} HTTP/1.0\r\ncontent-type: application/json\r\n\r\n", url.path());
+    socket.write_all(request.as_bytes()).await.unwrap();
+    socket.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

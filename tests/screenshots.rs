@@ -1,7 +1,7 @@
 //! Pictures of the window for people to look at; each also shows that the page fits.
 #![cfg(target_os = "linux")]
 
-use emulator::{Answer, Emulator, Script};
+use emulator::{Answer, Emulator, Fault, FaultKind, Script};
 use tests::{Sound, Stage, Window};
 
 /// A conversation as a real one might go.
@@ -84,6 +84,21 @@ async fn a_narrow_window_keeps_everything_needed() {
     {
         window.find(role, name).await;
     }
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_it_reconnects_is_told_beside_the_count() {
+    let script = Script::default().fault(Fault::new(FaultKind::BadGateway).always());
+    let server = Emulator::start(script).await.unwrap();
+    let stage = stage(&server, "light");
+    let window = Window::open(&stage).await;
+    window.fill("Message", "good morning\u{e007}").await;
+    window.until_status(" of 6)… Your server has a problem.").await;
+    window.screenshot("reconnecting").await;
+    window.resize(380, 640).await;
+    window.until("the narrow window", "return innerWidth <= 400").await;
+    fits(&window).await;
     window.close().await;
 }
 

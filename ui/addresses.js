@@ -2,7 +2,7 @@
 // Where providers are reached, for those who have a proxy or a server of their own in the place of one.
 /** @import {ChatProvider, Settings} from './types' */
 import { fill, h } from './dom.js';
-import { addressFault, webAddressFault } from './faults.js';
+import { addressFault, providerAddressFault } from './faults.js';
 import { text } from './fields.js';
 
 /** @typedef {import('./main.js').App} App */
@@ -25,7 +25,7 @@ export function withAddress({ chat }, id, url) {
 
 /** @param {App} app @param {ChatProvider} provider @returns {Part} */
 const textAddress = (app, { id, name, usual_address }) => text(app, {
-  label: `${name}, text`, about: '', path: ['chat', 'addresses', id], placeholder: usual_address, isCode: true, fault: webAddressFault,
+  label: `${name}, text`, about: '', path: ['chat', 'addresses', id], placeholder: usual_address, isCode: true, fault: providerAddressFault,
   at: { read: (settings) => addressOf(settings, id), write: (settings, url) => ({ chat: { addresses: withAddress(settings, id, url) } }) },
 });
 

@@ -1,26 +1,33 @@
 // @ts-check
 // What is wrong with a value that was typed, in words; empty when nothing is. Pure functions only.
 
-const SCHEMES = ['http:', 'https:', 'ws:', 'wss:'];
+const ANY = ['https://', 'wss://', 'http://', 'ws://'];
+const WEB = ['https://', 'http://'];
 
 /** @param {string} host */
 const isLoopback = (host) => host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 
-/** An address as the engine takes it; an empty one stands for the default. @param {string} text */
-export function addressFault(text) {
+/** An address as the engine takes it; an empty one stands for the default. @param {string} text @param {string[]} schemes how it may start */
+export function addressFault(text, schemes = ANY) {
   if (!text) return '';
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || !SCHEMES.includes(url.protocol) || !url.host) return 'An address starts with https://, wss://, http:// or ws:// and names a server.';
+  if (!url || !schemes.includes(`${url.protocol}//`) || !url.host) return `An address starts with ${listed(schemes)} and names a server.`;
   const isPlain = url.protocol === 'http:' || url.protocol === 'ws:';
-  return isPlain && !isLoopback(url.hostname) ? 'A key is not sent over this plain connection. Use https:// or wss:// for a server elsewhere.' : '';
+  const secure = schemes.filter((scheme) => scheme.endsWith('s://'));
+  return isPlain && !isLoopback(url.hostname) ? `A key is not sent over this plain connection. Use ${listed(secure)} for a server elsewhere.` : '';
 }
 
-/** An address of a provider of text: requests go there over HTTP, with the provider's key. @param {string} text */
-export function webAddressFault(text) {
-  const fault = addressFault(text);
+/** @param {string[]} names */
+const listed = (names) => names.join(', ').replace(/, ([^,]*)$/, ' or $1');
+
+/** An address of a server of text: requests go there over HTTP. @param {string} text */
+export const webAddressFault = (text) => (/^\s*wss?:/i.test(text) ? 'Text goes over https:// or http://, not over a WebSocket.' : addressFault(text, WEB));
+
+/** An address of a provider of text, which gets the provider's key. @param {string} text */
+export function providerAddressFault(text) {
+  const fault = webAddressFault(text);
   if (fault || !text) return fault;
-  const { protocol, username, password, search, hash } = new URL(text);
-  if (protocol === 'ws:' || protocol === 'wss:') return 'Text goes over https:// or http://, not over a WebSocket.';
+  const { username, password, search, hash } = new URL(text);
   if (username || password) return 'An address holds no name and no password. Keys have their own place, under Keys.';
   return search || hash ? 'Leave out what stands behind ? or #.' : '';
 }

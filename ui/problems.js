@@ -91,6 +91,7 @@ const TABLE = {
   keychain_locked: () => ['The keychain is locked.', 'Unlock it, then look again.', 'Look again', (app) => app.send({ do: 'check_keys' })],
   settings_damaged: () => ['Parts of the settings file could not be read.', 'Defaults stand in for them; the old file is kept beside the new one.', 'Show where', (app) => app.openSettings('about')],
   recording_failed: () => ['The recording could not be written or read.', 'Check the free space and the folder’s permissions. The call goes on.', 'Open folder', (app) => app.openRecordings()],
+  history_failed: () => ['Something is wrong with the history.', 'You can talk all the same, but what is said may not be kept. Its folder needs room, and you must be allowed to write there.', 'Look again', (app) => { app.send({ do: 'dismiss' }); app.send({ do: 'find_history', query: '' }); }],
   unsent: () => ['This was not answered before Sidetone was closed.', 'Send it again, or remove it.', 'Send again', resend],
   internal: () => ['Something went wrong inside Sidetone.', 'Try again; if it stays, the log tells more.', 'Try again', retry],
 };

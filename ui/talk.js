@@ -1,6 +1,6 @@
 // @ts-check
 // The talk button: its five states, the words above it, and everything that holds it.
-/** @import {Call, Snapshot} from './types' */
+/** @import {Snapshot} from './types' */
 import { keyHolder } from './voices.js';
 import { byId, fill, h, kbd, takesSpace, takesText } from './dom.js';
 import { Hold } from './hold.js';
@@ -29,13 +29,13 @@ export function talk(app) {
     state.dataset.talk = call.talk;
     button.toggleAttribute('data-locked', call.talk === 'listening' && call.is_locked);
     for (const sign of signs) sign.hidden = !call.is_live;
-    const [word, connection] = stateWords(call);
+    const [word, connection, reason] = stateWords(app.snapshot);
     const isTyping = takesText(document.activeElement);
-    const signature = JSON.stringify([word, connection, hintKey(app.snapshot), isTyping]);
+    const signature = JSON.stringify([word, connection, reason, hintKey(app.snapshot), isTyping]);
     if (signature === drawn) return;
     drawn = signature;
-    const spoken = [word, connection].filter(Boolean).join(' · ');
-    if (status.textContent !== spoken) fill(status, word && h('b', {}, word), word && connection && ' · ', connection && h('span', { class: 'connection' }, connection));
+    const spoken = [word, connection].filter(Boolean).join(' · ') + reason;
+    if (status.textContent !== spoken) fill(status, word && h('b', {}, word), word && connection && ' · ', connection && h('span', { class: 'connection' }, connection), reason);
     fill(hint, ...hintOf(app.snapshot, isTyping));
   }
 
@@ -87,16 +87,18 @@ function holdByKey(button, hold, app) {
   document.addEventListener('visibilitychange', () => { if (document.hidden) hold.lose(); });
 }
 
-/** The state's word and, while there is something to say, the connection's. @param {Call} call @returns {[string, string]} */
-function stateWords(call) {
+/** The state's word and, while there is something to say, the connection's, with the reason. @param {Snapshot} snapshot @returns {[string, string, string]} */
+export function stateWords(snapshot) {
+  const { call } = snapshot;
   const word = capital(call.talk);
   const { link } = call;
-  if (link.state === 'connecting') return call.talk === 'ready' ? ['', 'Connecting…'] : [word, 'Connecting…'];
+  if (link.state === 'connecting') return call.talk === 'ready' ? ['', 'Connecting…', ''] : [word, 'Connecting…', ''];
   if (link.state === 'reconnecting') {
     const again = `Reconnecting (${link.attempt} of ${link.of})…`;
-    return call.talk === 'ready' ? ['', again] : [word, again];
+    const reason = ` ${wording(link.problem, snapshot).what}`;
+    return call.talk === 'ready' ? ['', again, reason] : [word, again, reason];
   }
-  return [word, ''];
+  return [word, '', ''];
 }
 
 /** What the hint depends on. @param {Snapshot} snapshot */

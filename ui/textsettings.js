@@ -2,7 +2,7 @@
 // Settings of text: who answers, what it may cost, what is kept, who else may ask.
 /** @import {Settings} from './types' */
 import { fill, h, say } from './dom.js';
-import { addressFault, jsonFault } from './faults.js';
+import { jsonFault, webAddressFault } from './faults.js';
 import { choice, number, select, text, toggle } from './fields.js';
 import { latency } from './words.js';
 import { shortName } from './catalogue.js';
@@ -39,7 +39,7 @@ export const textParts = (app) => [
   number(app, { label: 'Temperature', about: (s) => (s.chat.temperature < 0 ? 'As the model likes.' : 'Low: the same words each time. High: surprising ones.'), path: ['chat', 'temperature'], least: 0, most: 2, step: 0.1, none: -1, placeholder: 'Its own' }),
   number(app, { label: 'Longest answer', about: 'Where an answer is cut short. Empty: the limit of the model.', path: ['chat', 'max_output'], least: 0, most: 1_000_000, step: 256, none: 0, unit: 'tokens', placeholder: 'Its own' }),
   toggle(app, { label: 'Titles and summaries by a model', about: 'A cheap model names new chats, and sums up the beginning of a long call for the voice that goes on with it. Else chats are called by their first words, and that voice hears of the newest turns only.', path: ['chat', 'titles'] }),
-  text(app, { label: 'My own server for text', about: 'Any server that speaks OpenAI’s chat protocol: Ollama, LM Studio, llama.cpp, LocalAI. Those on their usual ports are found.', path: ['custom', 'base_url'], placeholder: 'http://localhost:11434/v1', isCode: true, fault: addressFault }),
+  text(app, { label: 'My own server for text', about: 'Any server that speaks OpenAI’s chat protocol: Ollama, LM Studio, llama.cpp, LocalAI. Those on their usual ports are found.', path: ['custom', 'base_url'], placeholder: 'http://localhost:11434/v1', isCode: true, fault: webAddressFault }),
   text(app, { label: 'Vertex AI project', about: 'Empty: the one of the service account.', path: ['vertex', 'project'], isCode: true }),
   text(app, { label: 'Vertex AI region', about: 'Where Vertex AI answers, us-central1 for example. Empty: global.', path: ['vertex', 'location'], placeholder: 'global', isCode: true }),
   toggle(app, { label: 'Voices may make pictures', about: 'They are offered it while there is a fal key.', path: ['tools', 'pictures'] }),

@@ -353,7 +353,7 @@ code: Code,
  */
 detail: string, };
 
-export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "budget" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "recording_failed" | "unsent" | "internal";
+export type Code = "no_credential" | "credential_refused" | "not_permitted" | "quota" | "budget" | "rate_limited" | "refused" | "offline" | "proxy" | "tls" | "provider_trouble" | "answer_failed" | "gateway_missing" | "gateway_refused" | "endpoint_missing" | "insecure_route" | "no_microphone" | "microphone_refused" | "microphone_silent" | "no_speaker" | "device_lost" | "no_keychain" | "keychain_locked" | "settings_damaged" | "recording_failed" | "history_failed" | "unsent" | "internal";
 
 export type Credential = { 
 /**

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use engine::store::Store;
 use engine::{Engine, Handle, Options, Paths};
 
 use crate::practice;
@@ -111,6 +112,12 @@ pub(crate) fn run(command: Command, paths: Paths) -> ExitCode {
             ExitCode::from(failure.status)
         }
     }
+}
+
+/// Where the history is needed.
+async fn history(engine: &Handle) -> Result<&Store, Failure> {
+    let shelf = engine.text().shelf();
+    shelf.store().await.map_err(|error| shelf.problem(&error).into())
 }
 
 fn history_failure(error: engine::store::Error) -> Failure {

@@ -1,7 +1,7 @@
 // What the settings say about addresses and ids as they are typed. Run: node --test tests/ui/
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { accountFault, addressFault, priceFault, webAddressFault } from '../../ui/faults.js';
+import { accountFault, addressFault, priceFault, providerAddressFault, webAddressFault } from '../../ui/faults.js';
 
 for (const address of ['', 'https://api.openai.com/v1', 'wss://example.com', 'http://localhost:8765/v1', 'ws://127.0.0.1:1/v1', 'ws://[::1]:8765']) {
   test(`the address “${address}” is fine`, () => assert.equal(addressFault(address), ''));
@@ -24,9 +24,20 @@ test('an account id is 32 hex digits, or not given yet', () => {
 });
 
 test('an address of a provider of text is one of the web, without anything behind it', () => {
-  for (const address of ['', 'https://proxy.test/v1', 'http://localhost:8080/v1', 'https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1']) assert.equal(webAddressFault(address), '', address);
+  for (const address of ['', 'https://proxy.test/v1', 'http://localhost:8080/v1', 'https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1']) assert.equal(providerAddressFault(address), '', address);
   const table = [['groq.com', /starts with/], ['http://groq.com', /plain connection/], ['wss://groq.com', /WebSocket/], ['https://me:pw@groq.com', /no name and no password/], ['https://groq.com?key=1', /Leave out/], ['https://groq.com/#a', /Leave out/]];
-  for (const [address, words] of table) assert.match(webAddressFault(address), words);
+  for (const [address, words] of table) assert.match(providerAddressFault(address), words);
+});
+
+test('who writes is told of https only: text takes no WebSocket', () => {
+  for (const address of ['http://example.com/v1', 'ftp://example.com', 'example.com']) {
+    for (const fault of [webAddressFault, providerAddressFault]) {
+      assert.match(fault(address), /https:\/\//, address);
+      assert.doesNotMatch(fault(address), /wss?:/, address);
+    }
+    assert.match(addressFault(address), /https:\/\/(,| or) wss:\/\//, address);
+  }
+  assert.match(webAddressFault(' wss://example.com/v1'), /WebSocket/);
 });
 
 test('what is wrong with a price is said where it is wrong', () => {

@@ -91,11 +91,11 @@ pub(crate) struct Guard {
     floor: Floor,
     /// How late the echo is, in frames, if that is known.
     delay: Option<u32>,
-    /// Frames for which sounds do not count: the last one was no voice.
+    /// Frames for which a ducking that was a mistake is remembered: a voice is held against the echo meanwhile.
     wary: u32,
-    /// Frames for which a voice is held against the echo: the last one was none that went on.
-    doubt: u32,
-    /// How loud the echo was before the answer was ducked, in dBFS.
+    /// In that one nobody spoke: sounds do not count meanwhile.
+    was_noise: bool,
+    /// How loud the echo was before the answer was ducked, in dBFS; the loudest of it while that is remembered.
     echo: f32,
     /// The microphone pauses while the answer is audible, whatever it hears.
     is_deaf: bool,
@@ -104,7 +104,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard for a room whose echo comes `delay` frames late, if that is known; deaf: half duplex.
     pub(crate) fn new(delay: Option<u32>, is_deaf: bool) -> Self {
-        Self { floor: Floor::Free, delay, wary: 0, doubt: 0, echo: SILENCE, is_deaf }
+        Self { floor: Floor::Free, delay, wary: 0, was_noise: false, echo: SILENCE, is_deaf }
     }
 
     /// The echo comes that many frames late, if that is known.
@@ -130,9 +130,8 @@ impl Guard {
         }
         let mut is_barge_in = false;
         let mut pass = Pass::Hold;
-        let is_stir = is_stir && self.wary == 0;
+        let is_stir = is_stir && (self.wary == 0 || !self.was_noise);
         self.wary = self.wary.saturating_sub(1);
-        self.doubt = self.doubt.saturating_sub(1);
         self.floor = match self.floor {
             Floor::Free if !is_playing => {
                 pass = Pass::Through;
@@ -141,9 +140,9 @@ impl Guard {
             Floor::Free | Floor::Theirs { .. } if is_playing && (is_voice || is_stir) => {
                 pass = Pass::Keep;
                 let quiet = if is_voice { 0 } else { RESUMED - DOUBTED };
-                self.echo = if self.doubt == 0 { echo } else { self.echo.max(echo) };
+                self.echo = if self.wary == 0 { echo } else { self.echo.max(echo) };
                 // What comes when the answer is or was just ducked cannot be heard to follow it: it is held against the echo.
-                let loudest = if is_voice && self.doubt == 0 { level } else { level.max(self.echo) };
+                let loudest = if is_voice && self.wary == 0 { level } else { level.max(self.echo) };
                 Floor::Contested { since: 0, voiced: u32::from(is_strong), quiet, loudest }
             }
             Floor::Free => Floor::Theirs { left: self.ringing() },
@@ -167,8 +166,7 @@ impl Guard {
                     (pass, is_barge_in) = (Pass::Release, true);
                     Floor::Ours
                 } else if quiet >= RESUMED || since >= GIVEN_UP {
-                    self.wary = if voiced == 0 { WARY } else { 0 };
-                    self.doubt = WARY;
+                    (self.wary, self.was_noise) = (WARY, voiced == 0);
                     Floor::Theirs { left: self.ringing() }
                 } else {
                     pass = Pass::Keep;

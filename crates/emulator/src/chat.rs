@@ -48,7 +48,7 @@ pub use fault::{Fault, FaultKind};
 pub use record::{End, Passage, Record, Request, Violation};
 pub use script::{Answer, Finish, Gateway, Noise, Pace, Script, Shape, Usage};
 
-use crate::loopback;
+use crate::{Complaints, loopback};
 use provider::Provider;
 use server::Server;
 
@@ -103,6 +103,11 @@ impl Fakes {
     /// Everything seen so far.
     pub fn record(&self) -> Record {
         self.server.with(Record::clone)
+    }
+
+    /// Violations from now on.
+    pub fn complaints(&self) -> Complaints {
+        self.server.complaints.subscribe()
     }
 
     /// Waits until the record satisfies `what`, and returns it.

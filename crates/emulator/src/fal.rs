@@ -21,10 +21,10 @@ use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use crate::loopback;
+use crate::{COMPLAINTS, Complaints, loopback};
 pub use picture::png;
 
 /// What the fake does.
@@ -116,6 +116,7 @@ struct Stage {
     troubles: Mutex<VecDeque<Trouble>>,
     seen: watch::Sender<Vec<Seen>>,
     violations: Mutex<Vec<String>>,
+    complaints: broadcast::Sender<String>,
     sockets: watch::Sender<usize>,
 }
 
@@ -137,7 +138,8 @@ impl Fal {
         let addr = listener.local_addr()?;
         let troubles = Mutex::new(plan.troubles.iter().cloned().collect());
         let (seen, sockets) = (watch::Sender::default(), watch::Sender::default());
-        let stage = Arc::new(Stage { plan, addr, troubles, seen, violations: Mutex::default(), sockets });
+        let (violations, complaints) = (Mutex::default(), broadcast::Sender::new(COMPLAINTS));
+        let stage = Arc::new(Stage { plan, addr, troubles, seen, violations, complaints, sockets });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&stage));
         let serving = tokio::spawn(loopback::serve(listener, router, "the fake fal"));
         Ok(Self { addr, stage, serving })
@@ -161,6 +163,11 @@ impl Fal {
     /// What clients did against the protocol.
     pub fn violations(&self) -> Vec<String> {
         self.stage.violations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same from now on.
+    pub fn complaints(&self) -> Complaints {
+        self.stage.complaints.subscribe()
     }
 
     /// Realtime sockets that were opened.
@@ -195,7 +202,10 @@ impl Stage {
     }
 
     fn violation(&self, what: impl Into<String>) {
-        self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+        let what = what.into();
+        // Nobody need listen.
+        let _ = self.complaints.send(format!("Pictures: {what}"));
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
     /// Whether the key in `authorization` is taken.

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 pub use command::Command;
@@ -53,6 +54,12 @@ pub use script::{
 };
 
 use server::Server;
+
+/// What clients do against a protocol, in words, as they do it.
+pub type Complaints = broadcast::Receiver<String>;
+
+/// So many complaints wait for whoever listens; then the oldest are lost to them.
+const COMPLAINTS: usize = 256;
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.
 #[derive(Debug)]
@@ -100,6 +107,11 @@ impl Emulator {
     /// Everything seen so far.
     pub fn record(&self) -> Record {
         self.server.recorder.snapshot()
+    }
+
+    /// Violations from now on.
+    pub fn complaints(&self) -> Complaints {
+        self.server.recorder.complaints()
     }
 
     /// Waits until the record satisfies `what`, and returns it.

@@ -8,7 +8,9 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+
+use crate::{COMPLAINTS, Complaints};
 
 /// Everything seen since the start.
 #[derive(Debug, Clone, Default)]
@@ -181,12 +183,14 @@ pub fn fingerprint(secret: &str) -> String {
 pub(crate) struct Recorder {
     record: Mutex<Record>,
     version: watch::Sender<u64>,
+    complaints: broadcast::Sender<String>,
     keep_events: usize,
 }
 
 impl Recorder {
     pub(crate) fn new(keep_events: usize) -> Self {
-        Self { record: Mutex::default(), version: watch::Sender::new(0), keep_events }
+        let (version, complaints) = (watch::Sender::new(0), broadcast::Sender::new(COMPLAINTS));
+        Self { record: Mutex::default(), version, complaints, keep_events }
     }
 
     pub(crate) fn snapshot(&self) -> Record {
@@ -201,9 +205,18 @@ impl Recorder {
         self.version.subscribe()
     }
 
+    pub(crate) fn complaints(&self) -> Complaints {
+        self.complaints.subscribe()
+    }
+
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
         let mut record = self.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = record.violations.len();
         let result = change(&mut record);
+        for Violation { connection, kind, message } in record.violations.iter().skip(known) {
+            // Nobody need listen.
+            let _ = self.complaints.send(format!("OpenAI Realtime, connection {connection}: {kind}: {message}"));
+        }
         while record.events.len() > self.keep_events {
             record.events.pop_front();
             record.dropped += 1;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
-use crate::loopback;
+use crate::{Complaints, loopback};
 pub use stage::{Request, Seen};
 use stage::{Stage, router};
 
@@ -209,6 +209,11 @@ impl Voices {
     /// Everything seen so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.stage.seen()
+    }
+
+    /// Violations from now on.
+    pub fn complaints(&self) -> Complaints {
+        self.stage.complaints()
     }
 
     /// Waits until what was seen satisfies `what`, and returns it.

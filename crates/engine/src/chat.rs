@@ -98,6 +98,8 @@ pub(crate) struct Desk {
     query: Option<String>,
     is_set_up: bool,
     retention: Retention,
+    /// What was told of the history's trouble; what goes on by itself need not tell it again.
+    trouble: Option<Problem>,
     jobs: JoinSet<Done>,
 }
 
@@ -129,6 +131,7 @@ impl Desk {
             query: None,
             is_set_up: false,
             retention: Retention::default(),
+            trouble: None,
             jobs: JoinSet::new(),
         };
         tokio::spawn(desk.run(inbox));
@@ -201,6 +204,11 @@ impl Desk {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the core passes on only what is for the pane")]
     async fn command(&mut self, command: Command) -> Result<(), store::Error> {
+        self.trouble = None;
+        if command == Command::FindModels {
+            self.find_models();
+            return Ok(());
+        }
         self.set_up().await?;
         match command {
             Command::Ask { text, attachments } => self.ask(text, attachments).await,
@@ -214,10 +222,6 @@ impl Desk {
             Command::EditMessage { message, text } => self.edit(message, text).await,
             Command::Continue { message } => self.go_on(message).await,
             Command::ChooseBranch { message } => self.choose_branch(message).await,
-            Command::FindModels => {
-                self.find_models();
-                Ok(())
-            }
             Command::FindHistory { query } => {
                 self.query = Some(query);
                 self.tell_history().await
@@ -252,8 +256,8 @@ impl Desk {
         let store = self.text.shelf().store().await?.clone();
         self.is_set_up = true;
         if let Some(place) = store.was_damaged() {
-            let detail = format!("the history could not be read; it was set aside as {}", place.display());
-            self.tell(Change::Problem(Some(Problem { code: Code::Internal, detail }))).await;
+            let detail = format!("it could not be read and was set aside as {}", place.display());
+            self.tell(Change::Problem(Some(Problem { code: Code::HistoryFailed, detail }))).await;
         }
         self.forget_old().await?;
         self.chat.draft = store.draft(None).await?;
@@ -312,10 +316,12 @@ impl Desk {
         self.tell(Change::Chat(self.chat.clone())).await;
     }
 
-    async fn report(&self, outcome: Result<(), store::Error>) {
-        if let Err(error) = outcome {
-            let detail = format!("the history: {error}");
-            self.tell(Change::Problem(Some(Problem { code: Code::Internal, detail }))).await;
+    async fn report(&mut self, outcome: Result<(), store::Error>) {
+        let Err(error) = outcome else { return };
+        let problem = self.text.shelf().problem(&error);
+        if self.trouble.as_ref() != Some(&problem) {
+            self.trouble = Some(problem.clone());
+            self.tell(Change::Problem(Some(problem))).await;
         }
     }
 

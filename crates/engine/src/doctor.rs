@@ -202,6 +202,7 @@ fn advice(problem: &Problem) -> &'static str {
         | Code::AnswerFailed
         | Code::SettingsDamaged
         | Code::RecordingFailed
+        | Code::HistoryFailed
         | Code::Unsent
         | Code::Internal => "",
     }

@@ -110,6 +110,8 @@ fn unmarked(text: &str) -> String {
 enum Form {
     /// It is left out, or said in another way.
     Spoken,
+    /// The same in code: a number in brackets is an index there.
+    SpokenCode,
     /// It stays.
     Read,
 }
@@ -145,8 +147,8 @@ fn number(text: &str) -> Option<&str> {
 fn spoken(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     strip(text, &mut out, 0, Form::Spoken);
-    let words: Vec<&str> = out.split_whitespace().collect();
-    let said = words.join(" ");
+    let words = out.split(|one: char| one.is_whitespace() || one == '_').filter(|word| !word.is_empty());
+    let said = words.collect::<Vec<_>>().join(" ");
     if said.chars().any(char::is_alphanumeric) { said } else { String::new() }
 }
 
@@ -168,11 +170,10 @@ fn strip(text: &str, out: &mut String, depth: usize, form: Form) {
                 out.extend(next);
                 Some(after.get(1..).unwrap_or_default())
             }
-            '`' if form == Form::Read => Some(code(rest, out)),
-            '`' => Some(after),
+            '`' => Some(code(rest, out, depth, form)),
             '~' if next == Some('~') => after.get(1..),
-            '*' | '_' => Some(emphasis(first, before, after, out, form)),
-            _ if form == Form::Spoken && is_picture(first) => {
+            '*' | '_' => Some(emphasis(first, before, after, out)),
+            _ if form != Form::Read && is_picture(first) => {
                 out.push(' ');
                 Some(after)
             }
@@ -185,7 +186,7 @@ fn strip(text: &str, out: &mut String, depth: usize, form: Form) {
             Some(taken) => taken,
             None if first == '!' => after,
             None => {
-                out.push(if first == '[' && form == Form::Spoken { ' ' } else { first });
+                out.push(if first == '[' && form != Form::Read { ' ' } else { first });
                 after
             }
         };
@@ -198,7 +199,7 @@ fn link<'a>(after: &'a str, out: &mut String, depth: usize, form: Form) -> Optio
     let target = rest.strip_prefix('(').and_then(|rest| split_at_close(rest, '(', ')'));
     let named = || rest.strip_prefix('[').filter(|_| !is_number(text)).and_then(|rest| split_at_close(rest, '[', ']'));
     let behind = target.or_else(named).map(|(_, behind)| behind);
-    let is_note = text.starts_with('^') || is_citation(text, out, behind, rest);
+    let is_note = form != Form::SpokenCode && (text.starts_with('^') || is_citation(text, out, behind, rest));
     if !is_note && behind.is_none() && form == Form::Read {
         // It is no link.
         return None;
@@ -245,12 +246,15 @@ fn is_in_code(rest: &str) -> bool {
     is_name(rest) || rest.strip_prefix('.').is_some_and(is_name) || rest.trim_start().starts_with('=')
 }
 
-/// Code in a line as it is written; its marks alone while its end has not come.
-fn code<'a>(text: &'a str, out: &mut String) -> &'a str {
+/// Code in a line: to be read it stays as it is written. Its marks alone go while its end has not come.
+fn code<'a>(text: &'a str, out: &mut String, depth: usize, form: Form) -> &'a str {
     let inside = text.trim_start_matches('`');
     let marks = text.get(..text.len() - inside.len()).unwrap_or_default();
     let Some((code, rest)) = inside.split_once(marks) else { return inside };
-    out.push_str(code);
+    match form {
+        Form::Read => out.push_str(code),
+        Form::Spoken | Form::SpokenCode => strip(code, out, depth, Form::SpokenCode),
+    }
     rest
 }
 
@@ -300,8 +304,8 @@ fn address<'a>(text: &'a str, out: &mut String, form: Form) -> &'a str {
     rest
 }
 
-/// Marks of emphasis go; a star between numbers and a line within a name stay in some form.
-fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut String, form: Form) -> &'a str {
+/// Marks of emphasis go; a star between numbers and a line within a name stay.
+fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut String) -> &'a str {
     let rest = after.trim_start_matches(mark);
     let next = rest.chars().next();
     let is_single = rest.len() == after.len();
@@ -309,7 +313,7 @@ fn emphasis<'a>(mark: char, before: Option<char>, after: &'a str, out: &mut Stri
     let is_blank = |character: Option<char>| character.is_none_or(char::is_whitespace);
     let is_number = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
     if mark == '_' && is_word(before) && is_word(next) {
-        out.push(if form == Form::Read { mark } else { ' ' });
+        out.push(mark);
     } else if mark == '*' && is_single {
         let is_product = (is_number(before) && is_number(next)) || (is_blank(before) && is_blank(next));
         if is_product {
@@ -363,6 +367,10 @@ mod tests {
             ("Take a[0] of it.", "Take a[0] of it.", "Take a 0 of it."),
             ("Take a[1], m[12].", "Take a[1], m[12].", "Take a 1, m 12."),
             ("Take myList[2].", "Take myList[2].", "Take myList 2."),
+            ("Take snake_name[1].", "Take snake_name[1].", "Take snake name 1."),
+            ("Take `items[1]`, `[2]`.", "Take items[1], [2].", "Take items 1, 2."),
+            ("Run `cargo` [1] or `make`.[2]", "Run cargo or make.", "Run cargo or make."),
+            ("An _old_ name[1] and a `name[2", "An old name and a name[2", "An old name and a name 2"),
             ("x1[2], a.b[3], f(x)[4]", "x1[2], a.b[3], f(x)[4]", "x1 2, a.b 3, f(x) 4"),
             ("items[1].name, items[1] = 5", "items[1].name, items[1] = 5", "items 1.name, items 1 = 5"),
             ("The first is items[0].", "The first is items[0].", "The first is items 0."),

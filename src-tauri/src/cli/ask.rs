@@ -80,7 +80,10 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
     let engine = super::engine(paths)?;
     let ask = ask(arguments, &text, &engine.snapshot().await?)?;
     // Opened before and closed after: the row of the ledger must not be lost with this process.
-    let store = engine.text().shelf().store().await.ok().cloned();
+    let store = super::history(&engine).await.cloned();
+    if let Err(failure) = &store {
+        note(&format!("It goes on without a history. {}", failure.words));
+    }
     let mut pieces = engine.text().ask(ask);
     let mut answer = Answer::default();
     let (failure, receipt) = loop {
@@ -92,7 +95,7 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
         }
     };
     engine.stop(super::FAREWELL).await;
-    if let Some(store) = store {
+    if let Ok(store) = store {
         store.close().await;
     }
     if arguments.json {

@@ -2,8 +2,12 @@
 
 mod plan;
 mod report;
+#[cfg(test)]
+mod tests;
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
 use engine::api::{Command, Event, Link, Mode, Problem, Talk};
@@ -36,7 +40,8 @@ pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failur
     let turn = Turn::from(engine.snapshot().await?);
     let report = Report::new(arguments.json);
     report.unanswered(unanswered);
-    let mut conversation = Conversation { engine: engine.clone(), events, turn, report };
+    let interrupt = Box::pin(async { drop(tokio::signal::ctrl_c().await) });
+    let mut conversation = Conversation { engine: engine.clone(), events, interrupt, turn, report };
     if let Some(file) = &arguments.record {
         engine.record_to(file.clone()).await?;
     }
@@ -51,18 +56,10 @@ pub(crate) async fn run(arguments: Arguments, paths: Paths) -> Result<(), Failur
 struct Conversation {
     engine: Handle,
     events: Receiver<Event>,
+    /// Ctrl+C. One for the whole call: what is pressed while an event is taken would be missed by the next one.
+    interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
     turn: Turn,
     report: Report,
-}
-
-/// Why to stop listening to the engine.
-enum End {
-    /// The turn is over.
-    Over,
-    /// The user wants to stop.
-    Interrupt,
-    /// Time is up.
-    Late,
 }
 
 impl Conversation {
@@ -96,23 +93,20 @@ impl Conversation {
     ) -> Result<(), Failure> {
         let is_over =
             |turn: &Turn| (is_asked(turn) && turn.is_over()).then(|| if turn.is_settled() { quiet } else { QUIET });
-        match self.wait(patience, &is_asked, is_over).await? {
-            End::Over => self.turn.failure().map_or(Ok(()), |problem| Err(self.turn.explain(&problem))),
-            End::Interrupt => Err(Failure::other("Stopped.")),
-            End::Late => Err(self.turn.delay(patience)),
+        if !self.wait(patience, &is_asked, is_over).await? {
+            return Err(self.turn.delay(patience));
         }
+        self.turn.failure().map_or(Ok(()), |problem| Err(self.turn.explain(&problem)))
     }
 
-    /// Waits until `is_over` tells a time and nothing has spoken against it for so long.
+    /// Waits until `is_over` tells a time and nothing has spoken against it for so long; false: it came too late.
     async fn wait(
         &mut self,
         patience: Duration,
         is_asked: impl Fn(&Turn) -> bool,
         is_over: impl Fn(&Turn) -> Option<Duration>,
-    ) -> Result<End, Failure> {
+    ) -> Result<bool, Failure> {
         let (mut deadline, mut over_since) = (None, None);
-        // One for the whole time: what is pressed while an event is taken would be missed by the next one.
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             if let Some(problem) = self.turn.obstacle() {
                 return Err(self.turn.explain(problem));
@@ -130,9 +124,9 @@ impl Conversation {
             tokio::select! {
                 biased;
                 event = self.events.recv() => self.take(event).await?,
-                () = until(over) => return Ok(End::Over),
-                () = until(deadline) => return Ok(End::Late),
-                _ = &mut interrupt => return Ok(End::Interrupt),
+                () = until(over) => return Ok(true),
+                () = until(deadline) => return Ok(false),
+                () = &mut self.interrupt => return Err(Failure::other("Stopped.")),
             }
         }
     }
@@ -147,7 +141,6 @@ impl Conversation {
         });
         self.engine.send(Command::Call).await?;
         let mut enter = keyboard();
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             if self.turn.has_left {
                 return Ok(());
@@ -161,7 +154,7 @@ impl Conversation {
                 event = self.events.recv() => self.take(event).await?,
                 Some(()) = enter.recv(), if !is_open => self.toggle().await?,
                 () = until(deadline) => return Ok(()),
-                _ = &mut interrupt => return Ok(()),
+                () = &mut self.interrupt => return Ok(()),
             }
         }
     }

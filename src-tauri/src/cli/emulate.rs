@@ -1,11 +1,10 @@
 //! `sidetone emulate`
 
-use std::time::Duration;
-
 use emulator::chat::{self, Fakes};
 use emulator::fal::{self, Fal};
 use emulator::voices::{self, Voices};
-use emulator::{Emulator, Fault, Script};
+use emulator::{Complaints, Emulator, Fault, Script};
+use tokio::sync::broadcast::error::RecvError;
 
 use super::failure::Failure;
 use super::print::{line, note};
@@ -109,9 +108,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     note("DEEPGRAM_API_KEY=any, ELEVENLABS_API_KEY=any, CARTESIA_API_KEY=any, FAL_KEY=any. In settings.toml:");
     note(&lines_for_settings(&others.base_url(), &fal.base_url()));
     note("Ctrl+C ends it.");
+    let telling = async {
+        let (voice, text) = (emulator.complaints(), texts.complaints());
+        tokio::join!(tell(voice), tell(text), tell(others.complaints()), tell(fal.complaints()));
+    };
     tokio::select! {
+        biased;
+        () = telling => Ok(()),
         ended = tokio::signal::ctrl_c() => ended.map_err(|error| Failure::other(error.to_string())),
-        failure = tell_violations(&texts) => Err(failure),
     }
 }
 
@@ -127,20 +131,13 @@ fn lines_for_settings(voices: &str, fal: &str) -> String {
     )
 }
 
-/// Says what is wrong with requests as they come.
-async fn tell_violations(texts: &Fakes) -> Failure {
-    // The last that was told; the list forgets its oldest.
-    let mut last = None;
+/// Says what clients do wrong, as they do it.
+async fn tell(mut complaints: Complaints) {
     loop {
-        let waiting = texts.wait_for(|record| record.violations.last() != last.as_ref(), Duration::MAX);
-        let violations = match waiting.await {
-            Ok(record) => record.violations,
-            Err(error) => return Failure::other(format!("{error:#}")),
-        };
-        let known = violations.iter().rposition(|violation| Some(violation) == last.as_ref());
-        for violation in violations.iter().skip(known.map_or(0, |known| known + 1)) {
-            note(&format!("Request {}: {}", violation.request, violation.message));
+        match complaints.recv().await {
+            Ok(complaint) => note(&complaint),
+            Err(RecvError::Lagged(missed)) => note(&format!("{missed} more things were wrong; they came too fast.")),
+            Err(RecvError::Closed) => return,
         }
-        last = violations.last().cloned();
     }
 }

@@ -10,7 +10,7 @@ use engine::store::{ConversationId, Filter, Format, Selection, Store};
 
 use super::failure::Failure;
 use super::print::{json, line};
-use super::{history_failure, table};
+use super::{history, history_failure, table};
 
 /// Write conversations to a file, or list them
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ enum As {
 
 pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failure> {
     let engine = super::engine(paths)?;
-    let store = engine.text().shelf().store().await.map_err(history_failure)?;
+    let store = history(&engine).await?;
     if arguments.list {
         return list(store, arguments.json).await;
     }

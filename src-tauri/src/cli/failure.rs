@@ -76,7 +76,12 @@ pub(crate) fn status(code: Code) -> u8 {
         | Code::AnswerFailed
         | Code::GatewayMissing => PROVIDER,
         Code::EndpointMissing => USAGE,
-        Code::Budget | Code::SettingsDamaged | Code::RecordingFailed | Code::Unsent | Code::Internal => OTHER,
+        Code::Budget
+        | Code::SettingsDamaged
+        | Code::RecordingFailed
+        | Code::HistoryFailed
+        | Code::Unsent
+        | Code::Internal => OTHER,
     }
 }
 
@@ -110,6 +115,9 @@ pub(crate) fn words(problem: &Problem) -> String {
         Code::KeychainLocked => "The keychain is locked. Unlock it and try again.",
         Code::SettingsDamaged => "Parts of the settings file could not be read; defaults stand in for them.",
         Code::RecordingFailed => "The recording could not be written.",
+        Code::HistoryFailed => {
+            "The history cannot be used. Its folder needs room, and you must be allowed to write there."
+        }
         Code::Unsent => "This was said in an earlier run and not answered.",
         Code::Internal => "Something went wrong inside Sidetone.",
     };
@@ -132,6 +140,7 @@ mod tests {
             (PROVIDER, vec![Code::AnswerFailed, Code::GatewayMissing]),
             (USAGE, vec![Code::EndpointMissing]),
             (OTHER, vec![Code::Budget, Code::SettingsDamaged, Code::RecordingFailed, Code::Unsent, Code::Internal]),
+            (OTHER, vec![Code::HistoryFailed]),
         ];
         for (expected, codes) in table {
             for code in codes {

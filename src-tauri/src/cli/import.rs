@@ -8,8 +8,8 @@ use engine::Paths;
 use engine::store::Error;
 
 use super::failure::Failure;
-use super::history_failure;
 use super::print::{json, line};
+use super::{history, history_failure};
 
 /// Take over conversations from ChatGPT, or from another Sidetone
 ///
@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failu
     let unread = |error: &dyn std::fmt::Display| Failure::other(format!("{place} cannot be read: {error}."));
     let file = File::open(&arguments.file).map_err(|error| unread(&error))?;
     let engine = super::engine(paths)?;
-    let store = engine.text().shelf().store().await.map_err(history_failure)?.clone();
+    let store = history(&engine).await?.clone();
     let imported = store.import(BufReader::new(file), |_| {}).await;
     store.close().await;
     let imported = imported.map_err(|error| {

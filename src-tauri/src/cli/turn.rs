@@ -151,6 +151,12 @@ impl Turn {
                  settings.toml, or CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_GATEWAY_ID in the environment.",
             );
         }
+        if problem.code == Code::HistoryFailed {
+            return Failure::other(format!(
+                "Something is wrong with the history; the call goes on.\n  {}",
+                problem.detail
+            ));
+        }
         Failure::from(problem.clone())
     }
 }
@@ -187,7 +193,8 @@ fn ends_a_call(code: Code) -> bool {
         | Code::SettingsDamaged
         | Code::AnswerFailed
         | Code::Unsent
-        | Code::RecordingFailed => false,
+        | Code::RecordingFailed
+        | Code::HistoryFailed => false,
         Code::NoCredential
         | Code::CredentialRefused
         | Code::NotPermitted

@@ -54,7 +54,7 @@ fn span(text: &str) -> Result<Duration, String> {
 
 pub(crate) async fn run(arguments: &Arguments, paths: Paths) -> Result<(), Failure> {
     let engine = super::engine(paths)?;
-    let store = engine.text().shelf().store().await.map_err(super::history_failure)?;
+    let store = super::history(&engine).await?;
     let since = arguments.since.map_or(0, since_ms);
     if arguments.csv {
         store.export_usage(since, io::stdout()).await.map_err(super::history_failure)?;

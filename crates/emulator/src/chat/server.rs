@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::fault::FaultKind;
 use super::record::{End, Record, Request, Violation};
 use super::reply::Reply;
 use super::script::{Answer, Script};
+use crate::COMPLAINTS;
 
 /// Script, answers left, counts, tokens, cache, record.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct Server {
     cache: Mutex<BTreeMap<String, (Instant, Reply)>>,
     record: Mutex<Record>,
     version: watch::Sender<u64>,
+    pub(super) complaints: broadcast::Sender<String>,
 }
 
 /// Faults that strike one request.
@@ -63,6 +65,7 @@ impl Server {
             cache: Mutex::default(),
             record: Mutex::default(),
             version: watch::Sender::new(0),
+            complaints: broadcast::Sender::new(COMPLAINTS),
         }
     }
 
@@ -162,6 +165,8 @@ impl Server {
 
     pub(super) fn violation(&self, request: usize, message: impl Into<String>) {
         let message = message.into();
+        // Nobody need listen.
+        let _ = self.complaints.send(format!("Request {request}: {message}"));
         self.write(|record| record.violations.push(Violation { request, message }));
     }
 

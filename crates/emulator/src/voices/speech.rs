@@ -51,8 +51,7 @@ impl Visit {
 
     fn insist(&self, is_so: bool, what: &str) {
         if !is_so {
-            tracing::warn!(what, "a client broke the protocol");
-            self.stage.note(Seen::Violation { connection: self.connection, what: what.to_owned() });
+            self.stage.violation(self.connection, what.to_owned());
         }
     }
 

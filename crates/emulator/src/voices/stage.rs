@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::{Act, Actor, Message, Plan, cast};
 use crate::record::fingerprint;
+use crate::{COMPLAINTS, Complaints};
 
 /// What a client dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub(super) struct Stage {
     connections: Mutex<usize>,
     has_cut: AtomicBool,
     pulse: watch::Sender<u64>,
+    complaints: broadcast::Sender<String>,
     stopped: watch::Sender<bool>,
     ends: broadcast::Sender<End>,
 }
@@ -88,6 +90,7 @@ impl Stage {
             connections: Mutex::default(),
             has_cut: AtomicBool::new(false),
             pulse: watch::Sender::new(0),
+            complaints: broadcast::Sender::new(COMPLAINTS),
             stopped: watch::Sender::new(false),
             ends: broadcast::Sender::new(16),
         }
@@ -99,6 +102,10 @@ impl Stage {
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.pulse.subscribe()
+    }
+
+    pub(super) fn complaints(&self) -> Complaints {
+        self.complaints.subscribe()
     }
 
     pub(super) fn stop(&self) {
@@ -122,6 +129,14 @@ impl Stage {
     pub(super) fn note(&self, seen: Seen) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
         self.pulse.send_modify(|count| *count += 1);
+    }
+
+    /// The client broke the protocol.
+    pub(super) fn violation(&self, connection: usize, what: String) {
+        tracing::warn!(connection, what, "a client broke the protocol");
+        // Nobody need listen.
+        let _ = self.complaints.send(format!("Voices, connection {connection}: {what}"));
+        self.note(Seen::Violation { connection, what });
     }
 
     pub(super) fn number(&self) -> usize {
@@ -240,8 +255,7 @@ fn hear(actor: &mut dyn Actor, message: Message, stage: &Stage, connection: usiz
 async fn perform(act: Act, socket: &mut WebSocket, stage: &Stage, connection: usize, sent: &mut usize) -> bool {
     match act {
         Act::Violation(what) => {
-            tracing::warn!(connection, what, "a client broke the protocol");
-            stage.note(Seen::Violation { connection, what });
+            stage.violation(connection, what);
             true
         }
         Act::Close(code, reason) => {

@@ -68,6 +68,9 @@ pub enum Code {
     SettingsDamaged,
     /// A recording cannot be made, read or deleted: no space, or no permission.
     RecordingFailed,
+    /// The file of the conversations cannot be opened, read or written, or was set aside: no space, no permission, no
+    /// folder. Calls go on without it.
+    HistoryFailed,
     /// Said in an earlier run and not answered: it waits for the user.
     Unsent,
     /// Anything else.

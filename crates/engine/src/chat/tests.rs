@@ -5,6 +5,7 @@
 mod pictures;
 mod receipts;
 mod retention;
+mod trouble;
 
 use std::time::Duration;
 

@@ -10,6 +10,9 @@ use url::Url;
 
 use super::fake::{Answer, Fake, Root, proxy, socks};
 use super::*;
+use bytes::Bytes;
+use gateway::{Header, Http as _, HttpRequest, Method};
+use protocol::chat::FailureKind;
 
 /// Far longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -189,6 +192,16 @@ async fn no_key_goes_over_a_plain_connection_to_another_machine() {
         assert!(got.is_err() || dial.headers.is_empty());
     }
     assert!(server.heads().iter().all(|head| !head.0.contains("sk-") && !head.0.contains("token")));
+}
+
+#[tokio::test]
+async fn a_written_request_that_would_have_gone_unprotected_is_told_of_https_only() {
+    let url = "http://groq.test/v1".to_owned();
+    let headers = vec![("authorization", Header::Secret(SecretString::from("Bearer sk-1")))];
+    let request = HttpRequest { method: Method::Post, url, headers, body: Bytes::new() };
+    let refused = net().send(request).await.map(|_| ()).unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Invalid);
+    assert!(refused.message.ends_with("use https"), "{}", refused.message);
 }
 
 #[tokio::test]

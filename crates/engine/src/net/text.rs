@@ -25,7 +25,7 @@ impl Net {
     pub(crate) async fn post(&self, service: &Dial, post: protocol::Post) -> Result<HttpResponse, Failure> {
         let url = service.below(&post.path);
         if service.has_secret() && !is_private(&url) {
-            return Err(invalid(&Refusal::Insecure.to_string()));
+            return Err(insecure());
         }
         let sending = self.client(&url).post(url.clone()).headers(service.headers.clone());
         let sending = sending.header(CONTENT_TYPE, post.content_type).body(post.body);
@@ -39,7 +39,7 @@ impl Net {
         }
         let is_secret = |(_, value): &(&str, Header)| matches!(value, Header::Secret(_));
         if (request.headers.iter().any(is_secret) || url.password().is_some()) && !is_private(&url) {
-            return Err(invalid(&Refusal::Insecure.to_string()));
+            return Err(insecure());
         }
         let headers = headers(&request.headers)?;
         let client = self.client(&url);
@@ -98,6 +98,11 @@ fn body(response: Response) -> impl futures_util::Stream<Item = Result<bytes::By
             }
         }
     })
+}
+
+/// [`Refusal::Insecure`] where there is no WebSocket.
+fn insecure() -> Failure {
+    invalid("a key goes over a plain connection to this computer only, so nothing was sent; use https")
 }
 
 pub(super) fn invalid(why: &str) -> Failure {

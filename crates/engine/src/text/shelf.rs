@@ -9,6 +9,7 @@ use gateway::DiskCache;
 use store::{Error, Store};
 use tokio::sync::OnceCell;
 
+use crate::api::{Code, Problem};
 use crate::call::unix_ms;
 
 /// Most of the disk for kept answers, bytes.
@@ -36,13 +37,27 @@ impl Shelf {
         let open = async {
             let opening = tokio::task::spawn_blocking(move || {
                 if let Some(folder) = file.parent() {
-                    std::fs::create_dir_all(folder)?;
+                    std::fs::create_dir_all(folder).map_err(|error| Error::Unopenable(error.to_string()))?;
                 }
                 Store::open(&file)
             });
             opening.await.unwrap_or(Err(Error::Closed))
         };
         self.store.get_or_try_init(|| open).await
+    }
+
+    /// What a failure of the store means to the user, with the folder that it is about.
+    #[must_use]
+    pub fn problem(&self, error: &Error) -> Problem {
+        let folder = self.file.parent().unwrap_or(&self.file).display();
+        let why = match error {
+            Error::Unopenable(why) => why.clone(),
+            Error::DiskFull | Error::ReadOnly | Error::Damaged | Error::Newer | Error::Busy => error.to_string(),
+            Error::Closed | Error::Missing(_) | Error::Foreign | Error::Io(_) | Error::Other(_) => {
+                return Problem { code: Code::Internal, detail: format!("the history: {error}") };
+            }
+        };
+        Problem { code: Code::HistoryFailed, detail: format!("{folder}: {why}") }
     }
 
     /// The store, if it is open.

@@ -4,7 +4,7 @@ use emulator::chat::{self, Fakes};
 use emulator::voices::{Plan, Seen, Voices};
 
 use super::both::Both;
-use super::ledger::rows;
+use super::ledger::rows_of;
 use super::*;
 
 /// The fakes of one call.
@@ -109,12 +109,14 @@ fn written_by(cast: &Cast) -> Value {
 async fn what_the_text_model_costs_is_paid_by_the_conversation() {
     let cast = Cast::new(Plan::default(), Plan::default(), says("It is noon.")).await;
     let mut both = Both::new(cast.rig(written_by(&cast), 600).await);
+    // A pane that has to make the file first may be too slow to say which conversation it is.
+    both.rig.call.exchange().text.shelf().store().await.unwrap();
     both.rig.call.say("Hello", &mut both.rig.board);
-    let now = both.until("it is answered", |now| delivery(now, 0) == Some(Delivery::Answered)).await;
+    let is_kept = |now: &Snapshot| delivery(now, 0) == Some(Delivery::Answered) && now.chat.conversation.is_some();
+    let now = both.until("it is answered, and in a conversation", is_kept).await;
     let conversation = now.chat.conversation.unwrap().to_string();
-    let rows = rows(&both.rig.call, "voice").await;
-    let paid: Vec<_> = rows.iter().filter(|[_, provider, _]| provider == "custom").collect();
-    assert_eq!(paid.iter().map(|[conversation, ..]| conversation).collect::<Vec<_>>(), [&conversation], "{rows:?}");
+    let paid = rows_of(&both.rig.call, "voice", "custom").await;
+    assert_eq!(paid.iter().map(|[conversation, ..]| conversation).collect::<Vec<_>>(), [&conversation], "{paid:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,14 +6,20 @@ use super::both::Both;
 use super::*;
 
 /// The rows of this purpose, once there is one: conversation, provider, US dollars.
-pub(super) async fn rows(call: &Call, purpose: &str) -> Vec<[String; 3]> {
+async fn rows(call: &Call, purpose: &str) -> Vec<[String; 3]> {
+    rows_of(call, purpose, "").await
+}
+
+/// The same of this provider alone, or of anybody (`""`).
+pub(super) async fn rows_of(call: &Call, purpose: &str, provider: &str) -> Vec<[String; 3]> {
     let store = call.exchange().text.shelf().store().await.unwrap().clone();
     for _ in 0..1000 {
         let table = String::from_utf8(store.export_usage(0, Vec::new()).await.unwrap()).unwrap();
         let mut lines = table.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
         let head = lines.next().unwrap();
         let field = |line: &[String], name: &str| line[head.iter().position(|field| field == name).unwrap()].clone();
-        let wanted = lines.filter(|line| field(line, "purpose") == purpose);
+        let is_theirs = |line: &[String]| provider.is_empty() || field(line, "provider") == provider;
+        let wanted = lines.filter(|line| field(line, "purpose") == purpose && is_theirs(line));
         let found: Vec<_> =
             wanted.map(|line| ["conversation", "provider", "cost_usd"].map(|name| field(&line, name))).collect();
         if !found.is_empty() {
@@ -39,7 +45,8 @@ async fn a_summary_is_paid_by_the_conversation_that_it_sums_up() {
         both.rig.call.say(&long, &mut both.rig.board);
         both.until("it is answered", |now| delivery(now, question) == Some(Delivery::Answered)).await;
     }
-    let now = both.until("a summary was made", |_| writer.record().count("custom") == 1).await;
+    let is_made = |now: &Snapshot| writer.record().count("custom") == 1 && now.chat.conversation.is_some();
+    let now = both.until("a summary was made", is_made).await;
     let conversation = now.chat.conversation.unwrap().to_string();
     let rows = rows(&both.rig.call, "summary").await;
     assert_eq!(rows.iter().map(|[conversation, ..]| conversation).collect::<Vec<_>>(), [&conversation]);
