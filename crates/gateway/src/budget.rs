@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::chat::{Failure, FailureKind, Tokens};
 
-use crate::{Budget, Ledger, Nanodollars, Price, Quantity, Spent};
+use crate::{Announced, Budget, Ledger, Nanodollars, Price, Quantity, Spent};
 
 /// With a budget, an answer without a limit of its own gets this one, tokens: something has to be set aside.
 const LONGEST_ANSWER: u64 = 32_768;
@@ -32,6 +32,7 @@ struct Held {
 pub struct Reserve {
     id: u64,
     held: Arc<Mutex<Vec<Held>>>,
+    _announced: Option<Announced>,
 }
 
 impl Drop for Reserve {
@@ -117,14 +118,16 @@ impl Reserves {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spent = ledger.spent(conversation).await?;
         let allowance = decide(left(budget, spent, conversation, &held)?)?;
-        Ok((allowance, self.keep(conversation, allowance.amount)))
+        let mut reserve = self.keep(conversation, allowance.amount);
+        reserve._announced = ledger.announce(conversation, allowance.amount).await;
+        Ok((allowance, reserve))
     }
 
     fn keep(&self, conversation: Option<i64>, amount: Nanodollars) -> Reserve {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let id = held.iter().map(|held| held.id).max().map_or(0, |id| id + 1);
         held.push(Held { id, conversation, amount });
-        Reserve { id, held: Arc::clone(&self.held) }
+        Reserve { id, held: Arc::clone(&self.held), _announced: None }
     }
 }
 

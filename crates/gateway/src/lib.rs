@@ -46,7 +46,7 @@ pub use money::Nanodollars;
 pub use options::{Backoff, GatewayOptions, Trace};
 pub use outlet::Line;
 pub use parts::{
-    DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
+    Announced, DiskCache, Header, Http, HttpRequest, HttpResponse, Keys, Ledger, Method, Parts, Socket, Sockets, Spent,
 };
 pub use passage::Passage;
 pub use price::{Price, Quantity, Tier, assumed, price};

@@ -1,5 +1,6 @@
 //! What the gateway is given: HTTP, WebSockets, keys, a ledger, a disk.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,11 +120,19 @@ pub trait Ledger: Send + Sync {
     fn write(&self, row: Row);
     /// What was spent so far, rows already written included. Asked for only when there is a budget.
     fn spent(&self, conversation: Option<i64>) -> BoxFuture<'_, Result<Spent, Failure>>;
+    /// Tells other programs with the same ledger that so much is set aside, as long as the answer is kept; what they set
+    /// aside is part of [`Ledger::spent`]. `None`: there is nobody to be told. Asked for only when there is a budget.
+    fn announce(&self, _conversation: Option<i64>, _amount: Nanodollars) -> BoxFuture<'_, Option<Announced>> {
+        Box::pin(std::future::ready(None))
+    }
     /// How requests of earlier runs went, oldest first. Asked for once, before somebody is first chosen by that.
     fn tried(&self) -> BoxFuture<'_, Vec<Tried>> {
         Box::pin(std::future::ready(Vec::new()))
     }
 }
+
+/// Takes back what was told when dropped.
+pub type Announced = Box<dyn Any + Send + Sync>;
 
 /// What was spent so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -56,6 +56,15 @@ impl Desk {
         answer.blocking_recv().map_err(|_| Error::Closed)?
     }
 
+    /// Does it some time, if the queue is not full; nobody is told.
+    pub(crate) fn later<F>(&self, task: F)
+    where
+        F: FnOnce(&mut Connection) -> Result<(), Error> + Send + 'static,
+    {
+        // An error means that it is full or closed.
+        let _ = self.inbox.try_send(job(task).0);
+    }
+
     pub(crate) fn record(&self, row: Row) -> Result<(), Error> {
         self.inbox.try_send(Job::Row(Box::new(row))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Busy,

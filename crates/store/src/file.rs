@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Error, message, schema};
+use crate::{Error, message, reserve, schema};
 
 /// The open file.
 pub(crate) struct File {
@@ -75,6 +75,7 @@ fn open_alone(path: &Path) -> Result<(Connection, Option<PathBuf>), Error> {
         other => (other?, None),
     };
     message::recover(&connection)?;
+    reserve::forget_all(&connection)?;
     Ok((connection, damaged))
 }
 

@@ -16,6 +16,7 @@ mod message;
 mod portable;
 mod preset;
 mod quantile;
+mod reserve;
 mod schema;
 mod search;
 mod tree;
@@ -34,6 +35,7 @@ pub use message::{
 };
 pub use preset::Preset;
 pub use quantile::Quantiles;
+pub use reserve::{Reserve, SetAside};
 pub use search::Piece;
 pub use tree::Thread;
 
@@ -44,6 +46,8 @@ use desk::Desk;
 pub struct Store {
     desk: Desk,
     damaged: Option<PathBuf>,
+    /// Whose reserves these are.
+    holder: i64,
 }
 
 impl Store {
@@ -59,7 +63,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let opened = file::open(path)?;
         let damaged = opened.damaged.clone();
-        Ok(Self { desk: Desk::start(opened)?, damaged })
+        Ok(Self { desk: Desk::start(opened)?, damaged, holder: reserve::holder() })
     }
 
     /// Where the file that could not be read was moved to when this store was opened.
@@ -220,6 +224,31 @@ impl Store {
     /// Deletes rows of the ledger from before `before_ms`; gives their number.
     pub async fn prune_ledger(&self, before_ms: i64) -> Result<usize, Error> {
         self.desk.run(move |connection| ledger::prune(connection, before_ms)).await
+    }
+
+    // Reserves
+
+    /// Sets money aside, for other programs with the same file to see, until the reserve is dropped or `until_ms`.
+    pub async fn set_aside(
+        &self,
+        conversation: Option<ConversationId>,
+        nano: i64,
+        until_ms: i64,
+    ) -> Result<Reserve, Error> {
+        let (holder, desk) = (self.holder, self.desk.clone());
+        let set_aside = move |connection: &mut _| reserve::set_aside(connection, holder, conversation, nano, until_ms);
+        let id = self.desk.run(set_aside).await?;
+        Ok(Reserve { id, desk })
+    }
+
+    /// What other programs have set aside at `now_ms`.
+    pub async fn set_aside_elsewhere(
+        &self,
+        conversation: Option<ConversationId>,
+        now_ms: i64,
+    ) -> Result<SetAside, Error> {
+        let holder = self.holder;
+        self.desk.run(move |connection| reserve::elsewhere(connection, holder, conversation, now_ms)).await
     }
 
     // Kept answers

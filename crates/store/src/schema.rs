@@ -8,7 +8,8 @@ use rusqlite_migration::{M, Migrations};
 use crate::Error;
 
 /// Each step once and for ever: what was released is never changed, only followed by another.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema.sql")), M::up(include_str!("schema_2.sql"))];
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("schema.sql")), M::up(include_str!("schema_2.sql")), M::up(include_str!("schema_3.sql"))];
 
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -140,7 +140,8 @@ async fn damaged_inside() -> Rig {
     }
     rig.store.clone().close().await;
     let mut bytes = fs::read(rig.path()).unwrap();
-    let begin = bytes.len() / 3;
+    // Behind the list of tables.
+    let begin = bytes.len() / 2;
     bytes[begin..begin + 40_000].fill(0xA5);
     fs::write(rig.path(), bytes).unwrap();
     rig

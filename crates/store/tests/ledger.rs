@@ -4,7 +4,7 @@
 mod common;
 
 use common::{NOON, Rig};
-use store::{Cache, ConversationId, Group, Outcome, Quantiles, Row, Tokens};
+use store::{Cache, ConversationId, Group, Outcome, Quantiles, Row, Store, Tokens};
 
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -127,4 +127,21 @@ async fn the_table_has_a_line_per_request_with_exact_money() {
     assert_eq!(String::from_utf8(table).unwrap().lines().count(), 2);
     let all = rig.store.export(store::Selection::All, store::Format::Csv, Vec::new()).await.unwrap();
     assert_eq!(String::from_utf8(all).unwrap().lines().count(), 3, "those of no conversation too");
+}
+
+#[tokio::test]
+async fn reserves_end_in_time_and_with_the_last_program() {
+    let rig = Rig::new();
+    let path = rig.path();
+    let other = Store::open(&path).unwrap();
+    let kept = rig.store.set_aside(None, 5, NOON + 10).await.unwrap();
+    let elsewhere = async |store: &Store, now| store.set_aside_elsewhere(None, now).await.unwrap().all_nano;
+    assert_eq!((elsewhere(&other, NOON).await, elsewhere(&other, NOON + 10).await), (5, 0));
+    // As after a crash: it is not given back.
+    std::mem::forget(kept);
+    rig.store.close().await;
+    assert_eq!(elsewhere(&other, NOON).await, 5);
+    other.close().await;
+    let next = Store::open(&path).unwrap();
+    assert_eq!(elsewhere(&next, NOON).await, 0);
 }

@@ -1,7 +1,7 @@
 //! The gateway's ledger in the store.
 
 use futures_util::future::BoxFuture;
-use gateway::{CacheState, Ledger, Nanodollars, Outcome, Purpose, Row, Spent, Tried, Way};
+use gateway::{Announced, CacheState, Ledger, Nanodollars, Outcome, Purpose, Row, Spent, Tried, Way};
 use protocol::chat::{Failure, FailureKind, Finish, Tokens};
 use serde::Serialize;
 use store::{Cache, ConversationId};
@@ -11,6 +11,8 @@ use crate::call::unix_ms;
 
 /// What is older says nothing of a provider any more, ms.
 const LATELY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Longer than a request takes; what a program has set aside that crashed since is free again then, ms.
+const RESERVED_MS: i64 = 10 * 60 * 1000;
 /// Nor does what so many newer requests come after.
 const MOST_TRIED: u32 = 500;
 
@@ -44,7 +46,30 @@ impl Ledger for Book {
     }
 
     fn spent(&self, conversation: Option<i64>) -> BoxFuture<'_, Result<Spent, Failure>> {
-        Box::pin(spent(&self.shelf, conversation))
+        Box::pin(async move {
+            let spent = spent(&self.shelf, conversation).await?;
+            let others = async {
+                let store = self.shelf.store().await?;
+                store.set_aside_elsewhere(conversation.map(ConversationId), unix_ms()).await
+            };
+            let others = others.await.map_err(unknown)?;
+            let all = Nanodollars(others.all_nano);
+            Ok(Spent {
+                conversation: spent.conversation + Nanodollars(others.conversation_nano),
+                day: spent.day + all,
+                month: spent.month + all,
+            })
+        })
+    }
+
+    fn announce(&self, conversation: Option<i64>, amount: Nanodollars) -> BoxFuture<'_, Option<Announced>> {
+        Box::pin(async move {
+            let until_ms = unix_ms() + RESERVED_MS;
+            let store = self.shelf.store().await.ok()?;
+            let reserve = store.set_aside(conversation.map(ConversationId), amount.0, until_ms).await;
+            let reserve = reserve.inspect_err(|error| tracing::warn!(%error, "nobody else knows of a reserve"));
+            Some(Box::new(reserve.ok()?) as Announced)
+        })
     }
 
     fn tried(&self) -> BoxFuture<'_, Vec<Tried>> {
@@ -77,13 +102,16 @@ async fn tried(shelf: &Shelf) -> Result<Vec<Tried>, store::Error> {
 /// [`FailureKind::Budget`]: nobody knows.
 pub(crate) async fn spent(shelf: &Shelf, conversation: Option<i64>) -> Result<Spent, Failure> {
     let spent = async { shelf.store().await?.spent(conversation.map(ConversationId), unix_ms()).await };
-    let unknown = |error| Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"));
     let spent = spent.await.map_err(unknown)?;
     Ok(Spent {
         conversation: Nanodollars(spent.conversation_nano),
         day: Nanodollars(spent.day_nano),
         month: Nanodollars(spent.month_nano),
     })
+}
+
+fn unknown(error: store::Error) -> Failure {
+    Failure::new(FailureKind::Budget, format!("what was spent is not known: {error}"))
 }
 
 fn lose(written: Result<(), store::Error>) {
@@ -171,5 +199,31 @@ fn finish_name(finish: Finish) -> &'static str {
         Finish::Length => "length",
         Finish::Filtered => "filtered",
         Finish::Tool => "tool",
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_another_program_has_set_aside_counts_as_spent_until_it_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = || Book::new(Shelf::new(folder.path().join("sidetone.db")));
+        let (ours, theirs) = (book(), book());
+        let sums = async |book: &Book, conversation| {
+            let spent = book.spent(conversation).await.unwrap();
+            [spent.conversation, spent.day, spent.month].map(|sum| sum.0)
+        };
+        let first = ours.announce(Some(7), Nanodollars(5)).await.unwrap();
+        let second = ours.announce(None, Nanodollars(3)).await.unwrap();
+        assert_eq!(sums(&theirs, Some(7)).await, [5, 8, 8]);
+        assert_eq!(sums(&theirs, Some(8)).await, [0, 8, 8]);
+        assert_eq!(sums(&ours, Some(7)).await, [0, 0, 0], "its own reserves it counts itself");
+        drop(first);
+        assert_eq!(sums(&ours, None).await, [0, 0, 0]);
+        assert_eq!(sums(&theirs, Some(7)).await, [0, 3, 3]);
+        drop(second);
     }
 }
