@@ -1,6 +1,6 @@
 //! How long a conversation is held up when another connection takes it over: for each voice, over links with a delay.
 //!
-//! usage: handover [ROUNDS]
+//! usage: `handover [ROUNDS]`
 //!
 //! The emulators answer at once, so what an answer takes is the way to them and back; "later" is how much longer it took
 //! than usual when the question was put in the moment of the hand-over. Written questions, no sound.

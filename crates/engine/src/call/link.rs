@@ -300,7 +300,8 @@ impl Link {
         is_worth_it
     }
 
-    /// Plans the next try after a pause, because of `problem`. `false`: as many as there may be at `most` were made.
+    /// Plans the next try after a pause, because of `problem`; the only one comes at once. `false`: as many as there may be
+    /// at `most` were made.
     pub(crate) fn retry(&mut self, problem: &Problem, settings: &Settings, most: u32) -> bool {
         if self.ready_since().is_some_and(|at| at.elapsed() >= PROVEN) {
             self.settle();
@@ -310,6 +311,7 @@ impl Link {
             self.settle();
             return false;
         };
+        let delay = if most == 1 { Duration::ZERO } else { delay };
         self.tries += 1;
         self.most = most;
         self.setback = Some(problem.clone());

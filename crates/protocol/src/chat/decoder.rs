@@ -44,7 +44,7 @@ impl Decoder {
     /// Reads a whole body that was not streamed.
     ///
     /// # Errors
-    /// The error that the body holds; [`FailureKind::Broken`] if it is no answer.
+    /// The error that the body holds; [`FailureKind::Broken`](super::FailureKind::Broken) if it is no answer.
     pub fn whole(&mut self, body: &Value, out: &mut Vec<Delta>) -> Result<(), Failure> {
         // Google's stream without `alt=sse` is an array of chunks.
         if let (Value::Array(chunks), Wire::GoogleGenerate) = (body, self.wire) {
@@ -69,7 +69,7 @@ impl Decoder {
     /// The stream is over.
     ///
     /// # Errors
-    /// [`FailureKind::Broken`] when the answer is not complete.
+    /// [`FailureKind::Broken`](super::FailureKind::Broken) when the answer is not complete.
     pub fn end(&mut self, out: &mut Vec<Delta>) -> Result<(), Failure> {
         if !self.has_failed && (self.answer.is_over || self.answer.is_complete()) {
             self.answer.close(out);
