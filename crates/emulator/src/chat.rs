@@ -107,7 +107,7 @@ impl Fakes {
 
     /// Violations from now on.
     pub fn complaints(&self) -> Complaints {
-        self.server.complaints.subscribe()
+        self.server.complaints.listen()
     }
 
     /// Waits until the record satisfies `what`, and returns it.

@@ -21,10 +21,11 @@ use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{COMPLAINTS, Complaints, loopback};
+use crate::complaint::Complainer;
+use crate::{Complaints, loopback};
 pub use picture::png;
 
 /// What the fake does.
@@ -116,7 +117,7 @@ struct Stage {
     troubles: Mutex<VecDeque<Trouble>>,
     seen: watch::Sender<Vec<Seen>>,
     violations: Mutex<Vec<String>>,
-    complaints: broadcast::Sender<String>,
+    complaints: Complainer,
     sockets: watch::Sender<usize>,
 }
 
@@ -138,7 +139,7 @@ impl Fal {
         let addr = listener.local_addr()?;
         let troubles = Mutex::new(plan.troubles.iter().cloned().collect());
         let (seen, sockets) = (watch::Sender::default(), watch::Sender::default());
-        let (violations, complaints) = (Mutex::default(), broadcast::Sender::new(COMPLAINTS));
+        let (violations, complaints) = (Mutex::default(), Complainer::default());
         let stage = Arc::new(Stage { plan, addr, troubles, seen, violations, complaints, sockets });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&stage));
         let serving = tokio::spawn(loopback::serve(listener, router, "the fake fal"));
@@ -167,7 +168,7 @@ impl Fal {
 
     /// The same from now on.
     pub fn complaints(&self) -> Complaints {
-        self.stage.complaints.subscribe()
+        self.stage.complaints.listen()
     }
 
     /// Realtime sockets that were opened.
@@ -203,8 +204,7 @@ impl Stage {
 
     fn violation(&self, what: impl Into<String>) {
         let what = what.into();
-        // Nobody need listen.
-        let _ = self.complaints.send(format!("Pictures: {what}"));
+        self.complaints.complain(format!("Pictures: {what}"));
         self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 

@@ -18,6 +18,7 @@ mod answering;
 mod buffer;
 pub mod chat;
 mod command;
+mod complaint;
 mod connection;
 mod conversation;
 pub mod fal;
@@ -42,10 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 pub use command::Command;
+pub use complaint::Complaints;
 pub use fault::{Fault, FaultKind};
 pub use record::{ClientEvent, Connection, Credential, End, Form, Purpose, Record, Violation, fingerprint};
 pub use schema::{client_violation, server_violation};
@@ -54,12 +55,6 @@ pub use script::{
 };
 
 use server::Server;
-
-/// What clients do against a protocol, in words, as they do it.
-pub type Complaints = broadcast::Receiver<String>;
-
-/// So many complaints wait for whoever listens; then the oldest are lost to them.
-const COMPLAINTS: usize = 256;
 
 /// A running server on 127.0.0.1; it stops, and its connections drop, when this value is dropped.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::{COMPLAINTS, Complaints};
+use crate::Complaints;
+use crate::complaint::Complainer;
 
 /// Everything seen since the start.
 #[derive(Debug, Clone, Default)]
@@ -183,13 +184,13 @@ pub fn fingerprint(secret: &str) -> String {
 pub(crate) struct Recorder {
     record: Mutex<Record>,
     version: watch::Sender<u64>,
-    complaints: broadcast::Sender<String>,
+    complaints: Complainer,
     keep_events: usize,
 }
 
 impl Recorder {
     pub(crate) fn new(keep_events: usize) -> Self {
-        let (version, complaints) = (watch::Sender::new(0), broadcast::Sender::new(COMPLAINTS));
+        let (version, complaints) = (watch::Sender::new(0), Complainer::default());
         Self { record: Mutex::default(), version, complaints, keep_events }
     }
 
@@ -206,7 +207,7 @@ impl Recorder {
     }
 
     pub(crate) fn complaints(&self) -> Complaints {
-        self.complaints.subscribe()
+        self.complaints.listen()
     }
 
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
@@ -214,8 +215,7 @@ impl Recorder {
         let known = record.violations.len();
         let result = change(&mut record);
         for Violation { connection, kind, message } in record.violations.iter().skip(known) {
-            // Nobody need listen.
-            let _ = self.complaints.send(format!("OpenAI Realtime, connection {connection}: {kind}: {message}"));
+            self.complaints.complain(format!("OpenAI Realtime, connection {connection}: {kind}: {message}"));
         }
         while record.events.len() > self.keep_events {
             record.events.pop_front();

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::fault::FaultKind;
 use super::record::{End, Record, Request, Violation};
 use super::reply::Reply;
 use super::script::{Answer, Script};
-use crate::COMPLAINTS;
+use crate::complaint::Complainer;
 
 /// Script, answers left, counts, tokens, cache, record.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Server {
     cache: Mutex<BTreeMap<String, (Instant, Reply)>>,
     record: Mutex<Record>,
     version: watch::Sender<u64>,
-    pub(super) complaints: broadcast::Sender<String>,
+    pub(super) complaints: Complainer,
 }
 
 /// Faults that strike one request.
@@ -65,7 +65,7 @@ impl Server {
             cache: Mutex::default(),
             record: Mutex::default(),
             version: watch::Sender::new(0),
-            complaints: broadcast::Sender::new(COMPLAINTS),
+            complaints: Complainer::default(),
         }
     }
 
@@ -165,8 +165,7 @@ impl Server {
 
     pub(super) fn violation(&self, request: usize, message: impl Into<String>) {
         let message = message.into();
-        // Nobody need listen.
-        let _ = self.complaints.send(format!("Request {request}: {message}"));
+        self.complaints.complain(format!("Request {request}: {message}"));
         self.write(|record| record.violations.push(Violation { request, message }));
     }
 

@@ -14,8 +14,9 @@ use axum::routing::get;
 use tokio::sync::{broadcast, watch};
 
 use super::{Act, Actor, Message, Plan, cast};
+use crate::Complaints;
+use crate::complaint::Complainer;
 use crate::record::fingerprint;
-use crate::{COMPLAINTS, Complaints};
 
 /// What a client dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub(super) struct Stage {
     connections: Mutex<usize>,
     has_cut: AtomicBool,
     pulse: watch::Sender<u64>,
-    complaints: broadcast::Sender<String>,
+    complaints: Complainer,
     stopped: watch::Sender<bool>,
     ends: broadcast::Sender<End>,
 }
@@ -90,7 +91,7 @@ impl Stage {
             connections: Mutex::default(),
             has_cut: AtomicBool::new(false),
             pulse: watch::Sender::new(0),
-            complaints: broadcast::Sender::new(COMPLAINTS),
+            complaints: Complainer::default(),
             stopped: watch::Sender::new(false),
             ends: broadcast::Sender::new(16),
         }
@@ -105,7 +106,7 @@ impl Stage {
     }
 
     pub(super) fn complaints(&self) -> Complaints {
-        self.complaints.subscribe()
+        self.complaints.listen()
     }
 
     pub(super) fn stop(&self) {
@@ -134,8 +135,7 @@ impl Stage {
     /// The client broke the protocol.
     pub(super) fn violation(&self, connection: usize, what: String) {
         tracing::warn!(connection, what, "a client broke the protocol");
-        // Nobody need listen.
-        let _ = self.complaints.send(format!("Voices, connection {connection}: {what}"));
+        self.complaints.complain(format!("Voices, connection {connection}: {what}"));
         self.note(Seen::Violation { connection, what });
     }
 
