@@ -28,6 +28,16 @@ async fn refused() -> (Rig, [Emulator; 2]) {
     (rig, [partner, provider])
 }
 
+/// A call whose provider has gone away, with a key for it; beside the practice partner.
+async fn out_of_reach() -> (Rig, Emulator) {
+    let (partner, gone) = two().await;
+    let settings = openai(&gone);
+    drop(gone);
+    let rig = Rig::new(&partner, settings, 400);
+    rig.set_key("sk-handover").await;
+    (rig, partner)
+}
+
 impl Rig {
     /// Lets the call go on until another connection is being told the conversation.
     async fn until_being_told(&mut self) {
@@ -154,12 +164,7 @@ async fn one_refusal_is_stood_in_for_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_out_of_reach_is_stood_in_for() {
-    let partner = practice().await;
-    let provider = practice().await;
-    let settings = openai(&provider);
-    drop(provider);
-    let mut rig = Rig::new(&partner, settings, 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _partner) = out_of_reach().await;
     rig.configure(json!({ "call": { "stand_ins": ["practice"] } }));
     rig.call.say("Hello", &mut rig.board);
     let now = rig.until_answered(0).await;
@@ -168,11 +173,7 @@ async fn a_provider_out_of_reach_is_stood_in_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_somebody_can_stand_in_it_is_tried_once_more_while_his_connection_is_opened() {
-    let (partner, gone) = two().await;
-    let settings = openai(&gone);
-    drop(gone);
-    let mut rig = Rig::new(&partner, settings, 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, partner) = out_of_reach().await;
     rig.configure(json!({ "call": { "stand_ins": ["practice"] } }));
     rig.call.say("Hello", &mut rig.board);
     let is_tried_again = |now: &Snapshot| matches!(now.call.link, Link::Reconnecting { attempt: 1, of: 1, .. });
@@ -184,11 +185,7 @@ async fn where_somebody_can_stand_in_it_is_tried_once_more_while_his_connection_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_left_to_stand_in_for_the_last_one_and_it_has_all_tries() {
-    let (partner, gone) = two().await;
-    let settings = openai(&gone);
-    drop(gone);
-    let mut rig = Rig::new(&partner, settings, 400);
-    rig.set_key("sk-handover").await;
+    let (mut rig, _partner) = out_of_reach().await;
     let nowhere = json!({ "base_url": "http://127.0.0.1:9" });
     rig.configure(json!({ "call": { "stand_ins": ["google"] }, "providers": { "google": nowhere } }));
     rig.credentials.store(Holder::Google, SecretString::from("own-secret")).await.unwrap();
