@@ -17,22 +17,17 @@ use crate::route::probe::{self, Stop, Walk};
 use crate::route::{self, Keys, Ladder};
 use crate::text::{self, Text};
 
-use inquiry::Inquiry;
-
 /// For each request and each rung.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// Providers of text that show their list of models to anybody, so that it says nothing about a key.
-const PUBLIC_LISTS: [&str; 2] = ["openrouter", "huggingface"];
+/// The provider of text that shows its list of models to anybody, so that it says nothing about a key.
+const PUBLIC_LIST: &str = "huggingface";
 
 /// Asks the provider about a key. A request and a socket, each of at most 8 s (the gateway: up to three sockets). Providers
 /// of text are asked for their list of models by `text`, which finds the same key.
 pub(crate) async fn test(net: &Net, text: &Text, settings: &Settings, holder: Holder, key: &SecretString) -> KeyTest {
     let mut settings = settings.clone();
     settings.call.provider = Provider::Openai;
-    if let Some(inquiry) = Inquiry::of(holder, &settings) {
-        return inquiry.ask(net, key).await;
-    }
     match holder {
         Holder::Openai => {
             settings.call.route = Route::Direct;
@@ -50,19 +45,23 @@ pub(crate) async fn test(net: &Net, text: &Text, settings: &Settings, holder: Ho
         Holder::Anthropic
         | Holder::Google
         | Holder::Vertex
-        | Holder::Huggingface
         | Holder::Perplexity
         | Holder::Deepseek
         | Holder::Groq
-        | Holder::Openrouter
         | Holder::Mistral
         | Holder::Xai
         | Holder::Cerebras
         | Holder::WorkersAi
         | Holder::Custom => list(text, holder).await,
-        Holder::Deepgram | Holder::Elevenlabs | Holder::Cartesia | Holder::Fal => {
-            open("There is no test of this key that costs nothing: use it once to test it.")
-        }
+        Holder::Huggingface => match inquiry::hugging_face(&settings) {
+            Some(inquiry) => inquiry.ask(net, key).await,
+            None => list(text, holder).await,
+        },
+        Holder::Openrouter => inquiry::openrouter(&settings).ask(net, key).await,
+        Holder::Deepgram => inquiry::deepgram(&settings).ask(net, key).await,
+        Holder::Elevenlabs => inquiry::elevenlabs(&settings).ask(net, key).await,
+        Holder::Cartesia => inquiry::cartesia(&settings).ask(net, key).await,
+        Holder::Fal => open("There is no test of this key that costs nothing: make a picture to test it."),
     }
 }
 
@@ -73,7 +72,7 @@ async fn list(text: &Text, holder: Holder) -> KeyTest {
         return open("Nobody takes this key.");
     };
     let name = provider.name;
-    if provider.models_path.is_empty() || PUBLIC_LISTS.contains(&provider.id) {
+    if provider.models_path.is_empty() || provider.id == PUBLIC_LIST {
         return open(&format!(
             "{name} has no list of models that only a good key shows: ask it something to test the key."
         ));

@@ -7,106 +7,79 @@ use serde_json::Value;
 use super::{LIMIT, met, open, plain};
 use crate::api::{Code, Holder, KeyTest, Route};
 use crate::config::Settings;
-use crate::net::{HeaderMap, HeaderValue, Net, secret_header};
+use crate::net::{HeaderMap, HeaderValue, Net};
 use crate::route;
+use crate::route::voices::{self, Service};
 use crate::text;
 
 /// Such a request.
 pub(super) struct Inquiry {
-    /// As users know the provider.
-    name: &'static str,
-    base_url: String,
+    service: Service,
     path: &'static [&'static str],
-    /// Header of the key, and what stands before it there.
-    header: (&'static str, &'static str),
     /// Header of the API's version.
     version: Option<(&'static str, String)>,
 }
 
-impl Inquiry {
-    /// How the provider of this key is asked; `None`: it has no such request, or a server of the user's own stands in its
-    /// place, which need not have it.
-    pub(super) fn of(holder: Holder, settings: &Settings) -> Option<Self> {
-        let voices = &settings.providers;
-        let bearer = ("authorization", "Bearer ");
-        let one = |name, base_url: &str, path, header| Self {
-            name,
-            base_url: base_url.to_owned(),
-            path,
-            header,
-            version: None,
-        };
-        Some(match holder {
-            // Deepgram, "Authenticating": it tells about the key.
-            Holder::Deepgram => {
-                let path = &["v1", "auth", "token"];
-                one("Deepgram", &voices.deepgram.base_url, path, ("authorization", "Token "))
-            }
-            // ElevenLabs, "List voices": keys that may only speak may not list them.
-            Holder::Elevenlabs => one("ElevenLabs", &voices.elevenlabs.base_url, &["v1", "voices"], ("xi-api-key", "")),
-            // Cartesia, "List voices".
-            Holder::Cartesia => {
-                let version = Some(("cartesia-version", voices.cartesia.version.clone()));
-                Self { version, ..one("Cartesia", &voices.cartesia.base_url, &["voices"], ("x-api-key", "")) }
-            }
-            // OpenRouter, "Limits": what is left of the key's credit.
-            Holder::Openrouter => {
-                let own = text::own_address(settings, &ProviderId::from("openrouter"));
-                let base = own.unwrap_or_else(|| "https://openrouter.ai/api/v1".to_owned());
-                one("OpenRouter", &base, &["key"], bearer)
-            }
-            // Hugging Face's Hub, `whoami`: another server of theirs than the one that answers questions.
-            Holder::Huggingface if text::own_address(settings, &ProviderId::from("huggingface")).is_none() => {
-                one("Hugging Face", "https://huggingface.co", &["api", "whoami-v2"], bearer)
-            }
-            Holder::Openai
-            | Holder::Gateway
-            | Holder::Endpoint
-            | Holder::Anthropic
-            | Holder::Google
-            | Holder::Vertex
-            | Holder::Huggingface
-            | Holder::Perplexity
-            | Holder::Deepseek
-            | Holder::Groq
-            | Holder::Mistral
-            | Holder::Xai
-            | Holder::Cerebras
-            | Holder::WorkersAi
-            | Holder::Custom
-            | Holder::Fal => return None,
-        })
-    }
+/// Deepgram, "Authenticating": it tells about the key.
+pub(super) fn deepgram(settings: &Settings) -> Inquiry {
+    Inquiry { service: voices::deepgram(settings), path: &["v1", "auth", "token"], version: None }
+}
 
+/// ElevenLabs, "List voices": keys that may only speak may not list them.
+pub(super) fn elevenlabs(settings: &Settings) -> Inquiry {
+    Inquiry { service: voices::elevenlabs(settings), path: &["v1", "voices"], version: None }
+}
+
+/// Cartesia, "List voices".
+pub(super) fn cartesia(settings: &Settings) -> Inquiry {
+    let version = Some(("cartesia-version", settings.providers.cartesia.version.clone()));
+    Inquiry { service: voices::cartesia(settings), path: &["voices"], version }
+}
+
+/// OpenRouter, "Limits": what is left of the key's credit.
+pub(super) fn openrouter(settings: &Settings) -> Inquiry {
+    let own = text::own_address(settings, &ProviderId::from("openrouter"));
+    let base_url = own.unwrap_or_else(|| "https://openrouter.ai/api/v1".to_owned());
+    Inquiry { service: bearer("OpenRouter", Holder::Openrouter, base_url), path: &["key"], version: None }
+}
+
+/// Hugging Face's Hub, `whoami`: another server of theirs than the one that answers questions. `None`: a server of the
+/// user's own stands in its place, whose key is none of the Hub's business.
+pub(super) fn hugging_face(settings: &Settings) -> Option<Inquiry> {
+    let own = text::own_address(settings, &ProviderId::from("huggingface"));
+    let service = bearer("Hugging Face", Holder::Huggingface, "https://huggingface.co".to_owned());
+    own.is_none().then_some(Inquiry { service, path: &["api", "whoami-v2"], version: None })
+}
+
+fn bearer(name: &'static str, holder: Holder, base_url: String) -> Service {
+    Service { name, base_url, holder: Some(holder), header: ("authorization", "Bearer "), gateway_path: None }
+}
+
+impl Inquiry {
     /// Asks.
     pub(super) async fn ask(self, net: &Net, key: &SecretString) -> KeyTest {
-        let label = format!("{}'s base URL", self.name);
-        let base = match route::base(&self.base_url, &label, Code::Refused) {
+        let label = format!("{}'s base URL", self.service.name);
+        let base = match route::base(&self.service.base_url, &label, Code::Refused) {
             Ok(base) => base,
             Err(problem) => return met(&problem),
         };
-        let Some(headers) = self.headers(key) else {
-            let verdict = open("The key holds characters that cannot be sent.");
-            return KeyTest { is_valid: Some(false), code: Some(Code::CredentialRefused), ..verdict };
-        };
+        let mut headers = HeaderMap::new();
+        if let Err(problem) = self.service.authorize(&mut headers, key) {
+            return KeyTest { is_valid: Some(false), ..met(&problem) };
+        }
+        if let Some((name, version)) = &self.version
+            && let Ok(version) = HeaderValue::from_str(version)
+        {
+            headers.insert(*name, version);
+        }
         match net.get_json(&route::with_path(base, self.path), headers, LIMIT).await {
             Ok((status, body)) => self.verdict(status, &body, key),
             Err(refusal) => met(&refusal.problem(Route::Direct)),
         }
     }
 
-    fn headers(&self, key: &SecretString) -> Option<HeaderMap> {
-        let (name, before) = self.header;
-        let mut headers = HeaderMap::new();
-        headers.insert(name, secret_header(&format!("{before}{}", key.expose_secret()))?);
-        if let Some((name, version)) = &self.version {
-            headers.insert(*name, HeaderValue::from_str(version).ok()?);
-        }
-        Some(headers)
-    }
-
     fn verdict(&self, status: u16, body: &Value, key: &SecretString) -> KeyTest {
-        let name = self.name;
+        let name = self.service.name;
         let valid = |words: &str| KeyTest { is_valid: Some(true), ..open(&format!("{name} accepts the key{words}.")) };
         match status {
             200..=299 => match left(body) {

@@ -32,17 +32,17 @@ pub(crate) fn idle_limit(settings: &Settings) -> Option<Duration> {
 /// Cloudflare's own models, at its gateway.
 const WORKERS: &str = "workers-ai";
 
-/// Who serves a leg.
-struct Service {
+/// Who serves a leg, or tells about a key.
+pub(crate) struct Service {
     /// As users know it.
-    name: &'static str,
-    base_url: String,
+    pub(crate) name: &'static str,
+    pub(crate) base_url: String,
     /// Whose key; `None`: a server of the user's own, which gets none.
-    holder: Option<Holder>,
+    pub(crate) holder: Option<Holder>,
     /// Header that carries the key, and what stands before it.
-    header: (&'static str, &'static str),
+    pub(crate) header: (&'static str, &'static str),
     /// Its name at Cloudflare AI Gateway; `None`: it cannot go that way.
-    gateway_path: Option<&'static str>,
+    pub(crate) gateway_path: Option<&'static str>,
 }
 
 /// The protocol that a call with these settings speaks.
@@ -178,7 +178,7 @@ fn google(settings: &Settings) -> Service {
     }
 }
 
-fn deepgram(settings: &Settings) -> Service {
+pub(crate) fn deepgram(settings: &Settings) -> Service {
     Service {
         name: "Deepgram",
         base_url: settings.providers.deepgram.base_url.clone(),
@@ -188,7 +188,7 @@ fn deepgram(settings: &Settings) -> Service {
     }
 }
 
-fn elevenlabs(settings: &Settings) -> Service {
+pub(crate) fn elevenlabs(settings: &Settings) -> Service {
     Service {
         name: "ElevenLabs",
         base_url: settings.providers.elevenlabs.base_url.clone(),
@@ -198,7 +198,7 @@ fn elevenlabs(settings: &Settings) -> Service {
     }
 }
 
-fn cartesia(settings: &Settings) -> Service {
+pub(crate) fn cartesia(settings: &Settings) -> Service {
     Service {
         name: "Cartesia",
         base_url: settings.providers.cartesia.base_url.clone(),
@@ -306,7 +306,7 @@ async fn dial(
     if let Some(holder) = service.holder.filter(|_| !is_stored) {
         match find(credentials, holder).await {
             Some(key) => {
-                put(&mut headers, service.header.0, &format!("{}{}", service.header.1, key.expose_secret()))?;
+                service.authorize(&mut headers, &key)?;
             }
             // For Cloudflare's own models the gateway's token is enough.
             None if is_gateway && service.is_workers() => {}
@@ -331,6 +331,12 @@ async fn dial(
 }
 
 impl Service {
+    /// Adds the key to these headers.
+    pub(crate) fn authorize(&self, headers: &mut HeaderMap, key: &SecretString) -> Result<(), Problem> {
+        let (name, before) = self.header;
+        put(headers, name, &format!("{before}{}", key.expose_secret()))
+    }
+
     fn is_workers(&self) -> bool {
         self.gateway_path == Some(WORKERS)
     }
