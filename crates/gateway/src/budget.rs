@@ -32,7 +32,8 @@ struct Held {
 pub struct Reserve {
     id: u64,
     held: Arc<Mutex<Vec<Held>>>,
-    _announced: Option<Announced>,
+    /// Dropped with it.
+    announced: Option<Announced>,
 }
 
 impl Drop for Reserve {
@@ -119,7 +120,7 @@ impl Reserves {
         let spent = ledger.spent(conversation).await?;
         let allowance = decide(left(budget, spent, conversation, &held)?)?;
         let mut reserve = self.keep(conversation, allowance.amount);
-        reserve._announced = ledger.announce(conversation, allowance.amount).await;
+        reserve.announced = ledger.announce(conversation, allowance.amount).await;
         Ok((allowance, reserve))
     }
 
@@ -127,7 +128,7 @@ impl Reserves {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let id = held.iter().map(|held| held.id).max().map_or(0, |id| id + 1);
         held.push(Held { id, conversation, amount });
-        Reserve { id, held: Arc::clone(&self.held), _announced: None }
+        Reserve { id, held: Arc::clone(&self.held), announced: None }
     }
 }
 

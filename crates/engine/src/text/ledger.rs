@@ -11,10 +11,10 @@ use crate::call::unix_ms;
 
 /// What is older says nothing of a provider any more, ms.
 const LATELY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Longer than a request takes; what a program has set aside that crashed since is free again then, ms.
-const RESERVED_MS: i64 = 10 * 60 * 1000;
 /// Nor does what so many newer requests come after.
 const MOST_TRIED: u32 = 500;
+/// Longer than a request takes; what a program has set aside that crashed since is free again then, ms.
+const RESERVED_MS: i64 = 10 * 60 * 1000;
 
 /// Writes rows into the store.
 pub(super) struct Book {
